@@ -1,0 +1,2 @@
+//! The study room.
+fn main() {}

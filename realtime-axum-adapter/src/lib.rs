@@ -1,0 +1,1 @@
+//! Parlor on axum: routes, extractors and the serve loop.

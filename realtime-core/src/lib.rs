@@ -1,0 +1,1 @@
+//! The core of Parlor: broker, sessions, users, handlers and authentication, for any web framework.

@@ -1,0 +1,1 @@
+//! Parlor on hyper and tower: the WebSocket upgrade as a tower Service.
