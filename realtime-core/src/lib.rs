@@ -1,1 +1,23 @@
 //! The core of Parlor: broker, sessions, users, handlers and authentication, for any web framework.
+//!
+//! Adapters upgrade an HTTP request and hand the connection to [`Realtime::serve`]; applications write
+//! [`app::Router`]s of plain functions and publish through [`broker::Broker`].
+
+pub mod app;
+pub mod auth;
+pub mod broker;
+mod clock;
+mod config;
+pub mod connection;
+pub mod destination;
+pub mod extract;
+mod message;
+mod realtime;
+pub mod session;
+pub mod websocket;
+
+pub use config::Config;
+pub use message::Message;
+/// The protocol crate, for its types in public signatures.
+pub use parlor_stomp as stomp;
+pub use realtime::{Admission, BuildError, Realtime, RealtimeBuilder};

@@ -1,0 +1,107 @@
+//! What a handler is called for: the event, the session it came from, and what its route captured.
+
+use parlor_stomp::{Headers, SubscriptionId};
+
+use crate::{
+    broker::Broker,
+    destination::{Destination, Params},
+    message::Message,
+    session::Session,
+};
+
+/// An event on its way to a handler: a [`Message`] or a [`Subscribe`], with all that extractors take from it.
+#[derive(Clone, Debug)]
+pub struct Context<K> {
+    session: Session,
+    broker: Broker,
+    params: Params,
+    event: K,
+}
+
+/// A SUBSCRIBE on its way to the handler that judges it.
+#[derive(Clone, Debug)]
+pub struct Subscribe {
+    destination: Destination,
+    headers: Headers,
+    id: SubscriptionId,
+}
+
+/// The kinds of events that are brought to a handler by their destination.
+pub trait Routed {
+    /// The destination that the client named.
+    fn destination(&self) -> &Destination;
+
+    /// The client's headers.
+    fn headers(&self) -> &Headers;
+}
+
+impl<K> Context<K> {
+    /// A context without captured parameters; routing adds them.
+    #[must_use]
+    pub fn new(session: Session, broker: Broker, event: K) -> Self {
+        Self { session, broker, params: Params::default(), event }
+    }
+
+    /// The session that the event came from.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Where to publish.
+    #[must_use]
+    pub fn broker(&self) -> &Broker {
+        &self.broker
+    }
+
+    /// What the route's placeholders captured.
+    #[must_use]
+    pub fn params(&self) -> &Params {
+        &self.params
+    }
+
+    /// The event itself.
+    #[must_use]
+    pub fn event(&self) -> &K {
+        &self.event
+    }
+
+    pub(crate) fn with_params(mut self, params: Params) -> Self {
+        self.params = params;
+        self
+    }
+}
+
+impl Subscribe {
+    /// A subscription.
+    #[must_use]
+    pub fn new(destination: Destination, headers: Headers, id: SubscriptionId) -> Self {
+        Self { destination, headers, id }
+    }
+
+    /// The id that the client chose.
+    #[must_use]
+    pub fn id(&self) -> &SubscriptionId {
+        &self.id
+    }
+}
+
+impl Routed for Message {
+    fn destination(&self) -> &Destination {
+        self.destination()
+    }
+
+    fn headers(&self) -> &Headers {
+        self.headers()
+    }
+}
+
+impl Routed for Subscribe {
+    fn destination(&self) -> &Destination {
+        &self.destination
+    }
+
+    fn headers(&self) -> &Headers {
+        &self.headers
+    }
+}

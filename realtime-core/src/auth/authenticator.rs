@@ -1,0 +1,77 @@
+//! The question who a client is, and the simplest answers.
+
+use futures_util::future::{BoxFuture, ready};
+
+use crate::auth::{Handshake, Principal};
+
+/// Says who a client is, from its handshake.
+///
+/// Called once for each handshake, after its Origin was judged and before the upgrade. Nothing may be done with an
+/// unverified token but to verify it.
+pub trait Authenticator: Send + Sync + 'static {
+    /// The principal of the connection.
+    fn authenticate<'a>(&'a self, handshake: Handshake<'a>) -> BoxFuture<'a, Result<Principal, AuthError>>;
+}
+
+/// Why a client was not let in. What the client is told does not say which check failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthError {
+    /// The client is known and may not connect: 403.
+    #[error("This account may not connect.")]
+    Forbidden,
+    /// The credentials are not good: 401.
+    #[error("The credentials are not valid. Log in again.")]
+    Invalid,
+    /// There are no credentials: 401.
+    #[error("Credentials are missing. Log in first.")]
+    Missing,
+    /// It cannot be told now: 503.
+    #[error("It cannot be checked now who you are. Try again later.")]
+    Unavailable,
+}
+
+/// Lets everyone in as nobody in particular.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "there is nothing to say about it")]
+pub struct Anonymous;
+
+/// Lets nobody in: the default of an endpoint.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "there is nothing to say about it")]
+pub struct Nobody;
+
+impl AuthError {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Forbidden => "forbidden",
+            Self::Invalid => "invalid-credentials",
+            Self::Missing => "missing-credentials",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub const fn status(self) -> http::StatusCode {
+        match self {
+            Self::Forbidden => http::StatusCode::FORBIDDEN,
+            Self::Invalid | Self::Missing => http::StatusCode::UNAUTHORIZED,
+            Self::Unavailable => http::StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+impl Authenticator for Anonymous {
+    fn authenticate<'a>(&'a self, _: Handshake<'a>) -> BoxFuture<'a, Result<Principal, AuthError>> {
+        Box::pin(ready(Ok(Principal::anonymous())))
+    }
+}
+
+impl Authenticator for Nobody {
+    fn authenticate<'a>(&'a self, _: Handshake<'a>) -> BoxFuture<'a, Result<Principal, AuthError>> {
+        Box::pin(ready(Err(AuthError::Missing)))
+    }
+}

@@ -1,0 +1,98 @@
+//! The HTTP request that asks for a connection, as authenticators see it.
+
+use std::{fmt, net::SocketAddr};
+
+use http::{HeaderMap, Uri, header};
+
+use crate::auth::{AuthError, cookie::unique_cookie};
+
+/// A handshake, before the upgrade.
+#[derive(Clone, Copy)]
+pub struct Handshake<'a> {
+    headers: &'a HeaderMap,
+    uri: &'a Uri,
+    peer: Option<SocketAddr>,
+}
+
+impl<'a> Handshake<'a> {
+    /// A handshake with its headers and target; `peer` is the other end of the TCP connection, where that is known.
+    #[must_use]
+    pub fn new(headers: &'a HeaderMap, uri: &'a Uri, peer: Option<SocketAddr>) -> Self {
+        Self { headers, uri, peer }
+    }
+
+    /// All headers. They hold secrets: never log them.
+    #[must_use]
+    pub fn headers(&self) -> &'a HeaderMap {
+        self.headers
+    }
+
+    /// The path and query that were asked for.
+    #[must_use]
+    pub fn uri(&self) -> &'a Uri {
+        self.uri
+    }
+
+    /// The other end of the TCP connection. Behind a proxy this is the proxy.
+    #[must_use]
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// The first query parameter of that name, as it stands in the query (not percent-decoded).
+    #[must_use]
+    pub fn query(&self, name: &str) -> Option<&'a str> {
+        let pairs = self.uri.query()?.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        pairs.into_iter().find_map(|(known, value)| (known == name).then_some(value))
+    }
+
+    /// The value of a cookie.
+    ///
+    /// # Errors
+    /// [`AuthError::Invalid`] where two cookies share the name: which one the site set cannot be told.
+    pub fn cookie(&self, name: &str) -> Result<Option<&'a str>, AuthError> {
+        unique_cookie(self.headers, name)
+    }
+
+    /// The token of an `Authorization: Bearer` header (RFC 6750 section 2.1).
+    #[must_use]
+    pub fn bearer(&self) -> Option<&'a str> {
+        let value = self.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    }
+}
+
+/// Headers and query may hold secrets and are not shown.
+impl fmt::Debug for Handshake<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake").field("path", &self.uri.path()).field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn query_cookie_and_bearer_are_found() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, "a=1; token=abc; b=2".parse().unwrap());
+        headers.insert(header::AUTHORIZATION, "bearer xyz".parse().unwrap());
+        let uri = Uri::from_static("/ws?room=7&x");
+        let handshake = Handshake::new(&headers, &uri, None);
+        assert_eq!((handshake.query("room"), handshake.query("x"), handshake.query("y")), (Some("7"), Some(""), None));
+        assert_eq!(handshake.cookie("token"), Ok(Some("abc")));
+        assert_eq!(handshake.bearer(), Some("xyz"));
+        assert!(!format!("{handshake:?}").contains("abc"));
+    }
+
+    #[test]
+    fn two_cookies_of_one_name_are_refused() {
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, "token=a".parse().unwrap());
+        headers.append(header::COOKIE, "token=b".parse().unwrap());
+        let uri = Uri::from_static("/ws");
+        assert!(Handshake::new(&headers, &uri, None).cookie("token").is_err());
+    }
+}

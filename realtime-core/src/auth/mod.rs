@@ -1,0 +1,15 @@
+//! Who a client is, judged from its handshake, before the upgrade.
+
+mod authenticator;
+mod cookie;
+mod handshake;
+mod jwt;
+mod origin;
+mod principal;
+mod unique_claims;
+
+pub use authenticator::{Anonymous, AuthError, Authenticator, Nobody};
+pub use handshake::Handshake;
+pub use jwt::{JwtError, JwtKeyError, JwtVerifier};
+pub use origin::{OriginError, OriginPolicy, OriginRefusal};
+pub use principal::{Principal, UserId, UserIdError};

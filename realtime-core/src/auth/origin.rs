@@ -1,0 +1,263 @@
+//! Which web pages may open connections: exact origins, never derived from the request.
+//!
+//! A browser sends cookies with any page's WebSocket, so the cookie proves who the user is and the Origin which page acts
+//! for them (rule 23). Native clients send neither.
+
+use std::{collections::HashSet, net::SocketAddr};
+
+use http::{HeaderMap, HeaderValue, Uri, header};
+
+/// The allow-list of origins. The default allows none.
+///
+/// ```
+/// use parlor_core::auth::OriginPolicy;
+///
+/// let policy = OriginPolicy::new(["https://app.example"])?;
+/// # let _ = policy; Ok::<(), parlor_core::auth::OriginError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct OriginPolicy {
+    allowed: HashSet<String>,
+    any: bool,
+}
+
+/// Why a text is not an origin.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not an origin; write scheme, host and port where it is not the scheme's own, as in https://app.example:8443"
+)]
+#[non_exhaustive]
+pub struct OriginError(pub String);
+
+/// Why a request is refused for its origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OriginRefusal {
+    /// A cookie came without an Origin.
+    #[error("A request with a cookie needs an Origin header.")]
+    Missing,
+    /// The Origin is not on the list, malformed, or there are several.
+    #[error("Pages of this origin may not connect here.")]
+    NotAllowed,
+}
+
+impl OriginPolicy {
+    /// Allows these origins: scheme, host and port, as a browser spells them (`https://app.example`).
+    ///
+    /// # Errors
+    /// When one is not an origin: `http` or `https`, a host, and at most a port.
+    pub fn new<O: AsRef<str>>(origins: impl IntoIterator<Item = O>) -> Result<Self, OriginError> {
+        let normalised = |origin: O| {
+            let text = origin.as_ref();
+            normalise(text.strip_suffix('/').unwrap_or(text)).ok_or_else(|| OriginError(text.to_owned()))
+        };
+        Ok(Self { allowed: origins.into_iter().map(normalised).collect::<Result<_, _>>()?, any: false })
+    }
+
+    /// Also allows a server's own address in its loopback forms: `http://127.0.0.1`, `http://localhost` and
+    /// `http://[::1]` with its port. For development servers.
+    #[must_use]
+    pub fn allow_own_loopback(mut self, address: SocketAddr) -> Self {
+        for host in ["127.0.0.1", "localhost", "[::1]"] {
+            self.allowed.extend(normalise(&format!("http://{host}:{}", address.port())));
+        }
+        self
+    }
+
+    /// Allows every page of the web to act for a user with a cookie. Only for endpoints without cookies.
+    #[must_use]
+    pub fn dangerously_allow_any_origin(mut self) -> Self {
+        self.any = true;
+        self
+    }
+
+    /// Judges a WebSocket upgrade or an unsafe method: a cookie needs an Origin on the list, and an Origin that is present
+    /// must be on it.
+    ///
+    /// # Errors
+    /// Why the request is refused.
+    pub fn judge(&self, headers: &HeaderMap) -> Result<(), OriginRefusal> {
+        if self.any {
+            return Ok(());
+        }
+        match self.origin(headers)? {
+            true => Ok(()),
+            false if headers.contains_key(header::COOKIE) => Err(OriginRefusal::Missing),
+            false => Ok(()),
+        }
+    }
+
+    /// Judges a GET, with which browsers of the same origin send no Origin: one that is present must be on the list; where
+    /// it is absent, `Sec-Fetch-Site` must be `same-origin`, `none` (the user typed the address) or absent.
+    ///
+    /// # Errors
+    /// Why the request is refused.
+    pub fn judge_safe(&self, headers: &HeaderMap) -> Result<(), OriginRefusal> {
+        if self.any || self.origin(headers)? {
+            return Ok(());
+        }
+        match headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
+            None | Some(b"same-origin" | b"none") => Ok(()),
+            Some(_) => Err(OriginRefusal::NotAllowed),
+        }
+    }
+
+    /// Whether there is an Origin; it is on the list then.
+    fn origin(&self, headers: &HeaderMap) -> Result<bool, OriginRefusal> {
+        let mut all = headers.get_all(header::ORIGIN).iter();
+        let (Some(origin), None) = (all.next(), all.next()) else {
+            return if headers.contains_key(header::ORIGIN) { Err(OriginRefusal::NotAllowed) } else { Ok(false) };
+        };
+        let known = origin.to_str().ok().and_then(normalise).is_some_and(|origin| self.allowed.contains(&origin));
+        if known { Ok(true) } else { Err(OriginRefusal::NotAllowed) }
+    }
+}
+
+/// `scheme://host:port` with the port always spelled; nothing else may stand in an origin (RFC 6454 section 6.2). Upper
+/// case, user info, a path, a trailing dot and anything that a browser would not write are refused.
+fn normalise(text: &str) -> Option<String> {
+    let uri: Uri = text.parse().ok()?;
+    let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
+    let default_port = match scheme {
+        "http" => 80,
+        "https" => 443,
+        _ => return None,
+    };
+    let host = authority.host();
+    // Whatever the parser made of it, it must be spelled as it was read.
+    let spelled = [format!("{scheme}://{host}"), format!("{scheme}://{authority}")];
+    let plain = !host.is_empty() && !host.ends_with('.') && !host.bytes().any(|octet| octet.is_ascii_uppercase());
+    let port = match authority.port() {
+        Some(port) if authority.as_str() == format!("{host}:{port}") => port.as_u16(),
+        None if authority.as_str() == host => default_port,
+        _ => return None,
+    };
+    (plain && spelled.iter().any(|spelled| spelled == text)).then(|| format!("{scheme}://{host}:{port}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy() -> OriginPolicy {
+        OriginPolicy::new(["https://app.example", "http://127.0.0.1:8080"]).unwrap()
+    }
+
+    fn headers(origins: &[&str], cookie: bool) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for origin in origins {
+            headers.append(header::ORIGIN, HeaderValue::from_bytes(origin.as_bytes()).unwrap());
+        }
+        if cookie {
+            headers.insert(header::COOKIE, HeaderValue::from_static("token=x"));
+        }
+        headers
+    }
+
+    #[test]
+    fn rule_23_an_origin_must_be_on_the_list_exactly() {
+        for origin in ["https://app.example", "https://app.example:443", "http://127.0.0.1:8080"] {
+            for cookie in [true, false] {
+                assert_eq!(policy().judge(&headers(&[origin], cookie)), Ok(()), "{origin}");
+                assert_eq!(policy().judge_safe(&headers(&[origin], cookie)), Ok(()), "{origin}");
+            }
+        }
+        for origin in [
+            "",
+            "null",
+            "*",
+            "app.example",
+            "//app.example",
+            "http://app.example",
+            "http://app.example:443",
+            "https://app.example:80",
+            "https://app.example:8443",
+            "https://app.example.",
+            "https://APP.example",
+            "HTTPS://app.example",
+            "https://app.example/",
+            "https://app.example/x",
+            "https://app.example?x",
+            "https://app.example#x",
+            "https://user@app.example",
+            "https://user:pass@app.example",
+            "https://app.example@evil.example",
+            "https://app.example.evil.example",
+            "https://evilapp.example",
+            "https://evil-app.example",
+            "https://sub.app.example",
+            "https://example",
+            "https://app.example:",
+            "https://app.example:443:443",
+            "https://app.example:99999",
+            "https://app.example\t",
+            " https://app.example",
+            "https://app.example https://evil.example",
+            "https://app.example,https://evil.example",
+            "https://äpp.example",
+            "https://xn--pp-xka.example",
+            "http://127.0.0.1",
+            "http://127.0.0.1:8081",
+            "http://127.0.0.1:08080",
+            "http://localhost:8080",
+            "http://[::1]:8080",
+            "http://2130706433:8080",
+            "https://127.0.0.1:8080",
+            "ws://127.0.0.1:8080",
+            "wss://app.example",
+            "file://",
+            "chrome-extension://app.example",
+        ] {
+            for cookie in [true, false] {
+                let refused = Err(OriginRefusal::NotAllowed);
+                assert_eq!(policy().judge(&headers(&[origin], cookie)), refused, "{origin:?}");
+                assert_eq!(policy().judge_safe(&headers(&[origin], cookie)), refused, "{origin:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn rule_23_a_cookie_without_an_origin_is_refused_and_a_native_client_passes() {
+        assert_eq!(policy().judge(&headers(&[], true)), Err(OriginRefusal::Missing));
+        assert_eq!(policy().judge(&headers(&[], false)), Ok(()));
+    }
+
+    #[test]
+    fn rule_23_two_origins_are_refused() {
+        let two = headers(&["https://app.example", "https://app.example"], false);
+        assert_eq!(policy().judge(&two), Err(OriginRefusal::NotAllowed));
+    }
+
+    #[test]
+    fn rule_23_a_get_without_an_origin_is_judged_by_its_fetch_site() {
+        for (site, verdict) in [
+            (None, Ok(())),
+            (Some("same-origin"), Ok(())),
+            (Some("none"), Ok(())),
+            (Some("same-site"), Err(OriginRefusal::NotAllowed)),
+            (Some("cross-site"), Err(OriginRefusal::NotAllowed)),
+        ] {
+            let mut headers = headers(&[], true);
+            if let Some(site) = site {
+                headers.insert("sec-fetch-site", HeaderValue::from_static(site));
+            }
+            assert_eq!(policy().judge_safe(&headers), verdict, "{site:?}");
+        }
+    }
+
+    #[test]
+    fn a_servers_own_address_is_allowed_in_its_loopback_forms() {
+        let policy = OriginPolicy::default().allow_own_loopback("0.0.0.0:15674".parse().unwrap());
+        for origin in ["http://127.0.0.1:15674", "http://localhost:15674", "http://[::1]:15674"] {
+            assert_eq!(policy.judge(&headers(&[origin], true)), Ok(()), "{origin}");
+        }
+        assert!(policy.judge(&headers(&["http://localhost:1"], true)).is_err());
+    }
+
+    #[test]
+    fn a_list_of_what_is_no_origin_is_refused() {
+        for origin in ["app.example", "https://app.example/path", "ftp://app.example", ""] {
+            assert!(OriginPolicy::new([origin]).is_err(), "{origin}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The authenticated party behind a session.
+
+use std::{any::Any, fmt, str::FromStr, sync::Arc, time::SystemTime};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// The longest user id, in octets: it is a key in many tables.
+const LONGEST_USER_ID: usize = 128;
+
+/// Names a user. Opaque: it is compared as a whole and never becomes part of another text that is parsed again. Cheap to
+/// clone.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserId(Arc<str>);
+
+/// Why a text is no user id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UserIdError {
+    /// It holds a control character.
+    #[error("a user id has no control characters")]
+    Control,
+    /// It is empty.
+    #[error("a user id is not empty")]
+    Empty,
+    /// It is too long.
+    #[error("a user id has at most {LONGEST_USER_ID} octets; this one has {0}")]
+    TooLong(usize),
+}
+
+/// Who a session belongs to: a user, or nobody in particular. Cheap to clone.
+///
+/// ```
+/// use parlor_core::auth::Principal;
+///
+/// let ada = Principal::user("u-1".parse().unwrap()).with_name("Ada");
+/// assert_eq!(ada.to_string(), "Ada");
+/// assert!(Principal::anonymous().id().is_none());
+/// ```
+#[derive(Clone)]
+pub struct Principal {
+    id: Option<UserId>,
+    name: Option<Arc<str>>,
+    expires_at: Option<SystemTime>,
+    claims: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl UserId {
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Principal {
+    /// A user.
+    #[must_use]
+    pub fn user(id: UserId) -> Self {
+        Self { id: Some(id), name: None, expires_at: None, claims: None }
+    }
+
+    /// Nobody in particular: each such session is its own user.
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self { id: None, name: None, expires_at: None, claims: None }
+    }
+
+    /// Adds a name to show.
+    #[must_use]
+    pub fn with_name(mut self, name: &str) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Adds the time at which every session of this principal ends.
+    #[must_use]
+    pub fn with_expiry(mut self, at: SystemTime) -> Self {
+        self.expires_at = Some(at);
+        self
+    }
+
+    /// Adds what the authenticator learned, for [`claims`](Self::claims).
+    #[must_use]
+    pub fn with_claims<T: Any + Send + Sync>(mut self, claims: T) -> Self {
+        self.claims = Some(Arc::new(claims));
+        self
+    }
+
+    /// The user, unless anonymous.
+    #[must_use]
+    pub fn id(&self) -> Option<&UserId> {
+        self.id.as_ref()
+    }
+
+    /// The name to show, where there is one.
+    #[must_use]
+    pub fn display_name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// When sessions of this principal end.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.expires_at
+    }
+
+    /// What the authenticator learned, if it is a `T`.
+    #[must_use]
+    pub fn claims<T: Any>(&self) -> Option<&T> {
+        self.claims.as_deref()?.downcast_ref()
+    }
+}
+
+impl FromStr for UserId {
+    type Err = UserIdError;
+
+    fn from_str(text: &str) -> Result<Self, UserIdError> {
+        if text.is_empty() {
+            Err(UserIdError::Empty)
+        } else if text.len() > LONGEST_USER_ID {
+            Err(UserIdError::TooLong(text.len()))
+        } else if text.chars().any(char::is_control) {
+            Err(UserIdError::Control)
+        } else {
+            Ok(Self(text.into()))
+        }
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl Serialize for UserId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for UserId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+/// The name to show, else the user's id, else `anonymous`.
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.id.as_ref().map(UserId::as_str);
+        f.write_str(self.display_name().or(id).unwrap_or("anonymous"))
+    }
+}
+
+/// Claims are not shown.
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Principal")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_ids_are_bounded_at_the_limit_and_not_one_beyond() {
+        assert!("u".repeat(128).parse::<UserId>().is_ok());
+        assert_eq!("u".repeat(129).parse::<UserId>(), Err(UserIdError::TooLong(129)));
+        assert_eq!("".parse::<UserId>(), Err(UserIdError::Empty));
+        assert_eq!("a\nb".parse::<UserId>(), Err(UserIdError::Control));
+    }
+
+    #[test]
+    fn claims_are_typed_and_not_shown() {
+        let principal = Principal::anonymous().with_claims("secret".to_owned());
+        assert_eq!(principal.claims::<String>().map(String::as_str), Some("secret"));
+        assert_eq!(principal.claims::<u8>(), None);
+        assert!(!format!("{principal:?}").contains("secret"));
+    }
+}

@@ -1,0 +1,15 @@
+//! What the broker's index is keyed by: a resolved destination.
+
+use crate::destination::{Destination, UserDestination};
+
+/// Where a message goes after its destination was resolved.
+///
+/// User destinations are typed values here and have no spelling, so no client can name another user's.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Address {
+    /// Fan-out to every subscription.
+    Topic(Destination),
+    /// Fan-out to the sessions of one user, or of one anonymous session.
+    User(UserDestination),
+}

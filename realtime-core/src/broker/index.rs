@@ -1,0 +1,130 @@
+//! From addresses and patterns to their subscribers.
+//!
+//! Addresses are spread over shards by hash; patterns stand in a trie. Lock order, written down here alone: a lock of the
+//! index is never held while something is delivered; retiring takes the index's lock and then the topic's. A
+//! destination's topic is locked before the topics of patterns, and outboxes come last.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use parking_lot::RwLock;
+
+use crate::{
+    broker::{Address, patterns::PatternTrie, topic::SharedTopic},
+    destination::{Destination, Pattern},
+};
+
+/// How many shards the addresses are spread over: enough that a few cores seldom meet.
+const SHARDS: usize = 64;
+
+/// What a subscription is registered under.
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    Address(Address),
+    Pattern(Pattern),
+}
+
+/// The index of all subscriptions.
+#[derive(Debug)]
+pub(super) struct Index {
+    /// Keyed hashing: clients choose destinations, so a plain hash could be flooded.
+    hasher: RandomState,
+    shards: Box<[RwLock<HashMap<Address, SharedTopic>>]>,
+    patterns: RwLock<PatternTrie>,
+    /// Pattern subscriptions in force: while there are none, a publish does not look.
+    pattern_count: AtomicUsize,
+}
+
+impl Index {
+    pub(super) fn new() -> Self {
+        Self {
+            hasher: RandomState::new(),
+            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
+            patterns: RwLock::default(),
+            pattern_count: AtomicUsize::new(0),
+        }
+    }
+
+    /// The topic of an address, if anybody subscribed to it.
+    pub(super) fn topic(&self, address: &Address) -> Option<SharedTopic> {
+        self.shard(address).read().get(address).cloned()
+    }
+
+    /// The topic of an address, made if need be.
+    pub(super) fn topic_or_new(&self, address: &Address) -> SharedTopic {
+        if let Some(topic) = self.topic(address) {
+            return topic;
+        }
+        Arc::clone(self.shard(address).write().entry(address.clone()).or_default())
+    }
+
+    /// The topic that a new subscription belongs to.
+    pub(super) fn enter(&self, place: &Place) -> SharedTopic {
+        match place {
+            Place::Address(address) => self.topic_or_new(address),
+            Place::Pattern(pattern) => self.patterns.write().topic_or_new(pattern),
+        }
+    }
+
+    /// Counts a registered subscription.
+    pub(super) fn registered(&self, place: &Place) {
+        if matches!(place, Place::Pattern(_)) {
+            self.pattern_count.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// Counts a removed subscription.
+    pub(super) fn removed(&self, place: &Place) {
+        if matches!(place, Place::Pattern(_)) {
+            self.pattern_count.fetch_sub(1, Ordering::Release);
+        }
+    }
+
+    /// Takes a topic out if nobody is left there.
+    pub(super) fn retire(&self, place: &Place) {
+        match place {
+            Place::Address(address) => self.retire_address(address),
+            Place::Pattern(pattern) => self.patterns.write().retire(pattern),
+        }
+    }
+
+    /// The topics of all patterns that match `destination`.
+    pub(super) fn matching_patterns(&self, destination: &Destination) -> Vec<SharedTopic> {
+        let mut found = Vec::new();
+        if self.pattern_count.load(Ordering::Acquire) > 0 {
+            self.patterns.read().collect(destination, &mut found);
+        }
+        found
+    }
+
+    /// How many addresses have a topic.
+    pub(super) fn address_count(&self) -> usize {
+        self.shards.iter().map(|shard| shard.read().len()).sum()
+    }
+
+    fn shard(&self, address: &Address) -> &RwLock<HashMap<Address, SharedTopic>> {
+        let hash = self.hasher.hash_one(address);
+        &self.shards[usize::try_from(hash % SHARDS as u64).unwrap_or_default()]
+    }
+
+    fn retire_address(&self, address: &Address) {
+        let mut shard = self.shard(address).write();
+        let Some(topic) = shard.get(address) else { return };
+        let empty = topic.lock().is_some_and(|mut state| {
+            let empty = state.is_empty();
+            if empty {
+                state.retire();
+            }
+            empty
+        });
+        if empty {
+            shard.remove(address);
+        }
+    }
+}

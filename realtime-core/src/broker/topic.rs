@@ -1,0 +1,123 @@
+//! One address with subscribers: its order, its encoding groups, and `apply`, the only way to them.
+//!
+//! The lock of a topic is its order: a position is assigned and applied under it, so that all local subscribers see one
+//! order. No await and no user code happens under it.
+
+use std::{collections::HashMap, sync::Arc};
+
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::{
+    broker::{
+        Publication,
+        group::{self, Group, GroupKey, Member, SubscriberKey},
+    },
+    session::SessionId,
+};
+
+/// The place of a message in the order of its destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position(pub(super) u64);
+
+/// The subscribers of one address (or of one pattern).
+#[derive(Debug, Default)]
+pub(super) struct Topic {
+    state: Mutex<TopicState>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct TopicState {
+    last: u64,
+    groups: HashMap<GroupKey, Group>,
+    /// Taken out of the index: whoever still holds it must look again.
+    retired: bool,
+}
+
+/// One message with its names, ready to be applied.
+#[derive(Debug)]
+pub(super) struct Envelope<'a> {
+    pub(super) message_id: &'a str,
+    pub(super) destination: &'a str,
+    pub(super) publication: &'a Publication,
+    /// Only this session, where given.
+    pub(super) only: Option<SessionId>,
+}
+
+impl Topic {
+    /// Locks the topic, unless it was taken out of the index meanwhile.
+    pub(super) fn lock(&self) -> Option<MutexGuard<'_, TopicState>> {
+        let state = self.state.lock();
+        (!state.retired).then_some(state)
+    }
+
+    /// The subscriptions here.
+    pub(super) fn len(&self) -> usize {
+        self.state.lock().groups.values().map(Group::len).sum()
+    }
+}
+
+impl TopicState {
+    /// The next place in the order.
+    pub(super) fn next_position(&mut self) -> Position {
+        self.last += 1;
+        Position(self.last)
+    }
+
+    /// Delivers a message to every subscription here, in the order of positions. Returns how many it reached and adds
+    /// the sessions to `sessions` where asked.
+    pub(super) fn apply(
+        &mut self,
+        position: Position,
+        envelope: &Envelope<'_>,
+        mut sessions: Option<&mut Vec<SessionId>>,
+    ) -> usize {
+        debug_assert!(position.0 <= self.last, "positions are assigned here, under this lock");
+        let mut reached = 0;
+        for (key, group) in &mut self.groups {
+            let mut wire = None;
+            for member in group.members_mut().filter(|member| envelope.only.is_none_or(|only| only == member.session)) {
+                let wire = wire.get_or_insert_with(|| {
+                    group::encode(key, envelope.message_id, envelope.destination, envelope.publication)
+                });
+                member.deliver(wire.clone());
+                reached += 1;
+                if let Some(sessions) = sessions.as_deref_mut()
+                    && !sessions.contains(&member.session)
+                {
+                    sessions.push(member.session);
+                }
+            }
+        }
+        reached
+    }
+
+    pub(super) fn insert(&mut self, group: GroupKey, key: SubscriberKey, member: Member) {
+        self.groups.entry(group).or_default().insert(key, member);
+    }
+
+    /// Removes a subscriber; returns whether none is left.
+    pub(super) fn remove(&mut self, group: &GroupKey, key: SubscriberKey) -> bool {
+        if let Some(found) = self.groups.get_mut(group) {
+            found.remove(key);
+            if found.len() == 0 {
+                self.groups.remove(group);
+            }
+        }
+        self.groups.is_empty()
+    }
+
+    pub(super) fn member_mut(&mut self, group: &GroupKey, key: SubscriberKey) -> Option<&mut Member> {
+        self.groups.get_mut(group)?.member_mut(key)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    pub(super) fn retire(&mut self) {
+        self.retired = true;
+    }
+}
+
+/// A topic as it is shared between the index, publishers and subscriptions.
+pub(super) type SharedTopic = Arc<Topic>;

@@ -1,0 +1,149 @@
+//! Why a connection ends: one table of stable codes, what the client is told, and whether it should come back.
+//!
+//! A [`Closing`] is both the ERROR frame (where there is one) and the WebSocket close frame. Codes are stable: clients
+//! may switch on them. Close statuses follow RFC 6455 section 7.4; 4401 is this project's own for an expired token.
+
+use std::{borrow::Cow, time::Duration};
+
+use parlor_stomp::Fault;
+
+/// The end of a connection, as the server decided it.
+#[derive(Clone, Debug)]
+pub struct Closing {
+    code: Cow<'static, str>,
+    status: u16,
+    reason: String,
+    error: Option<Box<Fault>>,
+}
+
+impl Closing {
+    /// A normal end (1000): DISCONNECT was answered.
+    #[must_use]
+    pub fn normal() -> Self {
+        Self::quiet("disconnected", 1000, "")
+    }
+
+    /// A protocol fault: ERROR, then close with 1002, or 1009 where something was too large.
+    #[must_use]
+    pub fn fault(fault: Fault) -> Self {
+        let status = if fault.too_large { 1009 } else { 1002 };
+        Self::of_fault(fault, status)
+    }
+
+    /// A refused frame that ends the connection by rule 11: ERROR, then close with 1008 (policy).
+    #[must_use]
+    pub fn refused(fault: Fault) -> Self {
+        Self::of_fault(fault, 1008)
+    }
+
+    /// The client does not read fast enough: ERROR, then close with 1013 (try again later).
+    #[must_use]
+    pub fn slow_consumer() -> Self {
+        Self::told(
+            "slow-consumer",
+            1013,
+            "Messages for this connection were not read in time",
+            "The outbound queue reached its bound. Read faster, or subscribe to less; it is safe to reconnect.",
+        )
+    }
+
+    /// No CONNECT came in time: ERROR, then close with 1008.
+    #[must_use]
+    pub fn connect_timeout(limit: Duration) -> Self {
+        Self::told(
+            "connect-timeout",
+            1008,
+            "No CONNECT frame arrived in time",
+            format!("Send a CONNECT frame within {} ms after the WebSocket is open.", limit.as_millis()),
+        )
+    }
+
+    /// The client fell silent although it agreed to send heart-beats: ERROR, then close with 1002.
+    #[must_use]
+    pub fn heart_beat_timeout() -> Self {
+        Self::told(
+            "heart-beat-timeout",
+            1002,
+            "No heart-beat arrived in time",
+            "Nothing was heard for three agreed heart-beat periods, and a WebSocket ping was not answered.",
+        )
+    }
+
+    /// The token that authenticated the session ended: ERROR, then close with 4401.
+    #[must_use]
+    pub fn token_expired() -> Self {
+        Self::told(
+            "token-expired",
+            4401,
+            "The session's token has expired",
+            "Log in again, or renew the token, and reconnect.",
+        )
+    }
+
+    /// The server stops: close with 1012 and the time after which to come back.
+    #[must_use]
+    pub fn going_away(retry_after: Duration) -> Self {
+        Self::quiet("going-away", 1012, &format!("retry-after={}", retry_after.as_millis()))
+    }
+
+    /// The client closed first: its close frame is answered with its own status.
+    #[must_use]
+    pub(crate) fn echo(status: Option<u16>) -> Self {
+        Self::quiet("closed-by-client", status.unwrap_or(1000), "")
+    }
+
+    /// A broken WebSocket: close with the status of RFC 6455 for it.
+    #[must_use]
+    pub(crate) fn websocket(status: u16, reason: &str) -> Self {
+        Self::quiet("websocket-error", status, reason)
+    }
+
+    /// An end of the application's own: ERROR with `code` and `message`, then close with `status`.
+    ///
+    /// Use a status of 4000 to 4999 (RFC 6455 section 7.4.2). By convention 4400 to 4499 tells clients not to reconnect.
+    #[must_use]
+    pub fn application(code: &'static str, status: u16, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::told(code, status, message, "")
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// The WebSocket close status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The WebSocket close reason.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// What the ERROR frame says, where one is sent before the close.
+    #[must_use]
+    pub fn error(&self) -> Option<&Fault> {
+        self.error.as_deref()
+    }
+
+    fn quiet(code: &'static str, status: u16, reason: &str) -> Self {
+        Self { code: code.into(), status, reason: reason.to_owned(), error: None }
+    }
+
+    fn told(
+        code: &'static str,
+        status: u16,
+        message: impl Into<Cow<'static, str>>,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::of_fault(Fault::new(code, message).with_detail(detail), status)
+    }
+
+    fn of_fault(fault: Fault, status: u16) -> Self {
+        Self { code: fault.code.clone(), status, reason: fault.code.to_string(), error: Some(Box::new(fault)) }
+    }
+}

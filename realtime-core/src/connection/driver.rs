@@ -1,0 +1,376 @@
+//! The task of one connection: reads, keeps time, and has requests answered one at a time.
+//!
+//! Invariants: requests of one session are answered in order, one at a time; reads and heart-beats go on meanwhile, up to
+//! a bounded inbox, and then reading stops, so that TCP slows the client down. What was read before the end still
+//! counts: after a lost connection or a fault the inbox is worked off first.
+
+use std::{collections::VecDeque, future::poll_fn, pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use parlor_stomp::{HeartBeatAction, HeartBeatTimer, Request, ServerConfig, ServerSession, ServerState, Version};
+use tokio::{
+    sync::watch,
+    time::{Instant, Sleep, sleep_until},
+};
+
+use crate::{
+    auth::Principal,
+    broker::{FlushEvent, Outbox},
+    clock,
+    connection::{
+        Closing, Socket, Transport,
+        conversation::{Conversation, Flow, wire},
+    },
+    realtime::Realtime,
+    session::DisconnectReason,
+    websocket::{Opcode, WebSocketEvent, encode_close, encode_frame},
+};
+
+/// Octets charged to the inbox for each frame beside its body, so that empty frames count too.
+const FRAME_COST: usize = 256;
+
+/// How far away a timer is that nobody needs.
+const NEVER: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
+/// Runs one connection.
+pub(crate) struct Driver {
+    realtime: Realtime,
+    socket: Socket,
+    stomp: ServerSession,
+    inbox: VecDeque<Request>,
+    inbox_bytes: usize,
+    work: Work,
+    beats: Option<HeartBeatTimer>,
+    /// When an unconnected client is sent away; none once CONNECT was accepted.
+    connect_deadline: Option<Instant>,
+    expires: Option<Instant>,
+    /// Set when nothing more is read: how the connection ends once the inbox is worked off.
+    input_end: Option<InputEnd>,
+    finish_deadline: Option<Instant>,
+    cancel: watch::Sender<bool>,
+}
+
+/// Who has the conversation: nobody but the driver, or the request that is being answered.
+enum Work {
+    Idle(Box<Conversation>),
+    Busy(BoxFuture<'static, (Box<Conversation>, Flow)>),
+    /// Only while the two above change places.
+    Moving,
+}
+
+/// Why reading ended.
+#[derive(Clone, Debug)]
+enum InputEnd {
+    /// The client's close frame, with its status.
+    Closed(Option<u16>),
+    /// The stream ended without one.
+    Lost,
+    /// A broken WebSocket, with the status to close with.
+    Broken(u16, String),
+    /// DISCONNECT or a protocol fault stands last in the inbox and ends the connection itself.
+    Told,
+}
+
+/// The end of the loop: what to send last, if anything can be sent, and why it ended.
+struct Ended {
+    closing: Option<Closing>,
+    reason: DisconnectReason,
+}
+
+impl Driver {
+    pub(crate) fn new(realtime: Realtime, transport: Transport, principal: Principal) -> Self {
+        let config = realtime.config();
+        let socket = Socket::new(transport, config.websocket.clone(), config.outbox);
+        let now = clock::now();
+        let (cancel, cancelled) = watch::channel(false);
+        let expires = principal
+            .expires_at()
+            .map(|expiry| now + expiry.duration_since(clock::wall()).unwrap_or_default().min(NEVER * 365));
+        let conversation = Conversation::new(realtime.clone(), principal, Arc::clone(socket.outbox()), cancelled);
+        Self {
+            stomp: ServerSession::new(
+                ServerConfig::default().limits(config.stomp.clone()).heart_beat(config.heart_beat),
+            ),
+            inbox: VecDeque::new(),
+            inbox_bytes: 0,
+            work: Work::Idle(Box::new(conversation)),
+            beats: None,
+            connect_deadline: Some(now + config.connect_timeout),
+            expires,
+            input_end: None,
+            finish_deadline: None,
+            cancel,
+            realtime,
+            socket,
+        }
+    }
+
+    /// Runs the connection to its end.
+    pub(crate) async fn run(mut self) {
+        let Ended { closing, reason } = self.serve().await;
+        let Self { socket, stomp, mut work, cancel, realtime, .. } = self;
+        let config = realtime.config();
+        let version = stomp.version().unwrap_or(Version::V1_2);
+        let farewell = async {
+            match closing {
+                Some(closing) => {
+                    let error = closing.error().map(|fault| wire(&fault.encode(version)));
+                    let close = encode_close(closing.status(), closing.reason());
+                    let last: Vec<u8> = error.into_iter().chain([close]).flatten().collect();
+                    socket.finish(Bytes::from(last), config.close_linger).await;
+                }
+                None => socket.outbox().release(),
+            }
+        };
+        let rest = async {
+            if let Work::Busy(running) = &mut work {
+                let limit = sleep_until(clock::now() + config.finish_timeout);
+                tokio::pin!(limit);
+                let done = tokio::select! {
+                    done = running.as_mut() => done,
+                    () = limit => {
+                        cancel.send_replace(true);
+                        running.as_mut().await
+                    }
+                };
+                work = Work::Idle(done.0);
+            }
+        };
+        tokio::join!(farewell, rest);
+        if let Work::Idle(conversation) = work {
+            conversation.end(reason).await;
+        }
+    }
+
+    async fn serve(&mut self) -> Ended {
+        let outbox = Arc::clone(self.socket.outbox());
+        let timer = sleep_until(clock::now() + NEVER);
+        tokio::pin!(timer);
+        loop {
+            self.start_next();
+            self.read_requests();
+            self.start_next();
+            if let Some(ended) = self.ended() {
+                return ended;
+            }
+            self.arm(&outbox, timer.as_mut());
+            let reading = self.input_end.is_none() && self.has_room();
+            let Self { socket, work, .. } = self;
+            tokio::select! {
+                // In this order: a client that never stops sending must not keep time from being looked at.
+                biased;
+                event = poll_fn(|cx| outbox.poll_flush(cx)) => match event {
+                    FlushEvent::Stopped(closing) => {
+                        let code = closing.code().to_owned();
+                        return Ended { closing: Some(closing), reason: DisconnectReason::Server { code } };
+                    }
+                    FlushEvent::Failed(error) => {
+                        tracing::debug!(%error, "nothing can be written any more");
+                        self.input_end.get_or_insert(InputEnd::Lost);
+                        self.finish_deadline.get_or_insert(clock::now() + self.realtime.config().finish_timeout);
+                        if matches!(self.work, Work::Idle(_)) && self.inbox.is_empty() {
+                            return Ended { closing: None, reason: DisconnectReason::Lost };
+                        }
+                        // What was read still counts.
+                        return self.work_off_unheard().await;
+                    }
+                    FlushEvent::Drained => {}
+                },
+                () = timer.as_mut() => {
+                    if let Some(ended) = self.on_time(&outbox) {
+                        return ended;
+                    }
+                }
+                flow = work.done() => {
+                    if let Flow::End(closing, reason) = flow {
+                        return Ended { closing: Some(closing), reason };
+                    }
+                }
+                more = socket.read_more(), if reading => {
+                    if more {
+                        if let Some(beats) = &mut self.beats {
+                            beats.received(clock::now().into_std());
+                        }
+                    } else {
+                        self.end_input(InputEnd::Lost);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Answers what was read before the socket broke.
+    async fn work_off_unheard(&mut self) -> Ended {
+        let deadline = self.finish_deadline.unwrap_or_else(clock::now);
+        let all = async {
+            loop {
+                self.start_next();
+                if matches!(self.work, Work::Idle(_)) {
+                    return;
+                }
+                if let Flow::End(..) = self.work.done().await {
+                    return;
+                }
+            }
+        };
+        // What is still running then is cancelled by `run`.
+        let _ = tokio::time::timeout_at(deadline, all).await;
+        Ended { closing: None, reason: DisconnectReason::Lost }
+    }
+
+    /// Turns what was read into requests, while there is room for them.
+    fn read_requests(&mut self) {
+        while self.input_end.is_none() && self.has_room() {
+            if let Some(request) = self.stomp.poll_request() {
+                self.accept(request);
+                continue;
+            }
+            match self.socket.buffered() {
+                Ok(Some(WebSocketEvent::Data { payload, .. })) => self.stomp.handle_input(payload),
+                Ok(Some(WebSocketEvent::Close(frame))) => {
+                    self.end_input(InputEnd::Closed(frame.map(|frame| frame.code)));
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::debug!(%error, "the WebSocket is broken");
+                    self.end_input(InputEnd::Broken(error.close_code(), error.to_string()));
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self, request: Request) {
+        match &request {
+            Request::Connect(_) => {
+                self.connect_deadline = None;
+                self.beats = Some(self.stomp.heart_beat_timer(clock::now().into_std()));
+            }
+            Request::Fault(_) | Request::Disconnect(_) => self.end_input(InputEnd::Told),
+            _ => {}
+        }
+        self.inbox_bytes += cost(&request);
+        self.inbox.push_back(request);
+    }
+
+    fn end_input(&mut self, end: InputEnd) {
+        self.input_end.get_or_insert(end);
+        self.finish_deadline.get_or_insert(clock::now() + self.realtime.config().finish_timeout);
+    }
+
+    fn has_room(&self) -> bool {
+        let config = self.realtime.config();
+        self.inbox.is_empty()
+            || (self.inbox.len() < config.max_inbox_frames && self.inbox_bytes < config.max_inbox_bytes)
+    }
+
+    fn start_next(&mut self) {
+        if !matches!(self.work, Work::Idle(_)) {
+            return;
+        }
+        let Some(request) = self.inbox.pop_front() else { return };
+        self.inbox_bytes -= cost(&request);
+        if let Work::Idle(mut conversation) = std::mem::replace(&mut self.work, Work::Moving) {
+            self.work = Work::Busy(Box::pin(async move {
+                let flow = conversation.handle(request).await;
+                (conversation, flow)
+            }));
+        }
+    }
+
+    /// How the connection ends, once reading ended and everything that was read is answered.
+    fn ended(&self) -> Option<Ended> {
+        if !self.inbox.is_empty() || !matches!(self.work, Work::Idle(_)) {
+            return None;
+        }
+        Some(match self.input_end.clone()? {
+            InputEnd::Closed(status) => {
+                Ended { closing: Some(Closing::echo(status)), reason: DisconnectReason::ClosedByClient }
+            }
+            InputEnd::Lost => Ended { closing: None, reason: DisconnectReason::Lost },
+            InputEnd::Broken(status, reason) => {
+                let closing = Closing::websocket(status, &reason);
+                let code = closing.code().to_owned();
+                Ended { closing: Some(closing), reason: DisconnectReason::Server { code } }
+            }
+            InputEnd::Told => return None,
+        })
+    }
+
+    fn arm(&self, outbox: &Outbox, timer: Pin<&mut Sleep>) {
+        let deadlines = [
+            self.connect_deadline,
+            self.expires,
+            self.finish_deadline,
+            outbox.deadline(),
+            self.beats.as_ref().and_then(HeartBeatTimer::deadline).map(Instant::from_std),
+        ];
+        let next = deadlines.into_iter().flatten().min().unwrap_or_else(|| clock::now() + NEVER);
+        if timer.deadline() != next {
+            timer.reset(next);
+        }
+    }
+
+    fn on_time(&mut self, outbox: &Outbox) -> Option<Ended> {
+        let now = clock::now();
+        let due = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+        let closing = if due(self.connect_deadline) && self.stomp.state() == ServerState::AwaitingConnect {
+            Closing::connect_timeout(self.realtime.config().connect_timeout)
+        } else if due(self.expires) {
+            Closing::token_expired()
+        } else if due(self.finish_deadline) {
+            return Some(Ended { closing: None, reason: DisconnectReason::Lost });
+        } else {
+            outbox.check_age(now);
+            self.beat(outbox, now)?
+        };
+        let code = closing.code().to_owned();
+        Some(Ended { closing: Some(closing), reason: DisconnectReason::Server { code } })
+    }
+
+    /// Sends and expects heart-beats.
+    fn beat(&mut self, outbox: &Outbox, now: Instant) -> Option<Closing> {
+        let listening = self.input_end.is_none() && self.has_room();
+        let beats = self.beats.as_mut()?;
+        if !listening {
+            // Nobody reads, so silence says nothing about the client.
+            beats.received(now.into_std());
+        }
+        beats.sent(outbox.last_write().into_std());
+        while let Some(action) = beats.poll(now.into_std()) {
+            match action {
+                HeartBeatAction::SendBeat => {
+                    // Octets that wait already are better than a beat behind them.
+                    if outbox.waiting_bytes() == 0 {
+                        outbox.push(encode_frame(Opcode::Text, b"\n"));
+                    }
+                    beats.sent(now.into_std());
+                }
+                HeartBeatAction::Ping => {
+                    outbox.push(encode_frame(Opcode::Ping, b""));
+                }
+                HeartBeatAction::TimedOut => return Some(Closing::heart_beat_timeout()),
+            }
+        }
+        None
+    }
+}
+
+impl Work {
+    /// The end of the request that is being answered; never, while there is none.
+    async fn done(&mut self) -> Flow {
+        let Self::Busy(running) = self else { return std::future::pending().await };
+        let (conversation, flow) = running.as_mut().await;
+        *self = Self::Idle(conversation);
+        flow
+    }
+}
+
+fn cost(request: &Request) -> usize {
+    FRAME_COST
+        + match request {
+            Request::Send(send) => send.body.len(),
+            _ => 0,
+        }
+}

@@ -1,0 +1,19 @@
+//! One connection: its transport, its WebSocket, the driver that runs it, and how it ends.
+//!
+//! ```text
+//! transport -> Socket (WebSocket) -> ServerSession (STOMP) -> inbox -> Conversation -> router, broker
+//!                                                                          |
+//! transport <------------------------ Outbox <-----------------------------+---- other sessions' publishes
+//! ```
+
+mod close;
+mod conversation;
+mod driver;
+mod refusal;
+mod socket;
+mod transport;
+
+pub use close::Closing;
+pub(crate) use driver::Driver;
+pub use socket::Socket;
+pub use transport::Transport;

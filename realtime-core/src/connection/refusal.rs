@@ -1,0 +1,73 @@
+//! Rule 11: what a client is told when a well-formed SEND or SUBSCRIBE is refused or fails.
+//!
+//! A session that listens on `/user/queue/errors` gets a MESSAGE there and lives on. One that does not gets ERROR and
+//! close if the frame was a SUBSCRIBE or asked for a receipt, because silence would leave it waiting. Anything else is
+//! logged.
+
+use parlor_stomp::Fault;
+use serde::Serialize;
+
+use crate::{
+    app::Rejection,
+    broker::{Broker, Publication},
+    connection::Closing,
+    destination::{Destination, UserDestination},
+    session::Session,
+};
+
+/// The path under the user prefix where a session listens for its own errors.
+pub(super) const ERROR_PATH: &str = "/queue/errors";
+
+/// A frame that was refused.
+#[derive(Debug)]
+pub(super) struct Refused<'a> {
+    pub(super) destination: &'a str,
+    pub(super) receipt: Option<&'a str>,
+    pub(super) is_subscribe: bool,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    code: &'a str,
+    message: &'a str,
+}
+
+impl Refused<'_> {
+    /// Tells the client; answers how the connection ends, if it has to.
+    pub(super) fn tell(&self, broker: &Broker, session: &Session, rejection: &Rejection) -> Option<Closing> {
+        let heard = self.send_error_message(broker, session, rejection);
+        let closes = !heard && (self.is_subscribe || self.receipt.is_some());
+        tracing::debug!(
+            session = %session.id(),
+            code = rejection.code(),
+            destination = self.destination,
+            heard,
+            closes,
+            "a frame was refused"
+        );
+        closes.then(|| {
+            let mut fault = Fault::new(rejection.code().to_owned(), rejection.message().to_owned());
+            if let Some(receipt) = self.receipt {
+                fault = fault.with_receipt(receipt);
+            }
+            Closing::refused(fault.with_detail(format!(
+                "{} Subscribe to /user/queue/errors to be told of refusals without losing the connection.",
+                rejection.message()
+            )))
+        })
+    }
+
+    fn send_error_message(&self, broker: &Broker, session: &Session, rejection: &Rejection) -> bool {
+        let body = Body { code: rejection.code(), message: rejection.message() };
+        let (Ok(publication), Ok(path)) = (Publication::json(&body), ERROR_PATH.parse::<Destination>()) else {
+            return false;
+        };
+        let mut publication =
+            publication.with_header("code", rejection.code()).with_header("refused-destination", self.destination);
+        if let Some(receipt) = self.receipt {
+            publication = publication.with_header("receipt-id", receipt);
+        }
+        let errors = UserDestination { owner: session.owner(), path };
+        broker.send_to_owner(&errors, &publication, Some(session.id())).subscriptions > 0
+    }
+}

@@ -1,0 +1,127 @@
+//! A WebSocket on a transport: events in through the decoder, frames out through the outbox.
+
+use std::{fmt, sync::Arc};
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use crate::{
+    broker::{FlushEvent, Outbox, OutboxLimits},
+    connection::Transport,
+    websocket::{Opcode, WebSocketDecoder, WebSocketError, WebSocketEvent, WebSocketLimits, encode_frame},
+};
+
+/// Octets read at a time: enough for most messages, little enough to keep for each idle connection.
+const READ_CHUNK: usize = 4 * 1024;
+
+/// A server-side WebSocket. Pings are answered by [`next`](Self::next) itself.
+pub struct Socket {
+    reader: Box<dyn AsyncRead + Send + Unpin>,
+    input: BytesMut,
+    decoder: WebSocketDecoder,
+    outbox: Arc<Outbox>,
+}
+
+impl Socket {
+    /// A WebSocket over an upgraded connection.
+    #[must_use]
+    pub fn new(transport: Transport, limits: WebSocketLimits, outbox: OutboxLimits) -> Self {
+        Self {
+            reader: transport.reader,
+            input: BytesMut::from(&transport.read_ahead[..]),
+            decoder: WebSocketDecoder::new(limits),
+            outbox: Arc::new(Outbox::new(transport.writer, outbox)),
+        }
+    }
+
+    /// The next event, or `None` at the end of the stream. A ping was answered when it is returned.
+    ///
+    /// May be dropped and called again; nothing is lost.
+    pub async fn next(&mut self) -> Option<Result<WebSocketEvent, WebSocketError>> {
+        loop {
+            match self.buffered() {
+                Ok(None) => {}
+                other => return other.transpose(),
+            }
+            if !self.read_more().await {
+                return None;
+            }
+        }
+    }
+
+    /// The next event among the octets that were read already.
+    pub(crate) fn buffered(&mut self) -> Result<Option<WebSocketEvent>, WebSocketError> {
+        let event = self.decoder.decode(&mut self.input)?;
+        if let Some(WebSocketEvent::Ping(payload)) = &event {
+            self.outbox.push_pong(encode_frame(Opcode::Pong, payload));
+        }
+        Ok(event)
+    }
+
+    /// Reads once; `false` at the end of the stream.
+    pub(crate) async fn read_more(&mut self) -> bool {
+        self.input.reserve(READ_CHUNK);
+        matches!(self.reader.read_buf(&mut self.input).await, Ok(octets) if octets > 0)
+    }
+
+    /// Sends a text or binary message, a ping, or any other single frame.
+    pub fn send(&self, opcode: Opcode, payload: &[u8]) {
+        self.outbox.push(encode_frame(opcode, payload));
+    }
+
+    /// The outbox, which owns the write half.
+    #[must_use]
+    pub fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
+    /// Writes `farewell` as the last frame, waits until the peer closes too (or `linger` is over), and lets go.
+    ///
+    /// Reading on matters: a socket that is closed with unread octets is reset, and the peer loses the farewell.
+    pub async fn finish(mut self, farewell: Bytes, linger: std::time::Duration) {
+        self.outbox.finish([farewell]);
+        let outbox = Arc::clone(&self.outbox);
+        let all = async {
+            let mut drained = false;
+            loop {
+                tokio::select! {
+                    event = std::future::poll_fn(|cx| outbox.poll_flush(cx)), if !drained => match event {
+                        FlushEvent::Drained => drained = true,
+                        FlushEvent::Failed(error) => {
+                            tracing::debug!(%error, "the farewell could not be written");
+                            return;
+                        }
+                        FlushEvent::Stopped(_) => {}
+                    },
+                    more = self.read_more() => {
+                        if !more {
+                            return;
+                        }
+                        if drained && self.peer_closed() {
+                            return;
+                        }
+                    }
+                }
+            }
+        };
+        let _ = tokio::time::timeout(linger, all).await;
+        outbox.release();
+    }
+
+    /// Looks for the peer's close frame and throws everything else away.
+    fn peer_closed(&mut self) -> bool {
+        loop {
+            match self.decoder.decode(&mut self.input) {
+                Ok(Some(WebSocketEvent::Close(_))) | Err(_) => return true,
+                Ok(Some(_)) => {}
+                Ok(None) => return false,
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket").field("outbox", &self.outbox).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,79 @@
+//! The octet stream under a WebSocket, split into the half the driver reads and the half the outbox owns.
+
+use std::{
+    fmt, io,
+    io::IoSlice,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, WriteHalf},
+    net::{TcpStream, tcp::OwnedWriteHalf},
+};
+
+use crate::broker::WireWriter;
+
+/// An upgraded connection, ready for WebSocket frames.
+pub struct Transport {
+    pub(crate) reader: Box<dyn AsyncRead + Send + Unpin>,
+    pub(crate) writer: Box<dyn WireWriter>,
+    pub(crate) read_ahead: Bytes,
+}
+
+impl Transport {
+    /// A plain TCP stream: publishers write straight to it.
+    ///
+    /// `read_ahead` are octets that the HTTP layer has read behind the upgrade request.
+    #[must_use]
+    pub fn tcp(stream: TcpStream, read_ahead: Bytes) -> Self {
+        let (reader, writer) = stream.into_split();
+        Self { reader: Box::new(reader), writer: Box::new(TcpWriter(writer)), read_ahead }
+    }
+
+    /// Any other stream (TLS, HTTP/2, a pipe in memory): the connection's task does all writing.
+    #[must_use]
+    pub fn stream(stream: impl AsyncRead + AsyncWrite + Send + 'static, read_ahead: Bytes) -> Self {
+        let (reader, writer) = tokio::io::split(stream);
+        Self { reader: Box::new(reader), writer: Box::new(TaskWriter(writer)), read_ahead }
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport").field("read_ahead", &self.read_ahead.len()).finish_non_exhaustive()
+    }
+}
+
+struct TcpWriter(OwnedWriteHalf);
+
+impl WireWriter for TcpWriter {
+    fn try_write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.try_write(octets)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, slices)
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+struct TaskWriter<T>(WriteHalf<T>);
+
+impl<T: AsyncWrite + Send + 'static> WireWriter for TaskWriter<T> {
+    fn try_write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, slices)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+}

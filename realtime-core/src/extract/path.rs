@@ -1,0 +1,39 @@
+//! What the route's placeholders captured.
+
+use serde::de::DeserializeOwned;
+
+use crate::{
+    app::{Context, Rejection, Routed},
+    extract::{FromContext, path_deserializer::PathDeserializer},
+};
+
+/// The captured segments of the destination: one value, a tuple in the order of the placeholders, or a struct or map by
+/// their names. A segment that is not a `T` is refused with `invalid-path`.
+///
+/// ```
+/// use parlor_core::extract::Path;
+/// use serde::Deserialize;
+///
+/// #[derive(Deserialize)]
+/// struct Seat { room: String, seat: u8 }
+///
+/// async fn one(Path(room): Path<u64>) { let _ = room; } // "/app/rooms/{room}"
+/// async fn two(Path((room, seat)): Path<(u64, u8)>) { let _ = (room, seat); } // "/app/rooms/{room}/seats/{seat}"
+/// async fn named(Path(Seat { room, seat }): Path<Seat>) { let _ = (room, seat); }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Path<T>(pub T);
+
+impl<S: Sync, K: Routed + Sync, T: DeserializeOwned> FromContext<S, K> for Path<T> {
+    type Rejection = Rejection;
+
+    async fn from_context(context: &Context<K>, _: &S) -> Result<Self, Rejection> {
+        match T::deserialize(PathDeserializer::new(context.params())) {
+            Ok(value) => Ok(Self(value)),
+            Err(error) => Err(Rejection::new(
+                "invalid-path",
+                format!("A segment of {} is not valid: {error}.", context.event().destination()),
+            )),
+        }
+    }
+}

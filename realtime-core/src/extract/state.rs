@@ -1,0 +1,49 @@
+//! The application's state, or a part of it.
+
+use std::convert::Infallible;
+
+use crate::{app::Context, extract::FromContext};
+
+/// The application's state, as given to [`Router::with_state`](crate::app::Router::with_state), or a part of it by
+/// [`FromRef`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct State<T>(pub T);
+
+/// Takes a part out of the state, by clone.
+///
+/// ```
+/// use std::sync::Arc;
+/// use parlor_core::extract::FromRef;
+///
+/// #[derive(Clone)]
+/// struct ChatService;
+///
+/// #[derive(Clone)]
+/// struct App { chat: ChatService, greeting: Arc<str> }
+///
+/// impl FromRef<App> for ChatService {
+///     fn from_ref(app: &App) -> Self { app.chat.clone() }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a part of the state `{S}`",
+    note = "write `impl FromRef<{S}> for {Self}`"
+)]
+pub trait FromRef<S> {
+    /// The part.
+    fn from_ref(state: &S) -> Self;
+}
+
+impl<S: Clone> FromRef<S> for S {
+    fn from_ref(state: &S) -> Self {
+        state.clone()
+    }
+}
+
+impl<S: Sync, K: Sync, T: FromRef<S>> FromContext<S, K> for State<T> {
+    type Rejection = Infallible;
+
+    async fn from_context(_: &Context<K>, state: &S) -> Result<Self, Infallible> {
+        Ok(Self(T::from_ref(state)))
+    }
+}

@@ -1,0 +1,96 @@
+//! What a handler sees of a SEND, and which of a client's headers others may see.
+
+use bytes::Bytes;
+use parlor_stomp::Headers;
+
+use crate::destination::Destination;
+
+/// Headers of a client's frame that never reach a MESSAGE: the standard ones, which the server sets itself, Parlor's
+/// own, and credentials that a client sent with the wrong frame.
+const NEVER_RELAYED: &[&str] = &[
+    "ack",
+    "code",
+    "content-length",
+    "content-type",
+    "destination",
+    "dropped",
+    "heart-beat",
+    "id",
+    "login",
+    "message",
+    "message-id",
+    "message-key",
+    "passcode",
+    "position",
+    "prefetch-count",
+    "receipt",
+    "receipt-id",
+    "recovered",
+    "redelivered",
+    "resume-from",
+    "retry-after",
+    "server",
+    "session",
+    "subscription",
+    "transaction",
+    "user-name",
+    "version",
+];
+
+/// A SEND on its way to a handler. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Message {
+    destination: Destination,
+    headers: Headers,
+    content_type: Option<String>,
+    body: Bytes,
+}
+
+impl Message {
+    /// A message.
+    #[must_use]
+    pub fn new(destination: Destination, headers: Headers, content_type: Option<String>, body: Bytes) -> Self {
+        Self { destination, headers, content_type, body }
+    }
+
+    /// Where the client sent it.
+    #[must_use]
+    pub fn destination(&self) -> &Destination {
+        &self.destination
+    }
+
+    /// The client's own headers, without the standard ones.
+    #[must_use]
+    pub fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// The `content-type` header, where the client sent one.
+    #[must_use]
+    pub fn content_type(&self) -> Option<&str> {
+        self.content_type.as_deref()
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+}
+
+/// The headers of a client's frame that subscribers and handlers may see.
+pub(crate) fn relayed_headers(headers: &Headers) -> Headers {
+    headers.iter().filter(|(name, _)| !NEVER_RELAYED.contains(name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn server_headers_and_credentials_of_a_client_are_not_relayed() {
+        let sent: Headers = NEVER_RELAYED.iter().map(|name| (*name, "forged")).chain([("colour", "blue")]).collect();
+        let relayed = relayed_headers(&sent);
+        assert_eq!(relayed.iter().collect::<Vec<_>>(), [("colour", "blue")]);
+    }
+}

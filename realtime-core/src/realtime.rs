@@ -1,0 +1,281 @@
+//! A real-time endpoint put together: routes, broker, registry, authentication, rules and settings.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::{
+    app::{Authorize, RouteError, Routes, Rules},
+    auth::{Authenticator, OriginError, OriginPolicy, Principal},
+    broker::Broker,
+    config::Config,
+    connection::{Closing, Driver, Transport},
+    destination::{Pattern, PatternError},
+    session::{LifecycleListener, Registry},
+};
+
+/// When the server stops, clients are told to come back spread over this time, so that they do not come all at once.
+const RECONNECT_SPREAD: Duration = Duration::from_secs(5);
+
+/// What is wrong with an endpoint, found when it is built. One sentence for each fault.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// An allowed origin is not scheme, host and optional port.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+    /// A prefix leaves no room for destinations below it.
+    #[error("the topic prefix leaves no room for destinations below it: {0}")]
+    Prefix(PatternError),
+    /// Routes or rules are wrong.
+    #[error("{}", sentences(.0))]
+    Routes(Vec<RouteError>),
+}
+
+fn sentences(errors: &[RouteError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Everything a web framework's adapter needs to serve real-time connections. Cheap to clone.
+///
+/// ```
+/// use parlor_core::{Realtime, app::{Route, Router, Rules}, auth::Anonymous};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let realtime = Realtime::builder(Router::new().with_state(()))
+///     .authenticate(Anonymous)
+///     .authorize(Rules::deny_all().allow_subscribe("/topic/**"))
+///     .allowed_origins(["https://app.example"])
+///     .build()?;
+/// # let _ = realtime; Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Realtime {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    routes: Routes,
+    broker: Broker,
+    registry: Registry,
+    authenticator: Arc<dyn Authenticator>,
+    rules: Arc<dyn Authorize>,
+    origins: OriginPolicy,
+    config: Config,
+    topic_pattern: Pattern,
+    listeners: Vec<Arc<dyn LifecycleListener>>,
+    connections: Arc<Semaphore>,
+    stopping: AtomicBool,
+}
+
+/// Puts a [`Realtime`] together.
+pub struct RealtimeBuilder {
+    routes: Routes,
+    authenticator: Option<Arc<dyn Authenticator>>,
+    rules: Arc<dyn Authorize>,
+    origins: Result<OriginPolicy, OriginError>,
+    config: Config,
+    listeners: Vec<Arc<dyn LifecycleListener>>,
+}
+
+/// The right to one connection; dropping it gives it back.
+#[derive(Debug)]
+pub struct Admission {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Realtime {
+    /// Begins with the routes of the application.
+    ///
+    /// Without further calls nobody gets in: the default authenticator refuses everyone, the default rules deny
+    /// everything, and no foreign origin is allowed.
+    #[must_use]
+    pub fn builder(routes: Routes) -> RealtimeBuilder {
+        RealtimeBuilder {
+            routes,
+            authenticator: None,
+            rules: Arc::new(Rules::deny_all()),
+            origins: Ok(OriginPolicy::default()),
+            config: Config::default(),
+            listeners: Vec::new(),
+        }
+    }
+
+    /// Where to publish from anywhere.
+    #[must_use]
+    pub fn broker(&self) -> &Broker {
+        &self.inner.broker
+    }
+
+    /// Who is connected.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.inner.registry
+    }
+
+    /// Who is asked who a client is, before the upgrade.
+    #[must_use]
+    pub fn authenticator(&self) -> &Arc<dyn Authenticator> {
+        &self.inner.authenticator
+    }
+
+    /// Which origins may open connections.
+    #[must_use]
+    pub fn origins(&self) -> &OriginPolicy {
+        &self.inner.origins
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// The right to one more connection, or none when the endpoint is full or stopping.
+    #[must_use]
+    pub fn admit(&self) -> Option<Admission> {
+        if self.is_stopping() {
+            return None;
+        }
+        let permit = Arc::clone(&self.inner.connections).try_acquire_owned().ok()?;
+        Some(Admission { _permit: permit })
+    }
+
+    /// Serves one upgraded connection to its end. `principal` is who the handshake authenticated.
+    ///
+    /// Spawn it: a connection must outlive the HTTP request that it came from.
+    pub async fn serve(self, transport: Transport, principal: Principal, admission: Admission) {
+        Driver::new(self, transport, principal).run().await;
+        drop(admission);
+    }
+
+    /// Whether [`shutdown`](Self::shutdown) was called.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.inner.stopping.load(Ordering::Acquire)
+    }
+
+    /// Lets nobody in any more, closes every session with 1012 and a spread `retry-after`, and waits until all are gone,
+    /// but not longer than `patience`. Returns whether all were gone by then.
+    pub async fn shutdown(&self, patience: Duration) -> bool {
+        self.inner.stopping.store(true, Ordering::Release);
+        let count = u32::try_from(self.inner.registry.session_count()).unwrap_or(u32::MAX).max(1);
+        let mut index = 0;
+        self.inner.registry.disconnect_all(|| {
+            index += 1;
+            Closing::going_away(RECONNECT_SPREAD * index / count)
+        });
+        let all = u32::try_from(self.inner.config.max_connections).unwrap_or(u32::MAX);
+        tokio::time::timeout(patience, self.inner.connections.acquire_many(all)).await.is_ok()
+    }
+
+    pub(crate) fn routes(&self) -> &Routes {
+        &self.inner.routes
+    }
+
+    pub(crate) fn rules(&self) -> &dyn Authorize {
+        &*self.inner.rules
+    }
+
+    pub(crate) fn listeners(&self) -> &[Arc<dyn LifecycleListener>] {
+        &self.inner.listeners
+    }
+
+    /// What pattern subscriptions must lie within.
+    pub(crate) fn topic_pattern(&self) -> &Pattern {
+        &self.inner.topic_pattern
+    }
+}
+
+impl RealtimeBuilder {
+    /// Says who a client is, from its handshake. Required: without it every handshake is refused.
+    #[must_use]
+    pub fn authenticate(mut self, authenticator: impl Authenticator) -> Self {
+        self.authenticator = Some(Arc::new(authenticator));
+        self
+    }
+
+    /// Says who may send and subscribe where. Default: nobody anywhere, but for mounted routes and one's own `/user/**`.
+    #[must_use]
+    pub fn authorize(mut self, rules: impl Authorize) -> Self {
+        self.rules = Arc::new(rules);
+        self
+    }
+
+    /// The exact origins (`https://app.example`) whose pages may open connections with a cookie.
+    #[must_use]
+    pub fn allowed_origins<O: AsRef<str>>(mut self, origins: impl IntoIterator<Item = O>) -> Self {
+        self.origins = OriginPolicy::new(origins);
+        self
+    }
+
+    /// The whole origin policy, where a list is not enough.
+    #[must_use]
+    pub fn origin_policy(mut self, origins: OriginPolicy) -> Self {
+        self.origins = Ok(origins);
+        self
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Adds a listener to the events of every session.
+    #[must_use]
+    pub fn listen(mut self, listener: impl LifecycleListener) -> Self {
+        self.listeners.push(Arc::new(listener));
+        self
+    }
+
+    /// The finished endpoint.
+    ///
+    /// # Errors
+    /// Everything that is wrong with routes, rules and origins, so that it is found at start-up and never at the first
+    /// message.
+    pub fn build(self) -> Result<Realtime, BuildError> {
+        let prefixes = self.config.prefixes.clone();
+        let mut errors = self.routes.check(&prefixes);
+        errors.extend(self.rules.errors());
+        if !errors.is_empty() {
+            return Err(BuildError::Routes(errors));
+        }
+        let topic_pattern = format!("{}/**", prefixes.topic).parse().map_err(BuildError::Prefix)?;
+        Ok(Realtime {
+            inner: Arc::new(Inner {
+                routes: self.routes,
+                broker: Broker::new(prefixes),
+                registry: Registry::default(),
+                authenticator: self.authenticator.unwrap_or_else(|| Arc::new(crate::auth::Nobody)),
+                rules: self.rules,
+                origins: self.origins?,
+                connections: Arc::new(Semaphore::new(self.config.max_connections)),
+                config: self.config,
+                topic_pattern,
+                listeners: self.listeners,
+                stopping: AtomicBool::new(false),
+            }),
+        })
+    }
+}
+
+impl fmt::Debug for Realtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Realtime").field("sessions", &self.registry().session_count()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for RealtimeBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RealtimeBuilder").field("config", &self.config).finish_non_exhaustive()
+    }
+}

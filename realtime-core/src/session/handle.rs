@@ -1,0 +1,114 @@
+//! The handle to a connected session: who it is, what it listens to, and how to end it.
+
+use std::{fmt, io, sync::Arc, task};
+
+use parking_lot::Mutex;
+use parlor_stomp::{SubscriptionId, Version};
+
+use crate::{
+    auth::Principal,
+    broker::{Outbox, OutboxLimits, WireWriter},
+    connection::Closing,
+    destination::Owner,
+    session::SessionId,
+};
+
+/// A connected session. Cheap to clone; it stays valid, and does nothing, after the session ended.
+#[derive(Clone)]
+pub struct Session {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    id: SessionId,
+    principal: Principal,
+    version: Version,
+    outbox: Arc<Outbox>,
+    subscriptions: Mutex<Vec<(SubscriptionId, String)>>,
+}
+
+impl Session {
+    pub(crate) fn new(principal: Principal, version: Version, outbox: Arc<Outbox>) -> Self {
+        let id = SessionId::random();
+        Self { shared: Arc::new(Shared { id, principal, version, outbox, subscriptions: Mutex::default() }) }
+    }
+
+    /// A session without a connection, for tests of handlers: what is sent to it goes nowhere.
+    #[must_use]
+    pub fn detached(principal: Principal) -> Self {
+        let outbox = Outbox::new(Box::new(Nowhere), OutboxLimits::default());
+        Self::new(principal, Version::V1_2, Arc::new(outbox))
+    }
+
+    /// The session's id, which CONNECTED carries in its `session` header.
+    #[must_use]
+    pub fn id(&self) -> SessionId {
+        self.shared.id
+    }
+
+    /// Who the session belongs to.
+    #[must_use]
+    pub fn principal(&self) -> &Principal {
+        &self.shared.principal
+    }
+
+    /// The negotiated STOMP version.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.shared.version
+    }
+
+    /// The subscriptions in force, with the destinations the client named.
+    #[must_use]
+    pub fn subscriptions(&self) -> Vec<(SubscriptionId, String)> {
+        self.shared.subscriptions.lock().clone()
+    }
+
+    /// Ends the session: the client gets the ERROR and the close frame of `closing`. Returns at once.
+    pub fn close(&self, closing: Closing) {
+        self.shared.outbox.stop(closing);
+    }
+
+    /// Whether the session still takes messages.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.shared.outbox.is_open()
+    }
+
+    /// Under whom `/user/…` of this session is found: its user, or itself where it is anonymous.
+    #[must_use]
+    pub fn owner(&self) -> Owner {
+        self.principal().id().map_or(Owner::Session(self.id()), |user| Owner::User(user.clone()))
+    }
+
+    pub(crate) fn subscribed(&self, id: &SubscriptionId, destination: &str) {
+        self.shared.subscriptions.lock().push((id.clone(), destination.to_owned()));
+    }
+
+    pub(crate) fn unsubscribed(&self, id: &SubscriptionId) {
+        self.shared.subscriptions.lock().retain(|(known, _)| known != id);
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("id", &self.id()).field("principal", self.principal()).finish_non_exhaustive()
+    }
+}
+
+/// Takes everything and keeps nothing.
+struct Nowhere;
+
+impl WireWriter for Nowhere {
+    fn try_write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        Ok(octets.len())
+    }
+
+    fn poll_write(&mut self, _: &mut task::Context<'_>, slices: &[io::IoSlice<'_>]) -> task::Poll<io::Result<usize>> {
+        task::Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()))
+    }
+
+    fn poll_flush(&mut self, _: &mut task::Context<'_>) -> task::Poll<io::Result<()>> {
+        task::Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,180 @@
+//! Who is connected: sessions by id and users by their sessions.
+//!
+//! An entry belongs to its connection and vanishes with it, by a drop guard, also when a handler panicked. Anonymous
+//! sessions are found by session only.
+
+use std::{collections::HashMap, sync::Arc};
+
+use parking_lot::Mutex;
+
+use crate::{
+    auth::UserId,
+    connection::Closing,
+    session::{Session, SessionId},
+};
+
+/// The sessions and users that are connected to this node. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    sessions: HashMap<SessionId, Session>,
+    users: HashMap<UserId, Vec<SessionId>>,
+}
+
+impl Registry {
+    /// The session with that id, if it is connected.
+    #[must_use]
+    pub fn session(&self, id: SessionId) -> Option<Session> {
+        self.state.lock().sessions.get(&id).cloned()
+    }
+
+    /// All sessions, in no particular order.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<Session> {
+        self.state.lock().sessions.values().cloned().collect()
+    }
+
+    /// The sessions of a user, oldest first.
+    #[must_use]
+    pub fn sessions_of(&self, user: &UserId) -> Vec<Session> {
+        let state = self.state.lock();
+        let ids = state.users.get(user).map(Vec::as_slice).unwrap_or_default();
+        ids.iter().filter_map(|id| state.sessions.get(id).cloned()).collect()
+    }
+
+    /// The users that have at least one session, in no particular order.
+    #[must_use]
+    pub fn users(&self) -> Vec<UserId> {
+        self.state.lock().users.keys().cloned().collect()
+    }
+
+    /// How many sessions are connected.
+    #[must_use]
+    pub fn session_count(&self) -> usize {
+        self.state.lock().sessions.len()
+    }
+
+    /// How many users are connected.
+    #[must_use]
+    pub fn user_count(&self) -> usize {
+        self.state.lock().users.len()
+    }
+
+    /// Ends every session of a user; returns how many there were.
+    pub fn disconnect_user(&self, user: &UserId, closing: &Closing) -> usize {
+        let sessions = self.sessions_of(user);
+        for session in &sessions {
+            session.close(closing.clone());
+        }
+        sessions.len()
+    }
+
+    /// Ends every session.
+    pub(crate) fn disconnect_all(&self, mut closing: impl FnMut() -> Closing) {
+        for session in self.sessions() {
+            session.close(closing());
+        }
+    }
+
+    pub(crate) fn enter(&self, session: &Session) -> Presence {
+        let mut state = self.state.lock();
+        state.sessions.insert(session.id(), session.clone());
+        let mut first_session = true;
+        if let Some(user) = session.principal().id() {
+            let ids = state.users.entry(user.clone()).or_default();
+            first_session = ids.is_empty();
+            ids.push(session.id());
+        }
+        Presence { registry: self.clone(), session: session.clone(), first_session, left: false }
+    }
+
+    fn leave(&self, session: &Session) -> bool {
+        let mut state = self.state.lock();
+        state.sessions.remove(&session.id());
+        let Some(user) = session.principal().id() else { return true };
+        let Some(ids) = state.users.get_mut(user) else { return true };
+        ids.retain(|id| *id != session.id());
+        let last = ids.is_empty();
+        if last {
+            state.users.remove(user);
+        }
+        last
+    }
+}
+
+/// A session's entry in the registry: dropping it takes the session out.
+#[derive(Debug)]
+pub(crate) struct Presence {
+    registry: Registry,
+    session: Session,
+    first_session: bool,
+    left: bool,
+}
+
+impl Presence {
+    /// Whether the user had no session before; always for an anonymous one.
+    pub(crate) fn is_first_session(&self) -> bool {
+        self.first_session
+    }
+
+    /// Takes the session out; returns whether it was the user's last one.
+    pub(crate) fn leave(mut self) -> bool {
+        self.left = true;
+        self.registry.leave(&self.session)
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        if !self.left {
+            self.registry.leave(&self.session);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::Principal;
+
+    fn user(name: &str) -> Session {
+        Session::detached(Principal::user(name.parse().unwrap()))
+    }
+
+    #[test]
+    fn a_second_tab_is_neither_first_nor_last() {
+        let registry = Registry::default();
+        let (one, two) = (user("ada"), user("ada"));
+        let first = registry.enter(&one);
+        let second = registry.enter(&two);
+        assert!(first.is_first_session());
+        assert!(!second.is_first_session());
+        assert_eq!((registry.session_count(), registry.user_count()), (2, 1));
+        assert!(!first.leave());
+        assert!(second.leave());
+        assert_eq!((registry.session_count(), registry.user_count()), (0, 0));
+    }
+
+    #[test]
+    fn a_dropped_entry_takes_the_session_out() {
+        let registry = Registry::default();
+        let session = user("ada");
+        drop(registry.enter(&session));
+        assert!(registry.session(session.id()).is_none());
+        assert!(registry.users().is_empty());
+    }
+
+    #[test]
+    fn disconnecting_a_user_ends_all_of_their_sessions_and_no_other() {
+        let registry = Registry::default();
+        let (one, two, other) = (user("ada"), user("ada"), user("bob"));
+        let _entries = [&one, &two, &other].map(|session| registry.enter(session));
+        let ended = registry.disconnect_user(&"ada".parse().unwrap(), &Closing::token_expired());
+        assert_eq!(ended, 2);
+        assert_eq!([one.is_open(), two.is_open(), other.is_open()], [false, false, true]);
+    }
+}

@@ -1,0 +1,111 @@
+//! Server frames: never masked, never fragmented (RFC 6455 section 5).
+
+use bytes::Bytes;
+
+/// The longest reason of a close frame: a control frame has 125 octets, two of them are the status (section 5.5).
+const LONGEST_REASON: usize = 123;
+
+/// The kinds of frames a server sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "RFC 6455 section 5.2 defines these")]
+pub enum Opcode {
+    /// A binary message.
+    Binary,
+    /// The end of the connection.
+    Close,
+    /// A ping.
+    Ping,
+    /// A pong.
+    Pong,
+    /// A text message.
+    Text,
+}
+
+impl Opcode {
+    const fn code(self) -> u8 {
+        match self {
+            Self::Text => 0x1,
+            Self::Binary => 0x2,
+            Self::Close => 0x8,
+            Self::Ping => 0x9,
+            Self::Pong => 0xA,
+        }
+    }
+}
+
+/// Appends the header of a final, unmasked frame with a payload of `length` octets.
+#[expect(clippy::cast_possible_truncation, reason = "each arm's range fits")]
+pub(crate) fn encode_header(opcode: Opcode, length: usize, out: &mut Vec<u8>) {
+    out.push(0x80 | opcode.code());
+    match length {
+        0..126 => out.push(length as u8),
+        126..65_536 => {
+            out.push(126);
+            out.extend_from_slice(&(length as u16).to_be_bytes());
+        }
+        _ => {
+            out.push(127);
+            out.extend_from_slice(&(length as u64).to_be_bytes());
+        }
+    }
+}
+
+/// A whole frame.
+#[must_use]
+pub fn encode_frame(opcode: Opcode, payload: &[u8]) -> Bytes {
+    let mut out = Vec::with_capacity(10 + payload.len());
+    encode_header(opcode, payload.len(), &mut out);
+    out.extend_from_slice(payload);
+    out.into()
+}
+
+/// A close frame. A status that may not stand in one (section 7.4.1) closes without a status; a reason that is too long is
+/// cut between characters.
+#[must_use]
+pub fn encode_close(status: u16, reason: &str) -> Bytes {
+    if !is_sendable(status) {
+        return encode_frame(Opcode::Close, b"");
+    }
+    let mut payload = status.to_be_bytes().to_vec();
+    payload.extend_from_slice(&reason.as_bytes()[..reason.floor_char_boundary(LONGEST_REASON)]);
+    encode_frame(Opcode::Close, &payload)
+}
+
+/// Whether a status may stand in a close frame (section 7.4 and the IANA registry).
+pub(super) const fn is_sendable(status: u16) -> bool {
+    matches!(status, 1000..=1003 | 1007..=1014 | 3000..=4999)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_take_the_shortest_form() {
+        for (length, header) in [
+            (0, vec![0x81, 0]),
+            (125, vec![0x81, 125]),
+            (126, vec![0x81, 126, 0, 126]),
+            (65_535, vec![0x81, 126, 0xFF, 0xFF]),
+            (65_536, vec![0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+        ] {
+            let mut out = Vec::new();
+            encode_header(Opcode::Text, length, &mut out);
+            assert_eq!(out, header);
+        }
+    }
+
+    #[test]
+    fn a_long_reason_is_cut_between_characters() {
+        let close = encode_close(1000, &"ü".repeat(100));
+        assert_eq!(close.len(), 2 + 2 + 122);
+        assert!(std::str::from_utf8(&close[4..]).is_ok());
+    }
+
+    #[test]
+    fn a_status_that_may_not_be_sent_is_left_out() {
+        for status in [0, 999, 1004, 1005, 1006, 1015, 2999, 5000] {
+            assert_eq!(&encode_close(status, "x")[..], [0x88, 0], "{status}");
+        }
+    }
+}

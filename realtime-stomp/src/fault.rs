@@ -1,0 +1,121 @@
+//! What was wrong with a peer's frame, and the ERROR frame that says so.
+//!
+//! Codes are stable. Those of this crate, with the close status that a WebSocket server should add:
+//!
+//! | code | what was wrong | status |
+//! |---|---|---|
+//! | `already-connected` | a second CONNECT or STOMP | 1002 |
+//! | `bad-content-length` | not a plain decimal number | 1002 |
+//! | `body-too-large` | more octets than the limit | 1009 |
+//! | `duplicate-subscription` | the id is in use on this connection | 1002 |
+//! | `frame-too-large` | a frame before CONNECT over its limit | 1009 |
+//! | `head-too-large` | command and headers over their limit | 1009 |
+//! | `header-too-long` | one header over its limit | 1009 |
+//! | `invalid-ack` | not `auto`, `client` or (from 1.1 on) `client-individual` | 1002 |
+//! | `invalid-heart-beat` | not two plain numbers with a comma | 1002 |
+//! | `invalid-utf8` | header octets that are not UTF-8 | 1002 |
+//! | `malformed-frame` | no NUL behind the counted body, or a NUL in the head | 1002 |
+//! | `malformed-header` | a line without a colon, without a name, or with a bare CR | 1002 |
+//! | `missing-header` | a header that the command needs | 1002 |
+//! | `not-connected` | another command before CONNECT | 1002 |
+//! | `server-command` | a command that only servers send | 1002 |
+//! | `too-many-headers` | more headers than the limit | 1009 |
+//! | `too-many-subscriptions` | more subscriptions than the limit | 1009 |
+//! | `undefined-escape` | a backslash that begins no escape of this version | 1002 |
+//! | `unknown-command` | none of this version | 1002 |
+//! | `version-not-supported` | no common version | 1002 |
+
+use std::{borrow::Cow, fmt};
+
+use crate::{
+    Command, Headers, Version,
+    codec::{Encoded, encode_frame},
+};
+
+/// Something that ends a connection with an ERROR frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fault {
+    /// The stable code.
+    pub code: Cow<'static, str>,
+    /// One short sentence, for the `message` header.
+    pub message: Cow<'static, str>,
+    /// What to do, for the body; the message again where empty.
+    pub detail: Cow<'static, str>,
+    /// The receipt that the bad frame asked for.
+    pub receipt: Option<String>,
+    /// Whether a limit was exceeded.
+    pub too_large: bool,
+    /// Whether ERROR lists the versions that the server speaks.
+    pub lists_versions: bool,
+}
+
+impl Fault {
+    /// A fault.
+    #[must_use]
+    pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code: code.into(),
+            message: message.into(),
+            detail: "".into(),
+            receipt: None,
+            too_large: false,
+            lists_versions: false,
+        }
+    }
+
+    /// A limit was exceeded.
+    #[must_use]
+    pub fn too_large(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { too_large: true, ..Self::new(code, message) }
+    }
+
+    /// No common version.
+    pub(crate) fn version_not_supported() -> Self {
+        Self {
+            lists_versions: true,
+            ..Self::new("version-not-supported", "None of the accepted versions is spoken here")
+                .with_detail(format!("This server speaks {}. Name one of them in accept-version.", Version::ALL))
+        }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
+    /// Names the receipt that the bad frame asked for.
+    #[must_use]
+    pub fn with_receipt(mut self, receipt: impl Into<String>) -> Self {
+        self.receipt = Some(receipt.into());
+        self
+    }
+
+    /// The ERROR frame.
+    #[must_use]
+    pub fn encode(&self, version: Version) -> Encoded {
+        let body = if self.detail.is_empty() { &self.message } else { &self.detail };
+        let mut headers = Headers::default();
+        headers.push("message", &self.message);
+        headers.push("code", &self.code);
+        if let Some(receipt) = &self.receipt {
+            headers.push("receipt-id", receipt);
+        }
+        if self.lists_versions {
+            headers.push("version", Version::ALL);
+        }
+        headers.push("content-type", "text/plain;charset=utf-8");
+        headers.push("content-length", &body.len().to_string());
+        encode_frame(Command::Error, &headers, body.as_bytes(), version)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for Fault {}

@@ -1,0 +1,39 @@
+//! One frame, decoded.
+
+use bytes::Bytes;
+
+use crate::{Command, Headers};
+
+/// A frame: command, headers with their values decoded, and body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a frame has no other parts")]
+pub struct Frame {
+    /// The command.
+    pub command: Command,
+    /// The headers, in their order, with repeated ones kept.
+    pub headers: Headers,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Frame {
+    /// A frame without headers and body.
+    #[must_use]
+    pub fn new(command: Command) -> Self {
+        Self { command, headers: Headers::default(), body: Bytes::new() }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push(name, value);
+        self
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+}

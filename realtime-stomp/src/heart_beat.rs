@@ -1,0 +1,158 @@
+//! Heart-beats: their header, their negotiation, and the timer that both sides run.
+//!
+//! See [Heart-beating](https://stomp.github.io/stomp-specification-1.2.html#Heart-beating).
+
+use std::{
+    fmt,
+    str::FromStr,
+    time::{Duration, Instant},
+};
+
+/// The longest period that is kept, in milliseconds (about 49 days): longer ones mean the same and could overflow.
+const LONGEST_PERIOD_MS: u64 = u32::MAX as u64;
+
+/// A beat is sent this part of the period early, so that it arrives in time: one eighth, at most a second.
+const EARLY_PART: u32 = 8;
+const EARLY_MOST: Duration = Duration::from_secs(1);
+
+/// What one side offers in heart-beats, in milliseconds; 0 is none.
+///
+/// ```
+/// use parlor_stomp::HeartBeat;
+///
+/// let offer: HeartBeat = "10000,5000".parse().unwrap();
+/// assert_eq!(offer, HeartBeat { can_send_ms: 10_000, wants_ms: 5_000 });
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "the header has two numbers")]
+pub struct HeartBeat {
+    /// The smallest time between two beats that this side can guarantee.
+    pub can_send_ms: u64,
+    /// The time between two beats that this side would like to see.
+    pub wants_ms: u64,
+}
+
+/// Why a text is no `heart-beat` value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a heart-beat is two numbers of milliseconds with a comma between them, for example 10000,10000")]
+#[non_exhaustive]
+pub struct ParseHeartBeatError;
+
+/// What to do about heart-beats now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "whoever runs the timer must handle every action")]
+pub enum HeartBeatAction {
+    /// A beat is overdue: ask for a sign of life (a WebSocket ping).
+    Ping,
+    /// Send an EOL.
+    SendBeat,
+    /// Nothing was heard for three periods: the peer is gone.
+    TimedOut,
+}
+
+/// The timer of one session. Tell it what was sent and received, and ask it at its deadline what to do.
+///
+/// Silence is answered with a ping after one and a half periods and with the end after three, so that a client whose
+/// timers are throttled (a hidden browser tab) but which answers pings lives on.
+#[derive(Clone, Debug)]
+pub struct HeartBeatTimer {
+    send_every: Option<Duration>,
+    expect_every: Option<Duration>,
+    last_sent: Instant,
+    last_received: Instant,
+    pinged: bool,
+}
+
+impl HeartBeat {
+    /// The timer of the side that offered this, facing `peer`.
+    #[must_use]
+    pub fn timer(self, peer: Self, now: Instant) -> HeartBeatTimer {
+        HeartBeatTimer {
+            send_every: agreed(self.can_send_ms, peer.wants_ms),
+            expect_every: agreed(peer.can_send_ms, self.wants_ms),
+            last_sent: now,
+            last_received: now,
+            pinged: false,
+        }
+    }
+}
+
+/// One direction: none where either side says 0, else the longer of the two periods.
+fn agreed(can_send_ms: u64, wants_ms: u64) -> Option<Duration> {
+    (can_send_ms > 0 && wants_ms > 0).then(|| Duration::from_millis(can_send_ms.max(wants_ms).min(LONGEST_PERIOD_MS)))
+}
+
+impl HeartBeatTimer {
+    /// Octets came in: a beat, a frame, a pong.
+    pub fn received(&mut self, now: Instant) {
+        self.last_received = self.last_received.max(now);
+        self.pinged = false;
+    }
+
+    /// Octets went out.
+    pub fn sent(&mut self, now: Instant) {
+        self.last_sent = self.last_sent.max(now);
+    }
+
+    /// What is due at `now`; call until `None`, and [`sent`](Self::sent) after a beat.
+    pub fn poll(&mut self, now: Instant) -> Option<HeartBeatAction> {
+        if let Some(deadline) = self.time_out_at()
+            && deadline <= now
+        {
+            return Some(HeartBeatAction::TimedOut);
+        }
+        if let Some(deadline) = self.ping_at()
+            && deadline <= now
+        {
+            self.pinged = true;
+            return Some(HeartBeatAction::Ping);
+        }
+        if let Some(deadline) = self.beat_at()
+            && deadline <= now
+        {
+            return Some(HeartBeatAction::SendBeat);
+        }
+        None
+    }
+
+    /// When to call [`poll`](Self::poll) next.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        [self.beat_at(), self.ping_at(), self.time_out_at()].into_iter().flatten().min()
+    }
+
+    fn beat_at(&self) -> Option<Instant> {
+        self.send_every.map(|period| self.last_sent + period - (period / EARLY_PART).min(EARLY_MOST))
+    }
+
+    fn ping_at(&self) -> Option<Instant> {
+        self.expect_every.filter(|_| !self.pinged).map(|period| self.last_received + period * 3 / 2)
+    }
+
+    fn time_out_at(&self) -> Option<Instant> {
+        self.expect_every.map(|period| self.last_received + period * 3)
+    }
+}
+
+impl FromStr for HeartBeat {
+    type Err = ParseHeartBeatError;
+
+    fn from_str(text: &str) -> Result<Self, ParseHeartBeatError> {
+        let (can_send, wants) = text.split_once(',').ok_or(ParseHeartBeatError)?;
+        Ok(Self { can_send_ms: milliseconds(can_send)?, wants_ms: milliseconds(wants)? })
+    }
+}
+
+/// A plain decimal number; what is too large to count is the longest period.
+fn milliseconds(digits: &str) -> Result<u64, ParseHeartBeatError> {
+    if digits.is_empty() || !digits.bytes().all(|octet| octet.is_ascii_digit()) {
+        return Err(ParseHeartBeatError);
+    }
+    Ok(digits.parse().unwrap_or(u64::MAX).min(LONGEST_PERIOD_MS))
+}
+
+impl fmt::Display for HeartBeat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{},{}", self.can_send_ms, self.wants_ms)
+    }
+}

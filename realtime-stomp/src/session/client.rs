@@ -1,0 +1,295 @@
+//! The client's end of a session, for tests, load generators and clients.
+//!
+//! Commands queue frames, which [`poll_transmit`](ClientSession::poll_transmit) hands out; octets from the server become
+//! events. After any call take transmits and events until there are none.
+
+use std::{collections::VecDeque, time::Instant};
+
+use bytes::Bytes;
+
+use crate::{
+    AckMode, ClientEvent, Command, ConnectedEvent, Decoder, Encoded, Fault, Frame, Headers, HeartBeat, HeartBeatTimer,
+    Limits, MessageEvent, Version, encode_frame,
+};
+
+/// How a client opens its session.
+///
+/// ```
+/// use parlor_stomp::{ClientConfig, ClientSession};
+///
+/// let mut session = ClientSession::new(ClientConfig::default());
+/// session.connect();
+/// let connect = session.poll_transmit().unwrap();
+/// assert!(connect.bytes.starts_with(b"CONNECT\naccept-version:1.0,1.1,1.2\n"));
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ClientConfig {
+    /// The `accept-version` header, default `1.0,1.1,1.2`; none for a client of 1.0.
+    pub accept_version: Option<String>,
+    /// The `host` header, default `/`.
+    pub host: Option<String>,
+    /// What the client offers in heart-beats, default none.
+    pub heart_beat: HeartBeat,
+    /// Further headers of CONNECT.
+    pub headers: Headers,
+    /// Limits of the server's frames, default 16 MiB of body.
+    pub limits: Limits,
+}
+
+/// What was wrong with a server's frame.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The octets are no frame.
+    #[error("the server sent a bad frame: {0}")]
+    Frame(#[from] Fault),
+    /// A frame that a server does not send here.
+    #[error("the server sent {0}, which has no place here")]
+    Unexpected(Command),
+    /// CONNECTED names no version of ours, or a malformed heart-beat.
+    #[error("CONNECTED has a bad {0} header")]
+    Connected(&'static str),
+}
+
+/// The client's end of one session.
+#[derive(Debug)]
+pub struct ClientSession {
+    config: ClientConfig,
+    decoder: Decoder,
+    transmits: VecDeque<Encoded>,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Connecting,
+    Connected { version: Version, peer_heart_beat: HeartBeat },
+    Ended,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        let limits = Limits::unlimited()
+            .max_body_bytes(16 * 1024 * 1024)
+            .max_connect_bytes(64 * 1024)
+            .max_head_bytes(64 * 1024)
+            .max_headers(1024);
+        Self {
+            accept_version: Some(Version::ALL.to_owned()),
+            host: Some("/".to_owned()),
+            heart_beat: HeartBeat::default(),
+            headers: Headers::default(),
+            limits,
+        }
+    }
+}
+
+impl ClientConfig {
+    /// Sets [`accept_version`](Self::accept_version).
+    #[must_use]
+    pub fn accept_version(mut self, versions: Option<&str>) -> Self {
+        self.accept_version = versions.map(str::to_owned);
+        self
+    }
+
+    /// Sets [`heart_beat`](Self::heart_beat).
+    #[must_use]
+    pub fn heart_beat(mut self, heart_beat: HeartBeat) -> Self {
+        self.heart_beat = heart_beat;
+        self
+    }
+
+    /// Adds a header to CONNECT.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push(name, value);
+        self
+    }
+}
+
+impl ClientSession {
+    /// A session before CONNECT.
+    #[must_use]
+    pub fn new(config: ClientConfig) -> Self {
+        let decoder = Decoder::new(config.limits.clone());
+        Self { config, decoder, transmits: VecDeque::new(), state: State::Connecting }
+    }
+
+    /// Queues CONNECT.
+    pub fn connect(&mut self) {
+        let mut headers = Headers::default();
+        if let Some(versions) = &self.config.accept_version {
+            headers.push("accept-version", versions);
+        }
+        if let Some(host) = &self.config.host {
+            headers.push("host", host);
+        }
+        if self.config.heart_beat != HeartBeat::default() {
+            headers.push("heart-beat", &self.config.heart_beat.to_string());
+        }
+        for (name, value) in self.config.headers.iter() {
+            headers.push(name, value);
+        }
+        self.transmits.push_back(encode_frame(Command::Connect, &headers, b"", Version::V1_2));
+    }
+
+    /// Queues SUBSCRIBE.
+    pub fn subscribe(&mut self, id: &str, destination: &str, ack: AckMode, receipt: Option<&str>) {
+        let ack = match ack {
+            AckMode::Auto => "auto",
+            AckMode::Client => "client",
+            AckMode::ClientIndividual => "client-individual",
+        };
+        self.queue(Command::Subscribe, &[("id", id), ("destination", destination), ("ack", ack)], receipt);
+    }
+
+    /// Queues UNSUBSCRIBE.
+    pub fn unsubscribe(&mut self, id: &str, receipt: Option<&str>) {
+        self.queue(Command::Unsubscribe, &[("id", id)], receipt);
+    }
+
+    /// Queues SEND with `content-length`. `headers` may hold any further header, `content-type` and `transaction` among
+    /// them.
+    pub fn send(&mut self, destination: &str, body: &[u8], headers: &[(&str, &str)], receipt: Option<&str>) {
+        let mut all: Headers = [("destination", destination)].into_iter().chain(headers.iter().copied()).collect();
+        all.push("content-length", &body.len().to_string());
+        if let Some(receipt) = receipt {
+            all.push("receipt", receipt);
+        }
+        let encoded = encode_frame(Command::Send, &all, body, self.version_or_newest());
+        self.transmits.push_back(encoded);
+    }
+
+    /// Queues ACK for a message, by the rules of the session's version.
+    pub fn ack(&mut self, message: &MessageEvent, receipt: Option<&str>) {
+        self.settle(Command::Ack, message, receipt);
+    }
+
+    /// Queues NACK for a message, by the rules of the session's version.
+    pub fn nack(&mut self, message: &MessageEvent, receipt: Option<&str>) {
+        self.settle(Command::Nack, message, receipt);
+    }
+
+    /// Queues BEGIN.
+    pub fn begin(&mut self, transaction: &str, receipt: Option<&str>) {
+        self.queue(Command::Begin, &[("transaction", transaction)], receipt);
+    }
+
+    /// Queues COMMIT.
+    pub fn commit(&mut self, transaction: &str, receipt: Option<&str>) {
+        self.queue(Command::Commit, &[("transaction", transaction)], receipt);
+    }
+
+    /// Queues ABORT.
+    pub fn abort(&mut self, transaction: &str, receipt: Option<&str>) {
+        self.queue(Command::Abort, &[("transaction", transaction)], receipt);
+    }
+
+    /// Queues DISCONNECT.
+    pub fn disconnect(&mut self, receipt: Option<&str>) {
+        self.queue(Command::Disconnect, &[], receipt);
+    }
+
+    /// Takes octets from the server, in any pieces.
+    pub fn handle_input(&mut self, octets: Bytes) {
+        self.decoder.push(octets);
+    }
+
+    /// The next frame to send.
+    pub fn poll_transmit(&mut self) -> Option<Encoded> {
+        self.transmits.pop_front()
+    }
+
+    /// The next event, or `None` until more octets came.
+    ///
+    /// # Errors
+    /// When the server breaks the protocol; nothing more comes then.
+    pub fn poll_event(&mut self) -> Result<Option<ClientEvent>, ClientError> {
+        if matches!(self.state, State::Ended) {
+            return Ok(None);
+        }
+        let event = match self.decoder.decode() {
+            Ok(Some(frame)) => self.handle_frame(frame).map(Some),
+            Ok(None) => Ok(None),
+            Err(fault) => Err(fault.into()),
+        };
+        if event.is_err() {
+            self.state = State::Ended;
+        }
+        event
+    }
+
+    /// The agreed version, once CONNECTED came.
+    #[must_use]
+    pub fn version(&self) -> Option<Version> {
+        match self.state {
+            State::Connected { version, .. } => Some(version),
+            State::Connecting | State::Ended => None,
+        }
+    }
+
+    /// The heart-beat timer of the session; it never fires before CONNECTED.
+    #[must_use]
+    pub fn heart_beat_timer(&self, now: Instant) -> HeartBeatTimer {
+        let peer = match self.state {
+            State::Connected { peer_heart_beat, .. } => peer_heart_beat,
+            State::Connecting | State::Ended => HeartBeat::default(),
+        };
+        self.config.heart_beat.timer(peer, now)
+    }
+
+    fn handle_frame(&mut self, frame: Frame) -> Result<ClientEvent, ClientError> {
+        match (self.state, frame.command) {
+            (_, Command::Error) => {
+                self.state = State::Ended;
+                Ok(ClientEvent::Error { headers: frame.headers, body: frame.body })
+            }
+            (State::Connecting, Command::Connected) => self.connected(frame.headers),
+            (State::Connected { .. }, Command::Message) => {
+                Ok(ClientEvent::Message(MessageEvent { headers: frame.headers, body: frame.body }))
+            }
+            (State::Connected { .. }, Command::Receipt) => {
+                Ok(ClientEvent::Receipt(frame.headers.get("receipt-id").unwrap_or_default().to_owned()))
+            }
+            (_, command) => Err(ClientError::Unexpected(command)),
+        }
+    }
+
+    fn connected(&mut self, headers: Headers) -> Result<ClientEvent, ClientError> {
+        let version = match headers.get("version") {
+            None => Version::V1_0,
+            Some(version) => version.parse().map_err(|()| ClientError::Connected("version"))?,
+        };
+        let heart_beat = match headers.get("heart-beat") {
+            None => HeartBeat::default(),
+            Some(offer) => offer.parse().map_err(|_| ClientError::Connected("heart-beat"))?,
+        };
+        self.decoder.set_version(version);
+        self.state = State::Connected { version, peer_heart_beat: heart_beat };
+        let session = headers.get("session").map(str::to_owned);
+        Ok(ClientEvent::Connected(ConnectedEvent { version, session, heart_beat, headers }))
+    }
+
+    fn settle(&mut self, command: Command, message: &MessageEvent, receipt: Option<&str>) {
+        let header = |name| message.headers.get(name).unwrap_or_default();
+        match self.version_or_newest() {
+            Version::V1_2 => self.queue(command, &[("id", header("ack"))], receipt),
+            Version::V1_1 => {
+                let names = [("message-id", header("message-id")), ("subscription", header("subscription"))];
+                self.queue(command, &names, receipt);
+            }
+            Version::V1_0 => self.queue(command, &[("message-id", header("message-id"))], receipt),
+        }
+    }
+
+    fn queue(&mut self, command: Command, headers: &[(&str, &str)], receipt: Option<&str>) {
+        let receipt = receipt.map(|receipt| ("receipt", receipt));
+        let headers: Headers = headers.iter().copied().chain(receipt).collect();
+        self.transmits.push_back(encode_frame(command, &headers, b"", self.version_or_newest()));
+    }
+
+    fn version_or_newest(&self) -> Version {
+        self.version().unwrap_or(Version::V1_2)
+    }
+}

@@ -1,0 +1,63 @@
+//! The transition table of a server's session, written down once.
+//!
+//! | command | awaiting CONNECT | connected | disconnected, failed |
+//! |---|---|---|---|
+//! | CONNECT, STOMP | open the session | `already-connected` | ignored |
+//! | SEND, SUBSCRIBE, UNSUBSCRIBE, ACK, NACK, BEGIN, COMMIT, ABORT | `not-connected` | handled | ignored |
+//! | DISCONNECT | `not-connected` | ends the session | ignored |
+//! | CONNECTED, MESSAGE, RECEIPT, ERROR | `server-command` | `server-command` | ignored |
+//!
+//! A code in the table is a fault: ERROR, then close.
+
+use crate::Command;
+
+/// Where a session stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "the table covers every state")]
+pub enum ServerState {
+    /// No CONNECT was accepted yet.
+    AwaitingConnect,
+    /// The session is open.
+    Connected,
+    /// DISCONNECT was read: nothing after it has an effect.
+    Disconnected,
+    /// A fault was found: nothing after it has an effect.
+    Failed,
+}
+
+/// What a command does in a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "the table covers every outcome")]
+pub enum Transition {
+    /// A fault with this code.
+    Fault(&'static str),
+    /// It becomes a request; the state stays.
+    Handle,
+    /// It has no effect.
+    Ignore,
+    /// It opens the session, if the versions agree.
+    Open,
+    /// It becomes the last request.
+    Quit,
+}
+
+impl ServerState {
+    /// All states.
+    pub const ALL: &[Self] = &[Self::AwaitingConnect, Self::Connected, Self::Disconnected, Self::Failed];
+}
+
+/// The table.
+#[must_use]
+pub const fn transition(state: ServerState, command: Command) -> Transition {
+    match (state, command) {
+        (ServerState::Disconnected | ServerState::Failed, _) => Transition::Ignore,
+        (_, Command::Connected | Command::Error | Command::Message | Command::Receipt) => {
+            Transition::Fault("server-command")
+        }
+        (ServerState::AwaitingConnect, Command::Connect | Command::Stomp) => Transition::Open,
+        (ServerState::AwaitingConnect, _) => Transition::Fault("not-connected"),
+        (ServerState::Connected, Command::Connect | Command::Stomp) => Transition::Fault("already-connected"),
+        (ServerState::Connected, Command::Disconnect) => Transition::Quit,
+        (ServerState::Connected, _) => Transition::Handle,
+    }
+}
