@@ -1,1 +1,46 @@
-//! Parlor on axum: routes, extractors and the serve loop.
+//! Parlor on axum: sugar over `parlor-hyper` and nothing else.
+//!
+//! ```no_run
+//! use axum::{Json, extract::FromRef, routing::post};
+//! use parlor_axum::{Authenticated, BrokerHandle};
+//! use parlor_core::{Realtime, app::{Router, Rules}, auth::JwtVerifier};
+//!
+//! #[derive(Clone)]
+//! struct Web { realtime: Realtime }
+//!
+//! impl FromRef<Web> for Realtime {
+//!     fn from_ref(web: &Web) -> Self { web.realtime.clone() }
+//! }
+//!
+//! async fn announce(user: Authenticated, BrokerHandle(broker): BrokerHandle, Json(text): Json<String>) {
+//!     let line = format!("{}: {text}", user.0);
+//!     let _reached = broker.publish("/topic/news", &line).await;
+//! }
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let realtime = Realtime::builder(Router::new().with_state(()))
+//!     .authenticate(JwtVerifier::hs256(b"a secret of at least 32 octets, please")?.cookie("token"))
+//!     .authorize(Rules::deny_all().allow_subscribe("/topic/news"))
+//!     .allowed_origins(["https://app.example"])
+//!     .build()?;
+//! let http = axum::Router::new()
+//!     .route_service("/ws", parlor_axum::websocket(&realtime))
+//!     .route("/announce", post(announce))
+//!     .with_state(Web { realtime: realtime.clone() });
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//! parlor_axum::serve(listener, http, realtime).await?;
+//! # Ok(()) }
+//! ```
+//!
+//! Everything works under a bare `axum::serve` too, which lacks a time limit for request heads and the drain at the stop;
+//! use `into_make_service_with_connect_info::<SocketAddr>()` there so that authenticators see the peer address.
+
+mod authenticated;
+mod broker_handle;
+mod serve;
+mod websocket;
+
+pub use authenticated::{Authenticated, NotAuthenticated};
+pub use broker_handle::BrokerHandle;
+pub use serve::serve;
+pub use websocket::{WebSocket, websocket};

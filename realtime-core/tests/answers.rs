@@ -1,5 +1,7 @@
 //! Rules 9 to 11: one session's frames in order beside a slow handler, receipts, refusals, panics.
 
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may fail")]
+
 mod support;
 
 use std::{

@@ -1,5 +1,7 @@
 //! Rules 1 to 9: destinations, users, delivery and order, over whole connections.
 
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may fail")]
+
 mod support;
 
 use parlor_core::{

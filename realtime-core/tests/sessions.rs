@@ -1,5 +1,7 @@
 //! Rules 16 to 19, 24, 26 and 27: life and death of sessions, limits of time and memory, stopping.
 
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may fail")]
+
 mod support;
 
 use std::{

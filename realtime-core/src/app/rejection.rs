@@ -41,7 +41,6 @@ impl Rejection {
 
     /// A failure of the server's own: `error` is logged, the client learns only that something went wrong.
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "so that it fits `map_err`")]
     pub fn internal(error: impl fmt::Display) -> Self {
         tracing::error!(%error, "a message could not be handled");
         Self::new(

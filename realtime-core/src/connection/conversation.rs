@@ -125,7 +125,7 @@ impl Conversation {
             heart_beat: config.heart_beat,
             user_name: self.principal.display_name(),
         };
-        self.push(connected.encode());
+        self.push(&connected.encode());
         let entry = self.realtime.registry().enter(&session);
         let first_session = entry.is_first_session();
         let subscriptions = Subscriptions::new(config.max_subscriptions);
@@ -354,7 +354,7 @@ impl Conversation {
         let Some(live) = &mut self.live else { return Ok(()) };
         let ended = live.subscriptions.remove(&unsubscribe.id);
         let session = live.session.clone();
-        let destination = ended.map(|held| held.destination.clone());
+        let destination = ended.map(|held| held.destination);
         session.unsubscribed(&unsubscribe.id);
         self.receipt(unsubscribe.receipt.as_deref());
         if let Some(destination) = destination {
@@ -375,12 +375,12 @@ impl Conversation {
 
     fn receipt(&self, receipt: Option<&str>) {
         if let Some(receipt) = receipt {
-            self.push(encode_receipt(receipt, self.version()));
+            self.push(&encode_receipt(receipt, self.version()));
         }
     }
 
-    fn push(&self, encoded: Encoded) {
-        self.outbox.push(wire(&encoded));
+    fn push(&self, encoded: &Encoded) {
+        self.outbox.push(wire(encoded));
     }
 }
 

@@ -167,8 +167,7 @@ impl Driver {
                     }
                     FlushEvent::Failed(error) => {
                         tracing::debug!(%error, "nothing can be written any more");
-                        self.input_end.get_or_insert(InputEnd::Lost);
-                        self.finish_deadline.get_or_insert(clock::now() + self.realtime.config().finish_timeout);
+                        self.end_input(InputEnd::Lost);
                         if matches!(self.work, Work::Idle(_)) && self.inbox.is_empty() {
                             return Ended { closing: None, reason: DisconnectReason::Lost };
                         }
@@ -256,7 +255,8 @@ impl Driver {
 
     fn end_input(&mut self, end: InputEnd) {
         self.input_end.get_or_insert(end);
-        self.finish_deadline.get_or_insert(clock::now() + self.realtime.config().finish_timeout);
+        let patience = self.realtime.config().finish_timeout;
+        self.finish_deadline.get_or_insert_with(|| clock::now() + patience);
     }
 
     fn has_room(&self) -> bool {

@@ -1,6 +1,6 @@
 //! A WebSocket on a transport: events in through the decoder, frames out through the outbox.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, future::poll_fn, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -14,7 +14,7 @@ use crate::{
 /// Octets read at a time: enough for most messages, little enough to keep for each idle connection.
 const READ_CHUNK: usize = 4 * 1024;
 
-/// A server-side WebSocket. Pings are answered by [`next`](Self::next) itself.
+/// A server-side WebSocket. Pings are answered by it.
 pub struct Socket {
     reader: Box<dyn AsyncRead + Send + Unpin>,
     input: BytesMut,
@@ -34,17 +34,29 @@ impl Socket {
         }
     }
 
-    /// The next event, or `None` at the end of the stream. A ping was answered when it is returned.
+    /// The next event, or `None` at the end of the stream or when the outbox has stopped. What waits is written meanwhile.
+    /// A ping was answered when it is returned.
     ///
     /// May be dropped and called again; nothing is lost.
-    pub async fn next(&mut self) -> Option<Result<WebSocketEvent, WebSocketError>> {
+    ///
+    /// # Errors
+    /// What is wrong with the client's octets; close with [`WebSocketError::close_code`].
+    pub async fn next(&mut self) -> Result<Option<WebSocketEvent>, WebSocketError> {
+        let outbox = Arc::clone(&self.outbox);
         loop {
-            match self.buffered() {
-                Ok(None) => {}
-                other => return other.transpose(),
+            if let Some(event) = self.buffered()? {
+                return Ok(Some(event));
             }
-            if !self.read_more().await {
-                return None;
+            tokio::select! {
+                event = poll_fn(|cx| outbox.poll_flush(cx)) => {
+                    tracing::debug!(?event, "the connection ends");
+                    return Ok(None);
+                }
+                more = self.read_more() => {
+                    if !more {
+                        return Ok(None);
+                    }
+                }
             }
         }
     }
@@ -78,14 +90,14 @@ impl Socket {
     /// Writes `farewell` as the last frame, waits until the peer closes too (or `linger` is over), and lets go.
     ///
     /// Reading on matters: a socket that is closed with unread octets is reset, and the peer loses the farewell.
-    pub async fn finish(mut self, farewell: Bytes, linger: std::time::Duration) {
+    pub async fn finish(mut self, farewell: Bytes, linger: Duration) {
         self.outbox.finish([farewell]);
         let outbox = Arc::clone(&self.outbox);
         let all = async {
             let mut drained = false;
             loop {
                 tokio::select! {
-                    event = std::future::poll_fn(|cx| outbox.poll_flush(cx)), if !drained => match event {
+                    event = poll_fn(|cx| outbox.poll_flush(cx)), if !drained => match event {
                         FlushEvent::Drained => drained = true,
                         FlushEvent::Failed(error) => {
                             tracing::debug!(%error, "the farewell could not be written");

@@ -42,6 +42,7 @@ pub enum Class {
 
 /// Which user a destination under the user prefix is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a path is one's own or somebody's")]
 pub enum UserPath {
     /// A named user's: `/user/ada/queue/notes` is ada's `/queue/notes`.
     Named {

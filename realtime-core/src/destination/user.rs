@@ -4,6 +4,7 @@ use crate::{auth::UserId, destination::Destination, session::SessionId};
 
 /// Whose a user destination is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "an owner is a user or a session of nobody")]
 pub enum Owner {
     /// An anonymous session, which is its own user.
     Session(SessionId),
@@ -13,7 +14,6 @@ pub enum Owner {
 
 /// A resolved user destination.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_structs, reason = "an owner and a path are all there is to it")]
 pub struct UserDestination {
     /// Whose it is.
     pub owner: Owner,

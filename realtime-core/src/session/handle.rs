@@ -78,7 +78,7 @@ impl Session {
     /// Under whom `/user/…` of this session is found: its user, or itself where it is anonymous.
     #[must_use]
     pub fn owner(&self) -> Owner {
-        self.principal().id().map_or(Owner::Session(self.id()), |user| Owner::User(user.clone()))
+        self.principal().id().map_or_else(|| Owner::Session(self.id()), |user| Owner::User(user.clone()))
     }
 
     pub(crate) fn subscribed(&self, id: &SubscriptionId, destination: &str) {

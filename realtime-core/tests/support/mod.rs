@@ -1,6 +1,6 @@
 //! A client of a few lines for tests over an in-memory stream: it speaks raw STOMP text, so that tests can also be wrong.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
+#![allow(dead_code, unreachable_pub, clippy::expect_used, reason = "each test file uses a part")]
 
 use std::{sync::Arc, time::Duration};
 

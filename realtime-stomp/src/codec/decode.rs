@@ -150,7 +150,7 @@ impl Decoder {
         };
         let octets = line.len() + 1;
         // A line end of CR LF between frames is a heart-beat in every version.
-        if line.is_empty() || line == &b"\r"[..] {
+        if line.is_empty() || line == b"\r"[..] {
             return Ok(true);
         }
         let line = if self.crlf() { strip_cr(&line) } else { &line[..] };
@@ -296,10 +296,7 @@ impl Decoder {
 
     /// Adds the receipt that the bad frame asked for, as far as it was read.
     fn with_receipt(&self, fault: Fault) -> Fault {
-        let head = match &self.state {
-            State::Head(head) | State::Body(Body { head, .. }) => head,
-            _ => return fault,
-        };
+        let (State::Head(head) | State::Body(Body { head, .. })) = &self.state else { return fault };
         if head.command.opens_session() {
             return fault;
         }

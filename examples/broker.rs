@@ -1,0 +1,184 @@
+//! A bare STOMP broker for development and interoperability tests: `cargo run --release --example broker`.
+//!
+//! Clients may SEND and SUBSCRIBE to `/topic/**`, `/queue/**` and their own `/user/**`. Anyone may connect, unless a JWT
+//! secret is given. `/echo` beside it is a plain WebSocket echo through the same transport, for protocol test suites.
+
+use std::{error::Error, io, net::SocketAddr, num::ParseFloatError, process::ExitCode, time::Duration};
+
+use clap::{Parser, ValueEnum};
+use parlor::{
+    Config, Realtime,
+    app::{Router, Rules},
+    auth::{Anonymous, JwtVerifier, OriginPolicy},
+    broker::OutboxLimits,
+    stomp::{HeartBeat, Limits},
+    websocket::WebSocketLimits,
+};
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+/// From here on a bare number of `--connect-timeout` can only mean milliseconds.
+const SURELY_MILLISECONDS: f64 = 1000.0;
+
+/// A STOMP broker over WebSocket for development and tests.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Where to listen
+    #[arg(long, default_value = "127.0.0.1:15674")]
+    addr: SocketAddr,
+    /// `dev` lifts caps per address, on anonymous clients and on rates, and nothing else
+    #[arg(long, value_enum, default_value_t = Profile::Dev)]
+    profile: Profile,
+    /// The largest body of a STOMP frame, in octets [default: 65536]
+    #[arg(long)]
+    max_message: Option<usize>,
+    /// The most headers of a frame [default: 32]
+    #[arg(long)]
+    max_headers: Option<usize>,
+    /// The longest header line, in octets; all lines together may take a quarter of headers × line [default: 1024]
+    #[arg(long)]
+    max_header_bytes: Option<usize>,
+    /// The most connections at a time [default: 10000]
+    #[arg(long)]
+    max_connections: Option<usize>,
+    /// The most octets that may wait for one client [default: 262144]
+    #[arg(long)]
+    max_queue_bytes: Option<usize>,
+    /// The most messages that may wait for one client [default: 1024]
+    #[arg(long)]
+    max_queue_messages: Option<usize>,
+    /// What the server offers in heart-beats: sends,expects, in milliseconds
+    #[arg(long, default_value = "10000,10000")]
+    heartbeat: HeartBeat,
+    /// How long a client may take until CONNECT: seconds (`10`, `2.5s`) or milliseconds (`500ms`, or a bare number from
+    /// 1000 on)
+    #[arg(long, default_value = "10", value_parser = duration)]
+    connect_timeout: Duration,
+    /// An origin whose pages may connect; its own address in its loopback forms always may
+    #[arg(long)]
+    origin: Vec<String>,
+    /// Demand a JWT (HS256, at least 32 octets of secret) from the cookie or as a bearer token
+    #[arg(long)]
+    jwt_secret: Option<String>,
+    /// The cookie that carries the JWT
+    #[arg(long, default_value = "token")]
+    cookie_name: String,
+    /// Clients may send to `/user/{name}/**` of everyone
+    #[arg(long)]
+    allow_user_send: bool,
+    /// Worker threads [default: one per core]
+    #[arg(long)]
+    workers: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Profile {
+    Dev,
+    Production,
+}
+
+#[expect(clippy::print_stderr, reason = "the terminal is this program's user interface")]
+fn main() -> ExitCode {
+    match run(Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: Options) -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).with_writer(io::stderr).init();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Some(workers) = options.workers {
+        runtime.worker_threads(workers.max(1));
+    }
+    runtime.enable_all().build()?.block_on(serve(options))
+}
+
+#[expect(clippy::print_stdout, reason = "the terminal is this program's user interface")]
+async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
+    let listener = TcpListener::bind(options.addr)
+        .await
+        .map_err(|error| format!("Cannot listen on {}: {error}. Choose another --addr.", options.addr))?;
+    let addr = listener.local_addr()?;
+    let profile = options.profile;
+    let realtime = realtime(&options, addr)?;
+    let http = axum::Router::new()
+        .route_service("/ws", parlor::axum::websocket(&realtime))
+        .route_service("/echo", parlor::hyper::EchoService::new(&realtime));
+    println!("profile {profile:?}, listening on ws://{addr}/ws");
+    parlor::axum::serve(listener, http, realtime).await?;
+    Ok(())
+}
+
+fn realtime(options: &Options, addr: SocketAddr) -> Result<Realtime, Box<dyn Error>> {
+    let mut rules = Rules::deny_all()
+        .allow_send("/topic/**")
+        .allow_send("/queue/**")
+        .allow_send_to_own_user()
+        .allow_subscribe("/topic/**")
+        .allow_subscribe("/queue/**");
+    if options.allow_user_send {
+        rules = rules.allow_send_to_other_users();
+    }
+    let origins = OriginPolicy::new(&options.origin)?.allow_own_loopback(addr);
+    let builder =
+        Realtime::builder(Router::new().with_state(())).authorize(rules).origin_policy(origins).config(config(options));
+    let builder = match &options.jwt_secret {
+        Some(secret) => {
+            builder.authenticate(JwtVerifier::hs256(secret.as_bytes())?.cookie(&options.cookie_name).bearer())
+        }
+        None => builder.authenticate(Anonymous),
+    };
+    Ok(builder.build()?)
+}
+
+fn config(options: &Options) -> Config {
+    let mut stomp = Limits::default();
+    if let Some(octets) = options.max_message {
+        stomp = stomp.max_body_bytes(octets);
+    }
+    if let Some(headers) = options.max_headers {
+        stomp = stomp.max_headers(headers);
+    }
+    if let Some(octets) = options.max_header_bytes {
+        stomp = stomp.max_header_bytes(octets);
+    }
+    // The default relation of the three: 32 headers of 1 KiB each, 8 KiB in all.
+    let head = stomp.max_head_bytes.max(stomp.max_headers.saturating_mul(stomp.max_header_bytes) / 4);
+    let stomp = stomp.max_head_bytes(head);
+    // A WebSocket message has room for the largest frame.
+    let message = stomp.max_body_bytes.saturating_add(stomp.max_head_bytes).saturating_add(1);
+    let mut outbox = OutboxLimits::default();
+    if let Some(octets) = options.max_queue_bytes {
+        outbox = outbox.max_bytes(octets);
+    }
+    if let Some(messages) = options.max_queue_messages {
+        outbox = outbox.max_messages(messages);
+    }
+    let config = Config::default()
+        .websocket(WebSocketLimits::default().max_message_bytes(message))
+        .stomp(stomp)
+        .outbox(outbox)
+        .heart_beat(options.heartbeat)
+        .connect_timeout(options.connect_timeout);
+    match options.max_connections {
+        Some(connections) => config.max_connections(connections),
+        None => config,
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = |_: ParseFloatError| format!("`{text}` is not a time such as 10, 2.5s or 500ms");
+    let seconds = if let Some(milliseconds) = text.strip_suffix("ms") {
+        milliseconds.parse::<f64>().map_err(wrong)? / 1000.0
+    } else if let Some(seconds) = text.strip_suffix('s') {
+        seconds.parse().map_err(wrong)?
+    } else {
+        let bare: f64 = text.parse().map_err(wrong)?;
+        if bare >= SURELY_MILLISECONDS { bare / 1000.0 } else { bare }
+    };
+    Duration::try_from_secs_f64(seconds).map_err(|error| format!("`{text}` is not a usable time: {error}"))
+}

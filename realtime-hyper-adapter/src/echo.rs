@@ -1,0 +1,100 @@
+//! A plain WebSocket echo through the same transport and framing, for protocol test suites.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    future::{Ready, ready},
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use parlor_core::{
+    Admission, Realtime,
+    connection::{Socket, Transport},
+    websocket::{Opcode, WebSocketEvent, encode_close},
+};
+use tower_service::Service;
+
+use crate::{
+    Refusal,
+    handshake::{Accepted, transport},
+};
+
+/// Sends every message back as it came. Anyone may connect whose Origin is allowed; limits are those of the [`Realtime`].
+#[derive(Clone)]
+pub struct EchoService {
+    realtime: Realtime,
+}
+
+impl EchoService {
+    /// An echo with the limits of `realtime`.
+    #[must_use]
+    pub fn new(realtime: &Realtime) -> Self {
+        Self { realtime: realtime.clone() }
+    }
+
+    fn answer<B>(&self, mut request: Request<B>) -> Result<Response<Full<Bytes>>, Refusal> {
+        let accepted = Accepted::check(&request, false)?;
+        self.realtime.origins().judge(request.headers())?;
+        let admission = self.realtime.admit().ok_or(Refusal::Full)?;
+        let upgrade = hyper::upgrade::on(&mut request);
+        let response =
+            accepted.into_response().map_err(|_| Refusal::BadHandshake("The handshake could not be answered."))?;
+        let realtime = self.realtime.clone();
+        #[expect(clippy::disallowed_methods, reason = "the connection owns itself and ends with its client")]
+        tokio::spawn(async move {
+            match upgrade.await {
+                Ok(upgraded) => echo(&realtime, transport(upgraded), admission).await,
+                Err(error) => tracing::debug!(%error, "the connection broke before the upgrade"),
+            }
+        });
+        Ok(response)
+    }
+}
+
+/// Echoes until the client closes or breaks the protocol.
+async fn echo(realtime: &Realtime, transport: Transport, _admission: Admission) {
+    let config = realtime.config();
+    let mut socket = Socket::new(transport, config.websocket.clone(), config.outbox);
+    let mut message = Vec::new();
+    let farewell = loop {
+        match socket.next().await {
+            Ok(Some(WebSocketEvent::Data { payload, is_text, end_of_message })) => {
+                message.extend_from_slice(&payload);
+                if end_of_message {
+                    socket.send(if is_text { Opcode::Text } else { Opcode::Binary }, &message);
+                    message.clear();
+                }
+            }
+            Ok(Some(WebSocketEvent::Close(frame))) => {
+                break encode_close(frame.map_or(1005, |frame| frame.code), "");
+            }
+            Ok(Some(_)) => {}
+            Ok(None) => break encode_close(1001, ""),
+            Err(error) => break encode_close(error.close_code(), &error.to_string()),
+        }
+    };
+    socket.finish(farewell, config.close_linger).await;
+}
+
+impl<B> Service<Request<B>> for EchoService {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Full<Bytes>>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        ready(Ok(self.answer(request).unwrap_or_else(Refusal::into_response)))
+    }
+}
+
+impl fmt::Debug for EchoService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EchoService").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,92 @@
+//! Why a request was not upgraded, as status and JSON.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body_util::Full;
+use parlor_core::auth::{AuthError, OriginRefusal};
+
+/// How long a client should wait when the endpoint is full or stopping, in seconds.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
+
+/// A handshake that is refused before the upgrade. The response's body is `{"code": …, "message": …}`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The authenticator does not let the client in: 401, 403 or 503.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// Not a well-formed WebSocket handshake: 400.
+    #[error("{0}")]
+    BadHandshake(&'static str),
+    /// The endpoint is full or stopping: 503 with `Retry-After`.
+    #[error("The server takes no more connections now. Try again later.")]
+    Full,
+    /// Not a GET: 405.
+    #[error("Connect with GET.")]
+    Method,
+    /// The Origin may not connect: 403.
+    #[error(transparent)]
+    Origin(#[from] OriginRefusal),
+    /// Only subprotocols that are not spoken here were offered: 400.
+    #[error("Offer v12.stomp, v11.stomp or v10.stomp, or no subprotocol at all.")]
+    Subprotocol,
+    /// Not a WebSocket request at all: 426.
+    #[error("This address speaks WebSocket. Connect with a STOMP client.")]
+    UpgradeRequired,
+    /// Another WebSocket version: 426 with the version that is spoken.
+    #[error("Only WebSocket version 13 is spoken here.")]
+    Version,
+}
+
+impl Refusal {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Auth(error) => error.code(),
+            Self::BadHandshake(_) => "bad-handshake",
+            Self::Full => "full",
+            Self::Method => "method-not-allowed",
+            Self::Origin(_) => "origin-not-allowed",
+            Self::Subprotocol => "subprotocol-not-supported",
+            Self::UpgradeRequired => "upgrade-required",
+            Self::Version => "websocket-version-not-supported",
+        }
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Auth(error) => error.status(),
+            Self::BadHandshake(_) | Self::Subprotocol => StatusCode::BAD_REQUEST,
+            Self::Full => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Origin(_) => StatusCode::FORBIDDEN,
+            Self::UpgradeRequired | Self::Version => StatusCode::UPGRADE_REQUIRED,
+        }
+    }
+
+    /// The response.
+    #[must_use]
+    pub fn into_response(self) -> Response<Full<Bytes>> {
+        tracing::debug!(code = self.code(), "a handshake was refused");
+        // Codes and messages are our own texts, without a character that JSON would escape.
+        let message: Cow<'_, str> = self.to_string().into();
+        let body = format!(r#"{{"code":"{}","message":"{message}"}}"#, self.code());
+        let mut response = Response::new(Full::from(body));
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        match self {
+            Self::Full => headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS),
+            Self::Method => headers.insert(header::ALLOW, HeaderValue::from_static("GET")),
+            Self::UpgradeRequired => headers.insert(header::UPGRADE, HeaderValue::from_static("websocket")),
+            Self::Version => headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")),
+            _ => None,
+        };
+        response
+    }
+}

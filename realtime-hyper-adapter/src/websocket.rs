@@ -1,0 +1,105 @@
+//! STOMP over WebSocket as a tower service: Origin, admission and authentication before the upgrade.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use parlor_core::{
+    Admission, Realtime,
+    auth::{Handshake, Principal},
+};
+use tower_service::Service;
+
+use crate::{
+    PeerAddr, Refusal,
+    handshake::{Accepted, transport},
+};
+
+/// The response to a handshake, on its way.
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send>>;
+
+/// Upgrades requests to STOMP over WebSocket. Clone it freely; all clones serve one [`Realtime`].
+///
+/// In this order: the request must be a WebSocket handshake (400, 405, 426), its Origin allowed (403), the endpoint neither
+/// full nor stopping (503), a subprotocol known where any is offered (400), and the authenticator satisfied (401, 403). The
+/// peer address is taken from a [`PeerAddr`] extension. The connection then runs in a task of its own, which ends with it,
+/// or when [`Realtime::shutdown`] closes it.
+#[derive(Clone)]
+pub struct WebSocketService {
+    realtime: Realtime,
+}
+
+impl WebSocketService {
+    /// A service for `realtime`.
+    #[must_use]
+    pub fn new(realtime: &Realtime) -> Self {
+        Self { realtime: realtime.clone() }
+    }
+
+    async fn judge(&self, request: &Request<()>) -> Result<(Accepted, Admission, Principal), Refusal> {
+        let accepted = Accepted::check(request, true)?;
+        self.realtime.origins().judge(request.headers())?;
+        let admission = self.realtime.admit().ok_or(Refusal::Full)?;
+        let peer = request.extensions().get::<PeerAddr>().map(|peer| peer.0);
+        let handshake = Handshake::new(request.headers(), request.uri(), peer);
+        let principal = self.realtime.authenticator().authenticate(handshake).await?;
+        Ok((accepted, admission, principal))
+    }
+
+    async fn answer(self, mut request: Request<()>) -> Response<Full<Bytes>> {
+        let (accepted, admission, principal) = match self.judge(&request).await {
+            Ok(judged) => judged,
+            Err(refusal) => return refusal.into_response(),
+        };
+        let upgrade = hyper::upgrade::on(&mut request);
+        let response = match accepted.into_response() {
+            Ok(response) => response,
+            Err(error) => {
+                tracing::error!(%error, "the handshake could not be answered");
+                return Refusal::BadHandshake("The handshake could not be answered.").into_response();
+            }
+        };
+        let realtime = self.realtime;
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the connection owns itself: its admission is what shutdown waits for"
+        )]
+        tokio::spawn(async move {
+            match upgrade.await {
+                Ok(upgraded) => realtime.serve(transport(upgraded), principal, admission).await,
+                Err(error) => tracing::debug!(%error, "the connection broke before the upgrade"),
+            }
+        });
+        response
+    }
+}
+
+impl<B> Service<Request<B>> for WebSocketService {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Answer {
+        let service = self.clone();
+        // A handshake has no body.
+        let request = request.map(drop);
+        Box::pin(async move { Ok(service.answer(request).await) })
+    }
+}
+
+impl fmt::Debug for WebSocketService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocketService").field("realtime", &self.realtime).finish()
+    }
+}
