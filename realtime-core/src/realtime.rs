@@ -78,6 +78,7 @@ struct Inner {
 /// Puts a [`Realtime`] together.
 pub struct RealtimeBuilder {
     routes: Routes,
+    broker: Option<Broker>,
     authenticator: Option<Arc<dyn Authenticator>>,
     rules: Arc<dyn Authorize>,
     origins: Result<OriginPolicy, OriginError>,
@@ -100,6 +101,7 @@ impl Realtime {
     pub fn builder(routes: Routes) -> RealtimeBuilder {
         RealtimeBuilder {
             routes,
+            broker: None,
             authenticator: None,
             rules: Arc::new(Rules::deny_all()),
             origins: Ok(OriginPolicy::default()),
@@ -202,6 +204,14 @@ impl RealtimeBuilder {
         self
     }
 
+    /// Publishes through this broker, which services of the application may hold already. Its prefixes are then the
+    /// endpoint's. Default: a broker of its own with the prefixes of the settings.
+    #[must_use]
+    pub fn broker(mut self, broker: Broker) -> Self {
+        self.broker = Some(broker);
+        self
+    }
+
     /// Says who may send and subscribe where. Default: nobody anywhere, but for mounted routes and one's own `/user/**`.
     #[must_use]
     pub fn authorize(mut self, rules: impl Authorize) -> Self {
@@ -243,8 +253,9 @@ impl RealtimeBuilder {
     /// Everything that is wrong with routes, rules and origins, so that it is found at start-up and never at the first
     /// message.
     pub fn build(self) -> Result<Realtime, BuildError> {
-        let prefixes = self.config.prefixes.clone();
-        let mut errors = self.routes.check(&prefixes);
+        let broker = self.broker.unwrap_or_else(|| Broker::new(self.config.prefixes.clone()));
+        let prefixes = broker.prefixes();
+        let mut errors = self.routes.check(prefixes);
         errors.extend(self.rules.errors());
         if !errors.is_empty() {
             return Err(BuildError::Routes(errors));
@@ -253,7 +264,7 @@ impl RealtimeBuilder {
         Ok(Realtime {
             inner: Arc::new(Inner {
                 routes: self.routes,
-                broker: Broker::new(prefixes),
+                broker,
                 registry: Registry::default(),
                 authenticator: self.authenticator.unwrap_or_else(|| Arc::new(crate::auth::Nobody)),
                 rules: self.rules,

@@ -1,38 +1,42 @@
 //! What was wrong with a peer's frame, and the ERROR frame that says so.
 //!
-//! Codes are stable. Those of this crate, with the close status that a WebSocket server should add:
-//!
-//! | code | what was wrong | status |
-//! |---|---|---|
-//! | `already-connected` | a second CONNECT or STOMP | 1002 |
-//! | `bad-content-length` | not a plain decimal number | 1002 |
-//! | `body-too-large` | more octets than the limit | 1009 |
-//! | `duplicate-subscription` | the id is in use on this connection | 1002 |
-//! | `frame-too-large` | a frame before CONNECT over its limit | 1009 |
-//! | `head-too-large` | command and headers over their limit | 1009 |
-//! | `header-too-long` | one header over its limit | 1009 |
-//! | `invalid-ack` | not `auto`, `client` or (from 1.1 on) `client-individual` | 1002 |
-//! | `invalid-heart-beat` | not two plain numbers with a comma | 1002 |
-//! | `invalid-utf8` | header octets that are not UTF-8 | 1002 |
-//! | `malformed-frame` | no NUL behind the counted body, or a NUL in the head | 1002 |
-//! | `malformed-header` | a line without a colon, without a name, or with a bare CR | 1002 |
-//! | `missing-header` | a header that the command needs | 1002 |
-//! | `not-connected` | another command before CONNECT | 1002 |
-//! | `server-command` | a command that only servers send | 1002 |
-//! | `too-many-headers` | more headers than the limit | 1009 |
-//! | `too-many-subscriptions` | more subscriptions than the limit | 1009 |
-//! | `undefined-escape` | a backslash that begins no escape of this version | 1002 |
-//! | `unknown-command` | none of this version | 1002 |
-//! | `version-not-supported` | no common version | 1002 |
+//! Every code of this crate stands in one table, on [`Fault`]; codes are stable.
 
 use std::{borrow::Cow, fmt};
 
 use crate::{
-    Command, Headers, Version,
-    codec::{Encoded, encode_frame},
+    Command, Version,
+    codec::{Encoded, write_frame},
 };
 
 /// Something that ends a connection with an ERROR frame.
+///
+/// The codes of this crate, with the close status that a WebSocket server should add:
+///
+/// | code | what was wrong | status |
+/// |---|---|---|
+/// | `already-connected` | a second CONNECT or STOMP | 1002 |
+/// | `bad-content-length` | not a plain decimal number | 1002 |
+/// | `body-too-large` | more octets than the limit | 1009 |
+/// | `duplicate-subscription` | the id is in use on this connection | 1002 |
+/// | `frame-too-large` | a frame before CONNECT over its limit | 1009 |
+/// | `head-too-large` | command and headers over their limit | 1009 |
+/// | `header-too-long` | one header over its limit | 1009 |
+/// | `invalid-ack` | not `auto`, `client` or (from 1.1 on) `client-individual` | 1002 |
+/// | `invalid-heart-beat` | not two plain numbers with a comma | 1002 |
+/// | `invalid-utf8` | header octets that are not UTF-8 | 1002 |
+/// | `malformed-frame` | no NUL behind the counted body, or a NUL in the head | 1002 |
+/// | `malformed-header` | a line without a colon, without a name, or with a bare CR | 1002 |
+/// | `missing-header` | a header that the command needs | 1002 |
+/// | `not-connected` | another command before CONNECT | 1002 |
+/// | `server-command` | a command that only servers send | 1002 |
+/// | `too-many-headers` | more headers than the limit | 1009 |
+/// | `too-many-subscriptions` | more subscriptions than the limit | 1009 |
+/// | `undefined-escape` | a backslash that begins no escape of this version | 1002 |
+/// | `unknown-command` | none of this version | 1002 |
+/// | `version-not-supported` | no common version | 1002 |
+///
+/// Whoever uses this crate may add codes of its own with [`Fault::new`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fault {
@@ -44,7 +48,7 @@ pub struct Fault {
     pub detail: Cow<'static, str>,
     /// The receipt that the bad frame asked for.
     pub receipt: Option<String>,
-    /// Whether a limit was exceeded.
+    /// Whether a limit was exceeded: a WebSocket server closes with 1009 then, else with 1002.
     pub too_large: bool,
     /// Whether ERROR lists the versions that the server speaks.
     pub lists_versions: bool,
@@ -93,22 +97,22 @@ impl Fault {
         self
     }
 
-    /// The ERROR frame.
+    /// The ERROR frame. Nothing may follow it (ALL-07).
     #[must_use]
     pub fn encode(&self, version: Version) -> Encoded {
         let body = if self.detail.is_empty() { &self.message } else { &self.detail };
-        let mut headers = Headers::default();
-        headers.push("message", &self.message);
-        headers.push("code", &self.code);
-        if let Some(receipt) = &self.receipt {
-            headers.push("receipt-id", receipt);
-        }
-        if self.lists_versions {
-            headers.push("version", Version::ALL);
-        }
-        headers.push("content-type", "text/plain;charset=utf-8");
-        headers.push("content-length", &body.len().to_string());
-        encode_frame(Command::Error, &headers, body.as_bytes(), version)
+        write_frame(Command::Error, version, body.as_bytes(), |frame| {
+            frame.header("message", &self.message);
+            frame.header("code", &self.code);
+            if let Some(receipt) = &self.receipt {
+                frame.header("receipt-id", receipt);
+            }
+            if self.lists_versions {
+                frame.header("version", Version::ALL);
+            }
+            frame.header("content-type", "text/plain;charset=utf-8");
+            frame.content_length(body.len());
+        })
     }
 }
 

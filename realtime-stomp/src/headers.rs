@@ -4,6 +4,13 @@
 
 use std::fmt;
 
+/// Room that a decoded frame's headers get at once: most frames need no more.
+const USUAL_TEXT: usize = 128;
+const USUAL_HEADERS: usize = 6;
+
+/// Headers whose values are never shown.
+const CREDENTIALS: &[&str] = &["authorization", "login", "passcode"];
+
 /// Headers, in their order. Names are case sensitive.
 ///
 /// ```
@@ -23,6 +30,11 @@ pub struct Headers {
 }
 
 impl Headers {
+    /// No headers yet, with room for those of an ordinary frame.
+    pub(crate) fn with_room() -> Self {
+        Self { text: String::with_capacity(USUAL_TEXT), ends: Vec::with_capacity(USUAL_HEADERS) }
+    }
+
     /// Adds a header behind those that are there.
     pub fn push(&mut self, name: &str, value: &str) {
         self.text.push_str(name);
@@ -68,10 +80,11 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Headers {
     }
 }
 
-/// Passcodes are not shown.
+/// Credentials are not shown.
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.iter().map(|(name, value)| (name, if name == "passcode" { "(hidden)" } else { value }));
+        let shown =
+            self.iter().map(|(name, value)| (name, if CREDENTIALS.contains(&name) { "(hidden)" } else { value }));
         f.debug_map().entries(shown).finish()
     }
 }
@@ -88,8 +101,9 @@ mod tests {
     }
 
     #[test]
-    fn a_passcode_is_not_shown() {
-        let headers: Headers = [("login", "ada"), ("passcode", "secret")].into_iter().collect();
-        assert!(!format!("{headers:?}").contains("secret"));
+    fn credentials_are_not_shown() {
+        let headers: Headers = [("login", "ada"), ("passcode", "secret"), ("host", "/")].into_iter().collect();
+        let shown = format!("{headers:?}");
+        assert!(!shown.contains("ada") && !shown.contains("secret") && shown.contains("host"));
     }
 }

@@ -15,6 +15,12 @@ const LONGEST_PERIOD_MS: u64 = u32::MAX as u64;
 const EARLY_PART: u32 = 8;
 const EARLY_MOST: Duration = Duration::from_secs(1);
 
+/// Silence of this many half periods draws a ping: a beat is a whole half period late then, and not only a little.
+const PING_AFTER_HALVES: u32 = 3;
+
+/// Silence of this many half periods is the end, if a ping was not answered either.
+const TIME_OUT_AFTER_HALVES: u32 = 6;
+
 /// What one side offers in heart-beats, in milliseconds; 0 is none.
 ///
 /// ```
@@ -46,21 +52,38 @@ pub enum HeartBeatAction {
     Ping,
     /// Send an EOL.
     SendBeat,
-    /// Nothing was heard for three periods: the peer is gone.
+    /// Nothing was heard for three periods, though a ping was due: the peer is gone.
     TimedOut,
 }
 
 /// The timer of one session. Tell it what was sent and received, and ask it at its deadline what to do.
 ///
 /// Silence is answered with a ping after one and a half periods and with the end after three, so that a client whose
-/// timers are throttled (a hidden browser tab) but which answers pings lives on.
+/// timers are throttled (a hidden browser tab) but which answers pings lives on. Nobody is given up before a ping had a
+/// whole period to be answered, even if the timer itself was asked too late.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use parlor_stomp::{HeartBeat, HeartBeatAction};
+///
+/// # #[expect(clippy::disallowed_methods, reason = "an example")]
+/// let start = Instant::now();
+/// let server = HeartBeat { can_send_ms: 10_000, wants_ms: 10_000 };
+/// let mut timer = server.timer("0,20000".parse().unwrap(), start);
+/// let due = timer.deadline().unwrap();
+/// assert_eq!(due, start + Duration::from_secs(19));
+/// assert_eq!(timer.poll(due), Some(HeartBeatAction::SendBeat));
+/// timer.sent(due);
+/// assert_eq!(timer.poll(due), None);
+/// ```
 #[derive(Clone, Debug)]
 pub struct HeartBeatTimer {
     send_every: Option<Duration>,
     expect_every: Option<Duration>,
     last_sent: Instant,
     last_received: Instant,
-    pinged: bool,
+    /// When the silence drew a ping.
+    pinged: Option<Instant>,
 }
 
 impl HeartBeat {
@@ -72,7 +95,7 @@ impl HeartBeat {
             expect_every: agreed(peer.can_send_ms, self.wants_ms),
             last_sent: now,
             last_received: now,
-            pinged: false,
+            pinged: None,
         }
     }
 }
@@ -86,7 +109,7 @@ impl HeartBeatTimer {
     /// Octets came in: a beat, a frame, a pong.
     pub fn received(&mut self, now: Instant) {
         self.last_received = self.last_received.max(now);
-        self.pinged = false;
+        self.pinged = None;
     }
 
     /// Octets went out.
@@ -104,7 +127,7 @@ impl HeartBeatTimer {
         if let Some(deadline) = self.ping_at()
             && deadline <= now
         {
-            self.pinged = true;
+            self.pinged = Some(now);
             return Some(HeartBeatAction::Ping);
         }
         if let Some(deadline) = self.beat_at()
@@ -126,11 +149,14 @@ impl HeartBeatTimer {
     }
 
     fn ping_at(&self) -> Option<Instant> {
-        self.expect_every.filter(|_| !self.pinged).map(|period| self.last_received + period * 3 / 2)
+        self.expect_every
+            .filter(|_| self.pinged.is_none())
+            .map(|period| self.last_received + period * PING_AFTER_HALVES / 2)
     }
 
     fn time_out_at(&self) -> Option<Instant> {
-        self.expect_every.map(|period| self.last_received + period * 3)
+        let (period, pinged) = (self.expect_every?, self.pinged?);
+        Some((self.last_received + period * TIME_OUT_AFTER_HALVES / 2).max(pinged + period))
     }
 }
 

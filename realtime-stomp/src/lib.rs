@@ -39,4 +39,4 @@ pub use session::{
     Request, Send, ServerConfig, ServerSession, ServerState, Settle, Subscribe, SubscriptionId, Subscriptions,
     Transaction, Transition, Unsubscribe, transition,
 };
-pub use version::Version;
+pub use version::{ParseVersionError, Version};

@@ -13,9 +13,9 @@
 pub struct Limits {
     /// Octets of a body, default 65,536. A body of exactly this size passes.
     pub max_body_bytes: usize,
-    /// Octets of a whole frame before CONNECT was accepted, default 8,192: strangers get less.
+    /// Octets of a whole frame, its NUL not counted, before CONNECT was accepted, default 8,192: strangers get less.
     pub max_connect_bytes: usize,
-    /// Octets of command and header lines of one frame, line ends included, default 8,192.
+    /// Octets of command and header lines of one frame, line ends and the blank line included, default 8,192.
     pub max_head_bytes: usize,
     /// Octets of one header's name and value as sent (escapes count as two), default 1,024.
     pub max_header_bytes: usize,

@@ -2,6 +2,12 @@
 
 use std::{fmt, str::FromStr};
 
+/// Why a text is no version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the versions of STOMP are 1.0, 1.1 and 1.2")]
+#[non_exhaustive]
+pub struct ParseVersionError;
+
 /// A protocol version. The order is that of age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "the specification's set is closed")]
@@ -42,10 +48,13 @@ impl Version {
 }
 
 impl FromStr for Version {
-    type Err = ();
+    type Err = ParseVersionError;
 
-    fn from_str(text: &str) -> Result<Self, ()> {
-        [Self::V1_0, Self::V1_1, Self::V1_2].into_iter().find(|version| version.as_str() == text).ok_or(())
+    fn from_str(text: &str) -> Result<Self, ParseVersionError> {
+        [Self::V1_0, Self::V1_1, Self::V1_2]
+            .into_iter()
+            .find(|version| version.as_str() == text)
+            .ok_or(ParseVersionError)
     }
 }
 

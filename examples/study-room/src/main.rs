@@ -1,2 +1,36 @@
-//! The study room.
-fn main() {}
+//! `cargo run -p study-room`: starts the study room and says where to click.
+
+use std::process::ExitCode;
+
+use study_room::{App, Settings};
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the terminal is this program's user interface")]
+async fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let app = match start().await {
+        Ok(app) => app,
+        Err(error) => {
+            eprintln!("The study room cannot start. {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    println!("Study room: open {}", app.public_url());
+    println!("Its data lies in {}", app.data_place());
+    for warning in app.warnings() {
+        println!("Note: {warning}");
+    }
+    match app.run(parlor::hyper::stop_signal()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("The study room stopped: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start() -> Result<App, Box<dyn std::error::Error>> {
+    Ok(App::start(Settings::from_env()?).await?)
+}

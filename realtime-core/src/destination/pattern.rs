@@ -7,7 +7,10 @@ use std::{cmp::Ordering, fmt, str::FromStr, sync::Arc};
 use crate::destination::{Destination, DestinationError, Params, check, check_segment, segments};
 
 /// A pattern. `{name}` and `*` match exactly one segment; `**` stands only at the end and matches one or more, so that
-/// `/topic/**` matches everything below `/topic` and not `/topic` itself.
+/// `/topic/**` matches everything below `/topic` but not `/topic` itself, unlike in Spring.
+///
+/// Two patterns are compared segment by segment, in one pass and without trying destinations: see
+/// [`includes`](Self::includes), [`overlaps`](Self::overlaps) and [`specificity`](Self::specificity).
 ///
 /// ```
 /// use parlor_core::destination::Pattern;
@@ -213,6 +216,8 @@ impl fmt::Debug for Pattern {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn pattern(text: &str) -> Pattern {
@@ -259,6 +264,32 @@ mod tests {
         let captured = pattern("/a/{x}/b/{y}").captures(&"/a/1/b/2".parse().unwrap()).unwrap();
         assert_eq!(captured.iter().collect::<Vec<_>>(), [("x", "1"), ("y", "2")]);
         assert!(pattern("/a/{x}").captures(&"/a".parse().unwrap()).is_none());
+    }
+
+    #[test]
+    fn the_rest_is_one_segment_or_more() {
+        let below = pattern("/topic/**");
+        let matches = |text: &str| below.matches(&text.parse().unwrap());
+        assert!(matches("/topic/a") && matches("/topic/a/b") && !matches("/topic") && !matches("/topicx/a"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_parses_keeps_its_text(text in "(/([a-b:é ]{1,2}|\\*|\\{[a-d]\\})){1,5}(/\\*\\*)?") {
+            if let Ok(pattern) = text.parse::<Pattern>() {
+                prop_assert_eq!(pattern.as_str(), &text);
+                prop_assert_eq!(pattern.to_string(), text);
+            }
+        }
+
+        /// The pattern of one destination is neither wider nor narrower than it.
+        #[test]
+        fn a_destination_is_the_pattern_of_itself_alone(one in "(/[ab]){1,4}", other in "(/[ab]){1,4}") {
+            let (one, other): (Destination, Destination) = (one.parse().unwrap(), other.parse().unwrap());
+            let literal = Pattern::from(one.clone());
+            prop_assert_eq!(literal.matches(&other), one == other);
+            prop_assert!(literal.includes(&pattern(one.as_str())) && pattern(one.as_str()).includes(&literal));
+        }
     }
 
     /// Every text of up to four segments over `alphabet`.

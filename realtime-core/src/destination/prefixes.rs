@@ -147,6 +147,18 @@ mod tests {
         assert_eq!(classify("/user/ada/queue/a"), Class::User(named));
     }
 
+    /// S-30: whatever a client writes, its own path is below `/queue` or `/topic`, and a name is one whole segment.
+    #[test]
+    fn rule_6_a_user_path_is_nothing_but_a_queue_or_a_topic() {
+        for text in ["/user/app/a", "/user/ada/app/a", "/user/ada/queue", "/user/ada/bob/queue/a", "/user/queuex/a"] {
+            assert_eq!(classify(text), Class::Other, "{text}");
+        }
+        // A user whose name is a prefix cannot be addressed in place of one's own path.
+        for (text, own) in [("/user/queue/queue/a", "/queue/queue/a"), ("/user/queue/topic/a", "/queue/topic/a")] {
+            assert_eq!(classify(text), Class::User(UserPath::Own(own.parse().unwrap())), "{text}");
+        }
+    }
+
     #[test]
     fn prefixes_may_have_several_segments() {
         let prefixes = Prefixes::default().topic("/v1/topic".parse().unwrap());

@@ -70,6 +70,21 @@ mod tests {
     }
 
     #[test]
+    fn what_becomes_too_long_is_refused() {
+        let route: Pattern = "/app/{room}".parse().unwrap();
+        let longest = format!("/app/{}", "a".repeat(250)).parse().unwrap();
+        let params = route.captures(&longest).unwrap();
+        let template: Template = "/topic/{room}".parse().unwrap();
+        assert_eq!(template.expand(&params), Err(DestinationError::TooLong(257)));
+    }
+
+    #[test]
+    fn a_placeholder_without_a_value_is_refused() {
+        let template: Template = "/topic/{room}".parse().unwrap();
+        assert!(template.expand(&Params::default()).is_err());
+    }
+
+    #[test]
     fn a_template_names_one_destination() {
         for text in ["/topic/*", "/topic/**", "topic", "/topic/{", "/topic/a{b}"] {
             assert!(text.parse::<Template>().is_err(), "{text}");

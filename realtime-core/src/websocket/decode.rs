@@ -121,9 +121,10 @@ enum Kind {
     Pong,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Message {
     is_text: bool,
+    /// Announced by the headers so far.
     octets: usize,
     fragments: usize,
     utf8: Utf8Stream,
@@ -149,7 +150,7 @@ impl WebSocketDecoder {
         result
     }
 
-    /// Whether a message has begun whose end has not come yet.
+    /// Whether a message has begun whose end has not come yet: from the last octet of its first header on.
     #[must_use]
     pub fn is_mid_message(&self) -> bool {
         self.message.is_some()
@@ -185,17 +186,11 @@ impl WebSocketDecoder {
             return Err(WebSocketError::Control);
         }
         let Some((length, start)) = read_length(short, input)? else { return Ok(None) };
-        if opcode < 0x8 {
-            self.begin_fragment(opcode, length)?;
-        }
-        let Some(mask) = input.get(start..start + 4).and_then(|mask| mask.try_into().ok()) else {
-            // Seen again when the rest of the header is there.
-            if opcode < 0x8 {
-                self.forget_fragment(opcode, length);
-            }
-            return Ok(None);
-        };
+        // Judged before the mask is there, counted when it is: a header in two pieces is seen twice.
+        let message = if opcode < 0x8 { Some(self.with_fragment(opcode, length)?) } else { self.message };
+        let Some(mask) = input.get(start..start + 4).and_then(|mask| mask.try_into().ok()) else { return Ok(None) };
         input.advance(start + 4);
+        self.message = message;
         let kind = match opcode {
             0x8 => Kind::Close,
             0x9 => Kind::Ping,
@@ -205,36 +200,24 @@ impl WebSocketDecoder {
         Ok(Some(Frame { kind, is_final, mask, left: length }))
     }
 
-    /// Counts a fragment against the limits, before its payload arrives.
-    fn begin_fragment(&mut self, opcode: u8, length: usize) -> Result<(), WebSocketError> {
-        let begins = opcode != 0x0;
-        if begins != self.message.is_none() {
-            return Err(WebSocketError::Continuation);
-        }
-        let message = self.message.get_or_insert_with(|| Message {
-            is_text: opcode == 0x1,
-            octets: 0,
-            fragments: 0,
-            utf8: Utf8Stream::default(),
-        });
+    /// The message as a fragment of `length` octets makes it, where order and limits allow that.
+    fn with_fragment(&self, opcode: u8, length: usize) -> Result<Message, WebSocketError> {
+        let mut message = match (opcode, self.message) {
+            (0x0, Some(message)) => message,
+            (0x1 | 0x2, None) => {
+                Message { is_text: opcode == 0x1, octets: 0, fragments: 0, utf8: Utf8Stream::default() }
+            }
+            _ => return Err(WebSocketError::Continuation),
+        };
         message.octets = message.octets.saturating_add(length);
-        message.fragments += 1;
+        message.fragments = message.fragments.saturating_add(1);
         if message.octets > self.limits.max_message_bytes {
             return Err(WebSocketError::TooLarge);
         }
         if message.fragments > self.limits.max_fragments {
             return Err(WebSocketError::TooManyFragments);
         }
-        Ok(())
-    }
-
-    fn forget_fragment(&mut self, opcode: u8, length: usize) {
-        if opcode != 0x0 {
-            self.message = None;
-        } else if let Some(message) = &mut self.message {
-            message.octets -= length;
-            message.fragments -= 1;
-        }
+        Ok(message)
     }
 
     fn read_data(&mut self, mut frame: Frame, input: &mut BytesMut) -> Result<Option<WebSocketEvent>, WebSocketError> {
@@ -458,6 +441,15 @@ mod tests {
     }
 
     #[test]
+    fn lengths_at_the_borders_of_their_forms_are_read() {
+        for length in [0, 125, 126, 65_535, 65_536] {
+            let payload = vec![b'x'; length];
+            let (events, error) = decode(&[&frame(0x82, &payload)], WebSocketLimits::default());
+            assert_eq!((events, error), (vec![message(&payload, false)], None), "{length}");
+        }
+    }
+
+    #[test]
     fn nothing_is_decoded_after_a_close() {
         let octets = [frame(0x88, &1000_u16.to_be_bytes()), frame(0x81, b"late")].concat();
         let (events, _) = decode(&[&octets], WebSocketLimits::default());
@@ -467,6 +459,14 @@ mod tests {
     #[test]
     fn a_close_without_a_status_is_fine() {
         assert_eq!(decode(&[&frame(0x88, b"")], WebSocketLimits::default()).0, [WebSocketEvent::Close(None)]);
+    }
+
+    #[test]
+    fn a_close_with_a_status_of_the_registry_is_fine() {
+        for code in [1000, 1003, 1007, 1012, 1013, 1014, 3000, 4999_u16] {
+            let (events, _) = decode(&[&frame(0x88, &code.to_be_bytes())], WebSocketLimits::default());
+            assert_eq!(events, [WebSocketEvent::Close(Some(CloseFrame { code, reason: String::new() }))]);
+        }
     }
 
     proptest! {

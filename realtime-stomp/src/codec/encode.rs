@@ -1,4 +1,6 @@
-//! Frames to octets. The octets of a frame are text wherever all of them are UTF-8.
+//! Frames to octets. A frame is text where all of its octets are UTF-8; of those only the body's can be anything else.
+
+use std::io::Write;
 
 use bytes::Bytes;
 
@@ -52,90 +54,123 @@ pub struct MessageHead<'a> {
 }
 
 impl Connected<'_> {
-    /// The frame. Its values are not escaped, by the specification; octets that would break a line are left out.
+    /// The frame. Its values are not escaped
+    /// ([Value Encoding](https://stomp.github.io/stomp-specification-1.2.html#Value_Encoding)); octets that would break
+    /// a line are left out, so a value cannot add a header.
     #[must_use]
     pub fn encode(&self) -> Encoded {
-        let mut headers = Headers::default();
-        headers.push("version", self.version.as_str());
-        headers.push("session", self.session);
-        headers.push("server", self.server);
-        if self.version > Version::V1_0 {
-            headers.push("heart-beat", &self.heart_beat.to_string());
-        }
-        if let Some(user_name) = self.user_name {
-            headers.push("user-name", user_name);
-        }
-        encode_frame(Command::Connected, &headers, b"", self.version)
+        write_frame(Command::Connected, self.version, b"", |frame| {
+            frame.header("version", self.version.as_str());
+            frame.header("session", self.session);
+            frame.header("server", self.server);
+            if self.version > Version::V1_0 {
+                frame.header("heart-beat", &self.heart_beat.to_string());
+            }
+            if let Some(user_name) = self.user_name {
+                frame.header("user-name", user_name);
+            }
+        })
     }
 }
 
 /// A RECEIPT frame.
 #[must_use]
 pub fn encode_receipt(receipt_id: &str, version: Version) -> Encoded {
-    let mut out = Vec::with_capacity(32 + receipt_id.len());
-    out.extend_from_slice(b"RECEIPT\n");
-    header("receipt-id", receipt_id, Escaping::Of(version), &mut out);
-    out.extend_from_slice(b"\n\0");
-    Encoded { bytes: out.into(), text: true }
+    write_frame(Command::Receipt, version, b"", |frame| frame.header("receipt-id", receipt_id))
 }
 
 /// Any frame, with exactly the given headers: whoever calls it sets `content-length` where the body needs it.
 ///
-/// CONNECT, STOMP and CONNECTED are not escaped.
+/// CONNECT, STOMP and CONNECTED are not escaped. What a version cannot carry is left out: LF (and a colon in a name) in
+/// 1.0, CR in 1.0 and 1.1, NUL in all. A header of whose name nothing is left is left out itself.
 #[must_use]
 pub fn encode_frame(command: Command, headers: &Headers, body: &[u8], version: Version) -> Encoded {
-    let escaping =
-        if command.opens_session() || command == Command::Connected { Escaping::Never } else { Escaping::Of(version) };
-    let mut out = Vec::with_capacity(USUAL_HEAD + body.len());
-    out.extend_from_slice(command.as_str().as_bytes());
-    out.push(b'\n');
-    for (name, value) in headers.iter() {
-        header(name, value, escaping, &mut out);
-    }
-    finish(body, &mut out);
-    Encoded { text: std::str::from_utf8(body).is_ok(), bytes: out.into() }
+    write_frame(command, version, body, |frame| frame.headers(headers))
 }
 
 /// Appends a MESSAGE frame to `out`; returns whether all of it is UTF-8.
 ///
-/// `content-length` is always there, so that a body may hold anything.
+/// `content-length` is always there, so that a body may hold anything. Header values are given decoded, and are written
+/// by the rules of `version`, so a message crosses versions by value; what a version cannot carry is left out, see
+/// [`encode_frame`].
 pub fn encode_message_into(head: &MessageHead<'_>, body: &[u8], version: Version, out: &mut Vec<u8>) -> bool {
-    let escaping = Escaping::Of(version);
     out.reserve(USUAL_HEAD + body.len());
-    out.extend_from_slice(b"MESSAGE\n");
+    let mut frame = FrameWriter::begin(Command::Message, version, out);
     if let Some(subscription) = head.subscription {
-        header("subscription", subscription, escaping, out);
+        frame.header("subscription", subscription);
     }
-    header("message-id", head.message_id, escaping, out);
-    header("destination", head.destination, escaping, out);
+    frame.header("message-id", head.message_id);
+    frame.header("destination", head.destination);
     if let Some(ack) = head.ack {
-        header("ack", ack, escaping, out);
+        frame.header("ack", ack);
     }
     if let Some(content_type) = head.content_type {
-        header("content-type", content_type, escaping, out);
+        frame.header("content-type", content_type);
     }
-    header("content-length", &body.len().to_string(), escaping, out);
-    for (name, value) in head.headers.iter() {
-        header(name, value, escaping, out);
-    }
-    finish(body, out);
-    std::str::from_utf8(body).is_ok()
+    frame.content_length(body.len());
+    frame.headers(head.headers);
+    frame.finish(body)
 }
 
-fn header(name: &str, value: &str, escaping: Escaping, out: &mut Vec<u8>) {
-    let start = out.len();
-    escaping.encode_name(name, out);
-    if out.len() == start {
-        // A name of which nothing can stand in this version: a line without a name would be malformed.
-        return;
-    }
-    out.push(b':');
-    escaping.encode_value(value, out);
-    out.push(b'\n');
+/// A frame whose headers `write` adds.
+pub(crate) fn write_frame(
+    command: Command,
+    version: Version,
+    body: &[u8],
+    write: impl FnOnce(&mut FrameWriter<'_>),
+) -> Encoded {
+    let mut out = Vec::with_capacity(USUAL_HEAD + body.len());
+    let mut frame = FrameWriter::begin(command, version, &mut out);
+    write(&mut frame);
+    let text = frame.finish(body);
+    Encoded { bytes: out.into(), text }
 }
 
-fn finish(body: &[u8], out: &mut Vec<u8>) {
-    out.push(b'\n');
-    out.extend_from_slice(body);
-    out.push(0);
+/// The grammar of a frame, in the one place that writes it.
+#[derive(Debug)]
+pub(crate) struct FrameWriter<'a> {
+    out: &'a mut Vec<u8>,
+    escaping: Escaping,
+}
+
+impl<'a> FrameWriter<'a> {
+    fn begin(command: Command, version: Version, out: &'a mut Vec<u8>) -> Self {
+        out.extend_from_slice(command.as_str().as_bytes());
+        out.push(b'\n');
+        let escaping = match command {
+            Command::Connect | Command::Connected | Command::Stomp => Escaping::Never,
+            _ => Escaping::Of(version),
+        };
+        Self { out, escaping }
+    }
+
+    pub(crate) fn header(&mut self, name: &str, value: &str) {
+        let start = self.out.len();
+        self.escaping.encode_name(name, self.out);
+        if self.out.len() == start {
+            // A name of which nothing can stand in this version: a line without a name would be malformed.
+            return;
+        }
+        self.out.push(b':');
+        self.escaping.encode_value(value, self.out);
+        self.out.push(b'\n');
+    }
+
+    pub(crate) fn headers(&mut self, headers: &Headers) {
+        for (name, value) in headers.iter() {
+            self.header(name, value);
+        }
+    }
+
+    pub(crate) fn content_length(&mut self, octets: usize) {
+        // Writing to a vector cannot fail.
+        let _ = writeln!(self.out, "content-length:{octets}");
+    }
+
+    fn finish(self, body: &[u8]) -> bool {
+        self.out.push(b'\n');
+        self.out.extend_from_slice(body);
+        self.out.push(0);
+        std::str::from_utf8(body).is_ok()
+    }
 }

@@ -13,7 +13,7 @@
 
 use std::borrow::Cow;
 
-use crate::Version;
+use crate::{Version, codec::scan::find};
 
 /// How names and values of one frame are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Escaping {
 
     /// Decodes a name or value, in one pass from left to right.
     pub(crate) fn decode(self, text: &str) -> Result<Cow<'_, str>, UndefinedEscape> {
-        if !self.escapes() || !text.contains('\\') {
+        if !self.escapes() || find(text.as_bytes(), |octet| octet == b'\\').is_none() {
             return Ok(Cow::Borrowed(text));
         }
         let mut decoded = String::with_capacity(text.len());
@@ -66,7 +66,8 @@ impl Escaping {
 
     /// Writes a value.
     pub(crate) fn encode_value(self, value: &str, out: &mut Vec<u8>) {
-        if !value.bytes().any(|octet| matches!(octet, b'\n' | b'\r' | b'\0' | b':' | b'\\')) {
+        let special = |octet| matches!(octet, b'\n' | b'\r' | b'\0' | b':' | b'\\');
+        if find(value.as_bytes(), special).is_none() {
             out.extend_from_slice(value.as_bytes());
             return;
         }

@@ -3,6 +3,8 @@
 mod decode;
 mod encode;
 mod escape;
+mod scan;
 
 pub use decode::Decoder;
+pub(crate) use encode::write_frame;
 pub use encode::{Connected, Encoded, MessageHead, encode_frame, encode_message_into, encode_receipt};

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::{
     AckMode, ClientEvent, Command, ConnectedEvent, Decoder, Encoded, Fault, Frame, Headers, HeartBeat, HeartBeatTimer,
-    Limits, MessageEvent, Version, encode_frame,
+    Limits, MessageEvent, Version, codec::write_frame,
 };
 
 /// How a client opens its session.
@@ -86,14 +86,28 @@ impl Default for ClientConfig {
 }
 
 impl ClientConfig {
-    /// Sets [`accept_version`](Self::accept_version).
+    /// Sets [`accept_version`](Self#structfield.accept_version).
     #[must_use]
     pub fn accept_version(mut self, versions: Option<&str>) -> Self {
         self.accept_version = versions.map(str::to_owned);
         self
     }
 
-    /// Sets [`heart_beat`](Self::heart_beat).
+    /// Sets [`host`](Self#structfield.host).
+    #[must_use]
+    pub fn host(mut self, host: Option<&str>) -> Self {
+        self.host = host.map(str::to_owned);
+        self
+    }
+
+    /// Sets [`limits`](Self#structfield.limits).
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets [`heart_beat`](Self#structfield.heart_beat).
     #[must_use]
     pub fn heart_beat(mut self, heart_beat: HeartBeat) -> Self {
         self.heart_beat = heart_beat;
@@ -118,20 +132,19 @@ impl ClientSession {
 
     /// Queues CONNECT.
     pub fn connect(&mut self) {
-        let mut headers = Headers::default();
-        if let Some(versions) = &self.config.accept_version {
-            headers.push("accept-version", versions);
-        }
-        if let Some(host) = &self.config.host {
-            headers.push("host", host);
-        }
-        if self.config.heart_beat != HeartBeat::default() {
-            headers.push("heart-beat", &self.config.heart_beat.to_string());
-        }
-        for (name, value) in self.config.headers.iter() {
-            headers.push(name, value);
-        }
-        self.transmits.push_back(encode_frame(Command::Connect, &headers, b"", Version::V1_2));
+        let config = &self.config;
+        self.transmits.push_back(write_frame(Command::Connect, Version::V1_2, b"", |frame| {
+            if let Some(versions) = &config.accept_version {
+                frame.header("accept-version", versions);
+            }
+            if let Some(host) = &config.host {
+                frame.header("host", host);
+            }
+            if config.heart_beat != HeartBeat::default() {
+                frame.header("heart-beat", &config.heart_beat.to_string());
+            }
+            frame.headers(&config.headers);
+        }));
     }
 
     /// Queues SUBSCRIBE.
@@ -152,13 +165,16 @@ impl ClientSession {
     /// Queues SEND with `content-length`. `headers` may hold any further header, `content-type` and `transaction` among
     /// them.
     pub fn send(&mut self, destination: &str, body: &[u8], headers: &[(&str, &str)], receipt: Option<&str>) {
-        let mut all: Headers = [("destination", destination)].into_iter().chain(headers.iter().copied()).collect();
-        all.push("content-length", &body.len().to_string());
-        if let Some(receipt) = receipt {
-            all.push("receipt", receipt);
-        }
-        let encoded = encode_frame(Command::Send, &all, body, self.version_or_newest());
-        self.transmits.push_back(encoded);
+        self.transmits.push_back(write_frame(Command::Send, self.version_or_newest(), body, |frame| {
+            frame.header("destination", destination);
+            for (name, value) in headers {
+                frame.header(name, value);
+            }
+            frame.content_length(body.len());
+            if let Some(receipt) = receipt {
+                frame.header("receipt", receipt);
+            }
+        }));
     }
 
     /// Queues ACK for a message, by the rules of the session's version.
@@ -215,7 +231,7 @@ impl ClientSession {
             Err(fault) => Err(fault.into()),
         };
         if event.is_err() {
-            self.state = State::Ended;
+            self.end();
         }
         event
     }
@@ -239,10 +255,15 @@ impl ClientSession {
         self.config.heart_beat.timer(peer, now)
     }
 
+    fn end(&mut self) {
+        self.state = State::Ended;
+        self.decoder.end();
+    }
+
     fn handle_frame(&mut self, frame: Frame) -> Result<ClientEvent, ClientError> {
         match (self.state, frame.command) {
             (_, Command::Error) => {
-                self.state = State::Ended;
+                self.end();
                 Ok(ClientEvent::Error { headers: frame.headers, body: frame.body })
             }
             (State::Connecting, Command::Connected) => self.connected(frame.headers),
@@ -259,7 +280,7 @@ impl ClientSession {
     fn connected(&mut self, headers: Headers) -> Result<ClientEvent, ClientError> {
         let version = match headers.get("version") {
             None => Version::V1_0,
-            Some(version) => version.parse().map_err(|()| ClientError::Connected("version"))?,
+            Some(version) => version.parse().map_err(|_| ClientError::Connected("version"))?,
         };
         let heart_beat = match headers.get("heart-beat") {
             None => HeartBeat::default(),
@@ -285,8 +306,11 @@ impl ClientSession {
 
     fn queue(&mut self, command: Command, headers: &[(&str, &str)], receipt: Option<&str>) {
         let receipt = receipt.map(|receipt| ("receipt", receipt));
-        let headers: Headers = headers.iter().copied().chain(receipt).collect();
-        self.transmits.push_back(encode_frame(command, &headers, b"", self.version_or_newest()));
+        self.transmits.push_back(write_frame(command, self.version_or_newest(), b"", |frame| {
+            for (name, value) in headers.iter().copied().chain(receipt) {
+                frame.header(name, value);
+            }
+        }));
     }
 
     fn version_or_newest(&self) -> Version {

@@ -8,8 +8,9 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 
 use crate::{
-    AckMode, Command, Connect, Decoder, Disconnect, Fault, Frame, Headers, HeartBeat, HeartBeatTimer, Limits, Request,
-    Send, ServerState, Settle, Subscribe, SubscriptionId, Transaction, Transition, Unsubscribe, Version, transition,
+    AckMode, Command, Connect, Decoder, Disconnect, Fault, Frame, Headers, HeartBeat, HeartBeatTimer, Limits,
+    ParseHeartBeatError, Request, Send, ServerState, Settle, Subscribe, SubscriptionId, Transaction, Transition,
+    Unsubscribe, Version, transition,
 };
 
 /// The settings of a server's session.
@@ -47,14 +48,14 @@ struct Agreed {
 }
 
 impl ServerConfig {
-    /// Sets [`limits`](Self::limits).
+    /// Sets [`limits`](Self#structfield.limits).
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Sets [`heart_beat`](Self::heart_beat).
+    /// Sets [`heart_beat`](Self#structfield.heart_beat).
     #[must_use]
     pub fn heart_beat(mut self, heart_beat: HeartBeat) -> Self {
         self.heart_beat = heart_beat;
@@ -69,7 +70,7 @@ impl ServerSession {
         Self { heart_beat: config.heart_beat, decoder: Decoder::new(config.limits), state: State::AwaitingConnect }
     }
 
-    /// Takes octets from the client, in any pieces.
+    /// Takes octets from the client, in any pieces. After the last request they are dropped.
     pub fn handle_input(&mut self, octets: Bytes) {
         self.decoder.push(octets);
     }
@@ -89,7 +90,7 @@ impl ServerSession {
                 Ok(None) => return None,
                 Err(fault) => fault,
             };
-            self.state = State::Failed(self.agreed());
+            self.end(State::Failed(self.agreed()));
             return Some(Request::Fault(fault));
         }
     }
@@ -124,6 +125,12 @@ impl ServerSession {
         self.heart_beat.timer(peer, now)
     }
 
+    /// Takes the last state: nothing that waits or comes later has an effect (DIS-04, ERR-02).
+    fn end(&mut self, state: State) {
+        self.state = state;
+        self.decoder.end();
+    }
+
     fn agreed(&self) -> Option<Agreed> {
         match self.state {
             State::AwaitingConnect => None,
@@ -141,7 +148,7 @@ impl ServerSession {
             Transition::Open => self.open(frame).map(Some),
             Transition::Quit => {
                 if let State::Connected(agreed) = self.state {
-                    self.state = State::Disconnected(agreed);
+                    self.end(State::Disconnected(agreed));
                 }
                 Ok(Some(Request::Disconnect(Disconnect { receipt: receipt.clone() })))
             }
@@ -157,9 +164,7 @@ impl ServerSession {
         let headers = frame.headers;
         let version = Version::negotiate(headers.get("accept-version")).ok_or_else(Fault::version_not_supported)?;
         let heart_beat = match headers.get("heart-beat") {
-            Some(offer) if version > Version::V1_0 => offer.parse().map_err(|error| {
-                Fault::new("invalid-heart-beat", "The heart-beat header is malformed").with_detail(format!("{error}."))
-            })?,
+            Some(offer) if version > Version::V1_0 => offer.parse().map_err(malformed_heart_beat)?,
             _ => HeartBeat::default(),
         };
         self.decoder.set_version(version);
@@ -239,6 +244,10 @@ fn required(headers: &Headers, command: Command, name: &str) -> Result<String, F
 fn missing(command: Command, name: &str) -> Fault {
     Fault::new("missing-header", format!("{command} needs the header {name}"))
         .with_detail(format!("Send {command} with a value for the header {name}."))
+}
+
+fn malformed_heart_beat(error: ParseHeartBeatError) -> Fault {
+    Fault::new("invalid-heart-beat", "The heart-beat header is malformed").with_detail(format!("{error}."))
 }
 
 fn ack_mode(value: Option<&str>, version: Version) -> Result<AckMode, Fault> {

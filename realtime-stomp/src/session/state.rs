@@ -1,13 +1,4 @@
-//! The transition table of a server's session, written down once.
-//!
-//! | command | awaiting CONNECT | connected | disconnected, failed |
-//! |---|---|---|---|
-//! | CONNECT, STOMP | open the session | `already-connected` | ignored |
-//! | SEND, SUBSCRIBE, UNSUBSCRIBE, ACK, NACK, BEGIN, COMMIT, ABORT | `not-connected` | handled | ignored |
-//! | DISCONNECT | `not-connected` | ends the session | ignored |
-//! | CONNECTED, MESSAGE, RECEIPT, ERROR | `server-command` | `server-command` | ignored |
-//!
-//! A code in the table is a fault: ERROR, then close.
+//! The transition table of a server's session, written down once: [`transition`].
 
 use crate::Command;
 
@@ -46,7 +37,17 @@ impl ServerState {
     pub const ALL: &[Self] = &[Self::AwaitingConnect, Self::Connected, Self::Disconnected, Self::Failed];
 }
 
-/// The table.
+/// What a command of a client does in a state: the whole table of a server's session.
+///
+/// | command | awaiting CONNECT | connected | disconnected, failed |
+/// |---|---|---|---|
+/// | CONNECT, STOMP | open the session | `already-connected` | ignored |
+/// | SEND, SUBSCRIBE, UNSUBSCRIBE, ACK, NACK, BEGIN, COMMIT, ABORT | `not-connected` | handled | ignored |
+/// | DISCONNECT | `not-connected` | ends the session | ignored |
+/// | CONNECTED, MESSAGE, RECEIPT, ERROR | `server-command` | `server-command` | ignored |
+///
+/// A code in the table is a fault: ERROR, then close. Anything that is no command at all is a fault in every state but
+/// the last two.
 #[must_use]
 pub const fn transition(state: ServerState, command: Command) -> Transition {
     match (state, command) {

@@ -1,0 +1,101 @@
+//! The JSON API of accounts.
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::IntoResponse,
+    routing::{get, post},
+};
+use parlor::{axum::Authenticated, connection::Closing};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    accounts::{AccountError, Claims},
+    store::Account,
+    web::{ApiError, ApiJson, ClientAddr, Web},
+};
+
+/// What a log-out closes a session with: the client shall not come back by itself.
+const LOGGED_OUT: u16 = 4401;
+
+#[derive(Deserialize)]
+struct Credentials {
+    name: String,
+    password: String,
+}
+
+pub(crate) fn routes() -> Router<Web> {
+    Router::new()
+        .route("/signup", post(sign_up))
+        .route("/login", post(log_in))
+        .route("/logout", post(log_out))
+        .route("/me", get(me))
+}
+
+async fn sign_up(
+    State(web): State<Web>,
+    ClientAddr(from): ClientAddr,
+    ApiJson(Credentials { name, password }): ApiJson<Credentials>,
+) -> Result<impl IntoResponse, ApiError> {
+    let account = web.accounts.sign_up(&name, password, from).await?;
+    welcome(&web, StatusCode::CREATED, &account)
+}
+
+async fn log_in(
+    State(web): State<Web>,
+    ClientAddr(from): ClientAddr,
+    ApiJson(Credentials { name, password }): ApiJson<Credentials>,
+) -> Result<impl IntoResponse, ApiError> {
+    let account = web.accounts.log_in(&name, password, from).await?;
+    welcome(&web, StatusCode::OK, &account)
+}
+
+fn welcome(web: &Web, status: StatusCode, account: &Account) -> Result<impl IntoResponse + use<>, ApiError> {
+    let cookie = web.tokens.log_in(account).map_err(ApiError::internal)?;
+    Ok((status, set_cookie(&cookie)?, Json(json!({ "name": account.name }))))
+}
+
+/// Takes the cookie away and closes the sessions that were opened with it, in this and other tabs.
+async fn log_out(State(web): State<Web>, user: Option<Authenticated>) -> Result<impl IntoResponse, ApiError> {
+    if let Some(Authenticated(user)) = user
+        && let (Some(id), Some(login)) = (user.id(), user.claims::<Claims>())
+    {
+        for session in web.realtime.registry().sessions_of(id) {
+            if session.principal().claims::<Claims>().is_some_and(|claims| claims.sid == login.sid) {
+                session.close(Closing::application("logged-out", LOGGED_OUT, "You were logged out"));
+            }
+        }
+    }
+    Ok((StatusCode::NO_CONTENT, set_cookie(&web.tokens.log_out())?))
+}
+
+async fn me(user: Option<Authenticated>) -> Result<Json<Value>, ApiError> {
+    let Some(Authenticated(user)) = user else { return Err(ApiError::not_logged_in()) };
+    let expires_at = user.expires_at().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    let expires_at = expires_at.map(|since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
+    Ok(Json(json!({ "id": user.id(), "name": user.display_name(), "expires_at": expires_at })))
+}
+
+fn set_cookie(cookie: &str) -> Result<HeaderMap, ApiError> {
+    let value = HeaderValue::from_str(cookie).map_err(ApiError::internal)?;
+    Ok(HeaderMap::from_iter([(header::SET_COOKIE, value)]))
+}
+
+impl From<AccountError> for ApiError {
+    fn from(error: AccountError) -> Self {
+        let sentence = error.to_string();
+        match error {
+            AccountError::BadName => Self::field("bad-name", sentence, "name"),
+            AccountError::BadPassword => Self::field("bad-password", sentence, "password"),
+            AccountError::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", sentence).retry_after(1),
+            AccountError::Failed(_) | AccountError::Store(_) => Self::internal(error),
+            AccountError::NameTaken => Self::field("name-taken", sentence, "name").with_status(StatusCode::CONFLICT),
+            AccountError::SlowDown(wait) => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "slow-down", sentence).retry_after(wait.as_secs().max(1))
+            }
+            AccountError::WrongCredentials => Self::new(StatusCode::UNAUTHORIZED, "wrong-credentials", sentence),
+        }
+    }
+}

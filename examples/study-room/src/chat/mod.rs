@@ -1,0 +1,120 @@
+//! Chat: handlers first, the coordinator below them.
+
+mod broadcast;
+mod write;
+
+use std::sync::Arc;
+
+use parlor::{
+    app::{Rejection, Route, Router},
+    auth::Principal,
+    broker::Broker,
+    extract::{Path, Payload, Reply, State},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    chat::{broadcast::BroadcastService, write::WriteService},
+    store::{Message, Page, Store, StoreError},
+};
+
+/// What a page sends.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Draft {
+    /// 1 to 4,000 characters.
+    text: String,
+    /// Made by the page, different for each message: sending it again stores it once.
+    key: String,
+}
+
+/// The first message of a room's subscription.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename = "history")]
+pub(crate) struct History {
+    #[serde(flatten)]
+    page: Page,
+}
+
+/// The routes of chat.
+pub(crate) fn routes() -> Router<ChatService> {
+    Router::new()
+        .mount(Route::message("/app/rooms/{room}/chat", say))
+        .mount(Route::subscribe("/topic/rooms/{room}/chat", enter))
+}
+
+/// Somebody says something in a room. The RECEIPT means that it is in the database.
+async fn say(
+    Path(room): Path<String>,
+    user: Principal,
+    State(chat): State<ChatService>,
+    Payload(draft): Payload<Draft>,
+) -> Result<(), ChatError> {
+    chat.say(&room, &user, draft).await
+}
+
+/// Somebody enters a room: the newest messages come first, then what is said from now on.
+async fn enter(Path(room): Path<String>, State(chat): State<ChatService>) -> Result<Reply<History>, ChatError> {
+    Ok(Reply(History { page: chat.history(&room).await? }))
+}
+
+/// Writes, then broadcasts.
+///
+/// In this order, because what people saw must still be there after a crash, and because the database gives the message
+/// its id and place. If the broadcast fails, nobody has lost anything: whoever enters or reconnects reads the message from
+/// the history.
+#[derive(Clone)]
+pub(crate) struct ChatService {
+    write: WriteService,
+    broadcast: BroadcastService,
+}
+
+impl ChatService {
+    pub(crate) fn new(store: Arc<dyn Store>, broker: Broker) -> Self {
+        Self { write: WriteService::new(store), broadcast: BroadcastService::new(broker) }
+    }
+
+    async fn say(&self, room: &str, author: &Principal, draft: Draft) -> Result<(), ChatError> {
+        let message = self.write.message(room, author, draft).await?;
+        self.broadcast.message(&message).await;
+        Ok(())
+    }
+
+    async fn history(&self, room: &str) -> Result<Page, ChatError> {
+        self.write.newest(room).await
+    }
+}
+
+/// Why something is not said.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ChatError {
+    #[error("This message cannot be sent again: its key must be 1 to 64 letters, digits or hyphens.")]
+    BadKey,
+    #[error("A message has 1 to 4,000 characters.")]
+    BadText,
+    #[error("Log in to chat.")]
+    NotLoggedIn,
+    #[error("There is no such room.")]
+    RoomNotFound,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<ChatError> for Rejection {
+    fn from(error: ChatError) -> Self {
+        let code = match &error {
+            ChatError::BadKey => "bad-key",
+            ChatError::BadText => "bad-text",
+            ChatError::NotLoggedIn => "not-logged-in",
+            ChatError::RoomNotFound => "room-not-found",
+            ChatError::Store(error) => return Self::internal(error),
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+/// A message as it goes to everyone in the room.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename = "message")]
+struct Said<'a> {
+    message: &'a Message,
+}

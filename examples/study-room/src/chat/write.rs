@@ -1,0 +1,59 @@
+//! The write service: checks what is said and keeps it.
+
+use std::sync::Arc;
+
+use parlor::auth::Principal;
+
+use crate::{
+    chat::{ChatError, Draft},
+    clock,
+    rooms::PAGE,
+    store::{Message, NewMessage, Page, Store},
+};
+
+/// Messages, in characters.
+const TEXT_LENGTH: std::ops::RangeInclusive<usize> = 1..=4000;
+
+/// Keys, in octets.
+const KEY_LENGTH: std::ops::RangeInclusive<usize> = 1..=64;
+
+/// Keeps messages in the database.
+#[derive(Clone)]
+pub(super) struct WriteService {
+    store: Arc<dyn Store>,
+}
+
+impl WriteService {
+    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+        Self { store }
+    }
+
+    /// Keeps a message; it is on the disk when this returns.
+    pub(super) async fn message(&self, room: &str, author: &Principal, draft: Draft) -> Result<Message, ChatError> {
+        let id = author.id().ok_or(ChatError::NotLoggedIn)?;
+        if !TEXT_LENGTH.contains(&draft.text.chars().count()) || draft.text.trim().is_empty() {
+            return Err(ChatError::BadText);
+        }
+        let plain = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-';
+        if !KEY_LENGTH.contains(&draft.key.len()) || !draft.key.bytes().all(plain) {
+            return Err(ChatError::BadKey);
+        }
+        let message = NewMessage {
+            room: room.to_owned(),
+            author_id: id.to_string(),
+            author_name: author.to_string(),
+            text: draft.text,
+            key: draft.key,
+            sent_at: clock::now_ms(),
+        };
+        self.store.add_message(message).await?.ok_or(ChatError::RoomNotFound)
+    }
+
+    /// The newest messages of a room.
+    pub(super) async fn newest(&self, room: &str) -> Result<Page, ChatError> {
+        if self.store.room(room).await?.is_none() {
+            return Err(ChatError::RoomNotFound);
+        }
+        Ok(self.store.messages(room, None, PAGE).await?)
+    }
+}

@@ -1,0 +1,22 @@
+//! A study room: accounts, rooms and chat over STOMP on WebSocket, with Parlor.
+//!
+//! | module | what it shows |
+//! |---|---|
+//! | `app` | how an application is put together |
+//! | `chat` | handlers, extractors, a reply on entering; write, then broadcast |
+//! | `accounts` | a JWT in an HttpOnly cookie, and sessions closed at the log-out |
+//! | `store` | a database behind one trait |
+//! | `web` | pages and JSON beside the WebSocket |
+
+mod accounts;
+mod app;
+mod chat;
+mod clock;
+mod ids;
+mod rooms;
+mod settings;
+mod store;
+mod web;
+
+pub use app::{App, StartError};
+pub use settings::{Settings, SettingsError};

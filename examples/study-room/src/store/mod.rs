@@ -1,0 +1,116 @@
+//! The database behind one trait. Nothing else of the study room knows SQL.
+
+mod sqlite;
+
+use async_trait::async_trait;
+use serde::Serialize;
+pub(crate) use sqlite::SqliteStore;
+
+/// What the study room keeps. Called by its services; every call is one transaction.
+#[async_trait]
+pub(crate) trait Store: Send + Sync + 'static {
+    /// Keeps a new account. `None` where another has the name, upper and lower case taken as the same.
+    async fn create_account(&self, account: NewAccount) -> Result<Option<Account>, StoreError>;
+
+    /// The account with that name and the hash of its password.
+    async fn account_by_name(&self, name: &str) -> Result<Option<(Account, String)>, StoreError>;
+
+    /// Keeps a new room.
+    async fn create_room(&self, room: NewRoom) -> Result<Room, StoreError>;
+
+    /// All rooms, the one with the newest message first.
+    async fn rooms(&self) -> Result<Vec<Room>, StoreError>;
+
+    /// One room.
+    async fn room(&self, id: &str) -> Result<Option<Room>, StoreError>;
+
+    /// Keeps a message, once: where the same author has sent the same key before, that message is given back. `None` where
+    /// there is no such room.
+    async fn add_message(&self, message: NewMessage) -> Result<Option<Message>, StoreError>;
+
+    /// The newest `limit` messages of a room, or those before a message, oldest first.
+    async fn messages(&self, room: &str, before: Option<i64>, limit: u32) -> Result<Page, StoreError>;
+
+    /// Whether the database answers.
+    async fn check(&self) -> Result<(), StoreError>;
+}
+
+/// The database failed. For logs; people learn only that something went wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("the database failed: {0}")]
+pub(crate) struct StoreError(#[from] sqlx::Error);
+
+/// An account to be made.
+#[derive(Clone)]
+pub(crate) struct NewAccount {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) password_hash: String,
+    pub(crate) created_at: i64,
+}
+
+/// An account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Account {
+    pub(crate) id: String,
+    pub(crate) name: String,
+}
+
+/// A room to be made.
+#[derive(Clone, Debug)]
+pub(crate) struct NewRoom {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) subject: String,
+    pub(crate) created_by: String,
+    pub(crate) created_at: i64,
+}
+
+/// A room, as pages see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub(crate) struct Room {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) subject: String,
+    pub(crate) created_by: String,
+    /// Milliseconds since 1970; none while nobody has said anything.
+    pub(crate) last_message_at: Option<i64>,
+}
+
+/// A message to be kept.
+#[derive(Clone, Debug)]
+pub(crate) struct NewMessage {
+    pub(crate) room: String,
+    pub(crate) author_id: String,
+    pub(crate) author_name: String,
+    pub(crate) text: String,
+    pub(crate) key: String,
+    pub(crate) sent_at: i64,
+}
+
+/// A message, as pages see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub(crate) struct Message {
+    /// Grows with every message.
+    pub(crate) id: i64,
+    pub(crate) room: String,
+    pub(crate) author: String,
+    pub(crate) text: String,
+    /// Milliseconds since 1970.
+    pub(crate) sent_at: i64,
+    /// What the author's page called it.
+    pub(crate) key: String,
+}
+
+/// A part of a room's messages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Page {
+    /// Oldest first.
+    pub(crate) messages: Vec<Message>,
+    /// Whether there are older ones.
+    pub(crate) more: bool,
+}
+
+/// What every implementation of [`Store`] must do.
+#[cfg(test)]
+pub(crate) mod conformance;

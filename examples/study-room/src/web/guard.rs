@@ -1,0 +1,63 @@
+//! What surrounds every request: the Origin gate and the headers that keep a page closed.
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::Response,
+};
+
+use crate::web::{ApiError, Web};
+
+/// Judges the Origin of every request that could change something, logged in or not (rule 23).
+pub(super) async fn check_origin(State(web): State<Web>, request: Request, next: Next) -> Result<Response, ApiError> {
+    let origins = web.realtime.origins();
+    let judged = if request.method().is_safe() {
+        origins.judge_safe(request.headers())
+    } else {
+        origins.judge(request.headers())
+    };
+    judged.map_err(|refusal| ApiError::new(StatusCode::FORBIDDEN, "origin-not-allowed", refusal.to_string()))?;
+    Ok(next.run(request).await)
+}
+
+/// Answers of the API are somebody's own and of this moment.
+pub(super) async fn never_cached(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The security headers of every response.
+#[derive(Clone)]
+pub(super) struct SecurityHeaders {
+    content_security_policy: HeaderValue,
+}
+
+impl SecurityHeaders {
+    pub(super) fn new(public_url: &str) -> Self {
+        // Older browsers do not take the WebSocket of the same origin for 'self'.
+        let websocket = public_url.replacen("http", "ws", 1);
+        let policy = format!(
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' {websocket}; \
+             worker-src 'self'; font-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; \
+             frame-ancestors 'none'; require-trusted-types-for 'script'"
+        );
+        let fallback = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+        Self { content_security_policy: policy.parse().unwrap_or(fallback) }
+    }
+}
+
+pub(super) async fn add_security_headers(
+    State(security): State<SecurityHeaders>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, security.content_security_policy);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
+    response
+}

@@ -1,0 +1,71 @@
+//! Pages and JSON beside the WebSocket.
+
+mod assets;
+mod client_addr;
+mod error;
+mod guard;
+mod pages;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, FromRef, State},
+    middleware,
+    routing::get,
+};
+pub(crate) use client_addr::ClientAddr;
+pub(crate) use error::{ApiError, ApiJson};
+use parlor::Realtime;
+
+use crate::{
+    accounts::{self, Accounts, Tokens},
+    rooms,
+    store::Store,
+};
+
+/// The largest body of a request, in octets: a name, a password, a subject.
+const LARGEST_BODY: usize = 16 * 1024;
+
+/// What handlers of HTTP requests share.
+#[derive(Clone)]
+pub(crate) struct Web {
+    pub(crate) realtime: Realtime,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) accounts: Accounts,
+    pub(crate) tokens: Tokens,
+}
+
+/// All routes. `public_url` says where the page's WebSocket may go.
+pub(crate) fn router(web: Web, public_url: &str) -> Router {
+    let api = accounts::routes()
+        .merge(rooms::routes())
+        .layer(middleware::from_fn_with_state(web.clone(), guard::check_origin))
+        .layer(middleware::from_fn(guard::never_cached))
+        .layer(DefaultBodyLimit::max(LARGEST_BODY));
+    let security = guard::SecurityHeaders::new(public_url);
+    Router::new()
+        .nest("/api", api.fallback(|| async { ApiError::not_found() }))
+        .merge(pages::routes())
+        .route("/healthz", get(health))
+        .layer(middleware::from_fn_with_state(security, guard::add_security_headers))
+        .route_service("/ws", parlor::axum::websocket(&web.realtime))
+        .with_state(web)
+}
+
+async fn health(State(store): State<Arc<dyn Store>>) -> Result<&'static str, ApiError> {
+    store.check().await.map_err(ApiError::unavailable)?;
+    Ok("ok")
+}
+
+impl FromRef<Web> for Realtime {
+    fn from_ref(web: &Web) -> Self {
+        web.realtime.clone()
+    }
+}
+
+impl FromRef<Web> for Arc<dyn Store> {
+    fn from_ref(web: &Web) -> Self {
+        Self::clone(&web.store)
+    }
+}

@@ -1,0 +1,59 @@
+//! The pages: door, lobby, room, and the files they need.
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    http::{HeaderMap, Uri},
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
+};
+use parlor::auth::Handshake;
+
+use crate::web::{ApiError, Web, assets};
+
+pub(super) fn routes() -> Router<Web> {
+    Router::new()
+        .route("/", get(door))
+        .route("/rooms", get(lobby))
+        .route("/rooms/{id}", get(room))
+        .route("/assets/{name}", get(asset))
+}
+
+async fn door(State(web): State<Web>, uri: Uri, headers: HeaderMap) -> Response {
+    // A link to a page inside keeps its way through the door, which the page's script goes on with.
+    if uri.query().is_none() && is_logged_in(&web, &uri, &headers).await {
+        return Redirect::to("/rooms").into_response();
+    }
+    assets::serve("index.html", &headers)
+}
+
+async fn lobby(State(web): State<Web>, uri: Uri, headers: HeaderMap) -> Response {
+    inside(&web, &uri, &headers, "rooms.html").await
+}
+
+async fn room(State(web): State<Web>, uri: Uri, headers: HeaderMap) -> Response {
+    inside(&web, &uri, &headers, "room.html").await
+}
+
+/// A page for those who are logged in; others come to the door first.
+async fn inside(web: &Web, uri: &Uri, headers: &HeaderMap, page: &str) -> Response {
+    if is_logged_in(web, uri, headers).await {
+        assets::serve(page, headers)
+    } else {
+        // The path has passed the router: it is `/rooms` and at most an id, percent-encoded.
+        Redirect::to(&format!("/?next={}", uri.path())).into_response()
+    }
+}
+
+/// Whether the cookie is good. Not judged by Origin: whoever follows a link from elsewhere may see the page.
+async fn is_logged_in(web: &Web, uri: &Uri, headers: &HeaderMap) -> bool {
+    let handshake = Handshake::new(headers, uri, None);
+    web.realtime.authenticator().authenticate(handshake).await.is_ok()
+}
+
+async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {
+    if name.ends_with(".html") {
+        return ApiError::not_found().into_response();
+    }
+    assets::serve(&name, &headers)
+}
