@@ -103,12 +103,16 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
         .await
         .map_err(|error| format!("Cannot listen on {}: {error}. Choose another --addr.", options.addr))?;
     let addr = listener.local_addr()?;
-    let profile = options.profile;
+    let profile = match options.profile {
+        Profile::Dev => "dev: caps per address, on anonymous clients and on rates are lifted",
+        Profile::Production => "production",
+    };
     let realtime = realtime(&options, addr)?;
     let http = axum::Router::new()
         .route_service("/ws", parlor::axum::websocket(&realtime))
         .route_service("/echo", parlor::hyper::EchoService::new(&realtime));
-    println!("profile {profile:?}, listening on ws://{addr}/ws");
+    println!("profile {profile}");
+    println!("listening on ws://{addr}/ws");
     parlor::axum::serve(listener, http, realtime).await?;
     Ok(())
 }

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// When the server stops, clients are told to come back spread over this time, so that they do not come all at once.
-const RECONNECT_SPREAD: Duration = Duration::from_secs(5);
+pub(crate) const RECONNECT_SPREAD: Duration = Duration::from_secs(5);
 
 /// What is wrong with an endpoint, found when it is built. One sentence for each fault.
 #[derive(Debug, thiserror::Error)]

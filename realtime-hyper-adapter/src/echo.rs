@@ -5,6 +5,7 @@ use std::{
     fmt,
     future::{Ready, ready},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -15,12 +16,16 @@ use parlor_core::{
     connection::{Socket, Transport},
     websocket::{Opcode, WebSocketEvent, encode_close},
 };
+use tokio::time::{MissedTickBehavior, interval};
 use tower_service::Service;
 
 use crate::{
     Refusal,
     handshake::{Accepted, transport},
 };
+
+/// How often an echo looks whether the server stops: it is no session, so nobody tells it.
+const STOP_CHECK: Duration = Duration::from_millis(250);
 
 /// Sends every message back as it came. Anyone may connect whose Origin is allowed; limits are those of the [`Realtime`].
 #[derive(Clone)]
@@ -54,13 +59,24 @@ impl EchoService {
     }
 }
 
-/// Echoes until the client closes or breaks the protocol.
+/// Echoes until the client closes or breaks the protocol, or the server stops.
 async fn echo(realtime: &Realtime, transport: Transport, _admission: Admission) {
     let config = realtime.config();
     let mut socket = Socket::new(transport, config.websocket.clone(), config.outbox);
     let mut message = Vec::new();
+    let mut stop_check = interval(STOP_CHECK);
+    stop_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let farewell = loop {
-        match socket.next().await {
+        let event = tokio::select! {
+            event = socket.next() => event,
+            _ = stop_check.tick() => {
+                if realtime.is_stopping() {
+                    break encode_close(1012, "");
+                }
+                continue;
+            }
+        };
+        match event {
             Ok(Some(WebSocketEvent::Data { payload, is_text, end_of_message })) => {
                 message.extend_from_slice(&payload);
                 if end_of_message {

@@ -2,7 +2,7 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::Full;
 use hyper::upgrade::Upgraded;
 use hyper_util::{rt::TokioIo, server::conn::auto};
@@ -29,18 +29,22 @@ impl Accepted {
         if request.method() != Method::GET {
             return Err(Refusal::Method);
         }
+        // Section 4.1. The HTTP layer upgrades no older request: a 101 would lead nowhere.
+        if request.version() < Version::HTTP_11 {
+            return Err(Refusal::BadHandshake("A WebSocket needs HTTP/1.1."));
+        }
         if !has_token(headers, header::UPGRADE, "websocket") {
             return Err(Refusal::UpgradeRequired);
         }
         if !has_token(headers, header::CONNECTION, "upgrade") {
             return Err(Refusal::BadHandshake("The Connection header must name Upgrade."));
         }
-        if headers.get(header::SEC_WEBSOCKET_VERSION).map(HeaderValue::as_bytes) != Some(b"13") {
+        if only(headers, header::SEC_WEBSOCKET_VERSION) != Some(b"13") {
             return Err(Refusal::Version);
         }
-        let key = headers.get(header::SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes).unwrap_or_default();
+        let key = only(headers, header::SEC_WEBSOCKET_KEY).unwrap_or_default();
         if BASE64_STANDARD.decode(key).ok().is_none_or(|nonce| nonce.len() != 16) {
-            return Err(Refusal::BadHandshake("Sec-WebSocket-Key must be 16 octets in base64."));
+            return Err(Refusal::BadHandshake("There must be one Sec-WebSocket-Key, of 16 octets in base64."));
         }
         let subprotocol = if stomp { subprotocol(headers)? } else { None };
         Ok(Self { accept: derive_accept_key(key), subprotocol })
@@ -88,6 +92,13 @@ fn subprotocol(headers: &HeaderMap) -> Result<Option<&'static str>, Refusal> {
     }
     let newest = SUBPROTOCOLS.into_iter().find(|known| offered.contains(known));
     newest.map(Some).ok_or(Refusal::Subprotocol)
+}
+
+/// The value of a header that may stand only once (section 11.3); none where it stands more often.
+fn only(headers: &HeaderMap, name: HeaderName) -> Option<&[u8]> {
+    let mut all = headers.get_all(name).iter();
+    let (Some(value), None) = (all.next(), all.next()) else { return None };
+    Some(value.as_bytes())
 }
 
 fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {

@@ -7,14 +7,14 @@ use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 use parlor_core::auth::{AuthError, OriginRefusal};
 
-/// How long a client should wait when the endpoint is full or stopping, in seconds.
+/// How long a client should wait when the endpoint cannot serve it now, in seconds.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
 /// A handshake that is refused before the upgrade. The response's body is `{"code": …, "message": …}`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The authenticator does not let the client in: 401, 403 or 503.
+    /// The authenticator does not let the client in: 401, 403, or 503 with `Retry-After`.
     #[error(transparent)]
     Auth(#[from] AuthError),
     /// Not a well-formed WebSocket handshake: 400.
@@ -80,13 +80,24 @@ impl Refusal {
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        match self {
-            Self::Full => headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS),
-            Self::Method => headers.insert(header::ALLOW, HeaderValue::from_static("GET")),
-            Self::UpgradeRequired => headers.insert(header::UPGRADE, HeaderValue::from_static("websocket")),
-            Self::Version => headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")),
-            _ => None,
-        };
+        // Each status has a header that RFC 9110 (sections 15.5 and 15.6) asks for with it.
+        match self.status() {
+            StatusCode::METHOD_NOT_ALLOWED => {
+                headers.insert(header::ALLOW, HeaderValue::from_static("GET"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
+            }
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            StatusCode::UPGRADE_REQUIRED => {
+                headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+                headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+                headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            }
+            _ => {}
+        }
         response
     }
 }

@@ -1,6 +1,13 @@
 //! The accept loop: what `axum::serve` lacks for a public server, and a stop that loses nothing.
 
-use std::{convert::Infallible, future::Future, io, pin::pin, time::Duration};
+use std::{
+    convert::Infallible,
+    future::{Future, pending},
+    io,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
@@ -9,12 +16,12 @@ use hyper_util::{
     server::{conn::auto, graceful::GracefulShutdown},
 };
 use parlor_core::Realtime;
-use tokio::{net::TcpListener, signal};
+use tokio::{net::TcpListener, signal, sync::Notify, time::timeout};
 use tower_service::Service;
 
 use crate::PeerAddr;
 
-/// How long a request's head may take, from its first octet or from the accept.
+/// How long a client may take from the accept to its first whole request head, and from one answer to the next head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The largest request head, in octets; also how much of a body is read at a time.
@@ -32,7 +39,11 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(30);
 /// Serves HTTP/1.1 and HTTP/2 requests with `service` until `stop` is ready; then accepts nothing more, closes the sessions
 /// of `realtime` (1012 with a spread retry time) and waits up to 30 s for them and for running requests.
 ///
-/// A request's head is read in at most 10 s, 16 KiB and 64 headers. Every request carries a [`PeerAddr`].
+/// What it bounds: the first request head must be there 10 s after the accept, whatever the client sends meanwhile; later
+/// ones of HTTP/1.1 10 s after the answer before them; a head of HTTP/1.1 has at most 16 KiB and 64 headers (431). What it
+/// does not bound: the number of connections that are not upgraded, the time for a request's body, and how long an
+/// HTTP/2 connection idles after its first request. Put a proxy in front where those matter. Every request carries a
+/// [`PeerAddr`].
 ///
 /// # Errors
 /// When the listener has no address any more.
@@ -60,6 +71,7 @@ where
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
+                Err(error) if is_of_one_connection(&error) => continue,
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -72,7 +84,10 @@ where
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
         let service = service.clone();
+        let first_request = Arc::new(Notify::new());
+        let notify = Arc::clone(&first_request);
         let with_peer = service_fn(move |mut request: Request<Incoming>| {
+            notify.notify_one();
             request.extensions_mut().insert(PeerAddr(peer));
             service.clone().call(request)
         });
@@ -80,14 +95,17 @@ where
         let connection = connections.watch(connection);
         #[expect(clippy::disallowed_methods, reason = "the graceful shutdown below ends and awaits it")]
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended badly");
+            tokio::select! {
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended badly");
+                },
+                () = no_request_in_time(&first_request) => tracing::debug!("a connection brought no request in time"),
             }
         });
     }
     drop(listener);
     tracing::info!("stopping: no new connections");
-    let requests = tokio::time::timeout(DRAIN_PATIENCE, connections.shutdown());
+    let requests = timeout(DRAIN_PATIENCE, connections.shutdown());
     let (sessions_gone, requests_done) = tokio::join!(realtime.shutdown(DRAIN_PATIENCE), requests);
     if !sessions_gone || requests_done.is_err() {
         tracing::warn!("stopped before all connections had ended");
@@ -95,12 +113,28 @@ where
     Ok(())
 }
 
+/// Ready when the first request is overdue; never once there was one.
+///
+/// hyper's own time limit begins only when the HTTP version is known, and not at all for HTTP/2: a client that says nothing
+/// would stay for ever.
+async fn no_request_in_time(first_request: &Notify) {
+    if timeout(HEAD_TIMEOUT, first_request.notified()).await.is_ok() {
+        pending::<()>().await;
+    }
+}
+
+/// Whether an accept failed for the connection that was to be accepted, and not for the listener.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
 /// Ready on Ctrl-C, and on SIGTERM where there are signals.
 pub async fn stop_signal() {
     let interrupt = async {
         if let Err(error) = signal::ctrl_c().await {
             tracing::error!(%error, "Ctrl-C cannot be heard");
-            std::future::pending::<()>().await;
+            pending::<()>().await;
         }
     };
     #[cfg(unix)]
@@ -111,12 +145,12 @@ pub async fn stop_signal() {
             }
             Err(error) => {
                 tracing::error!(%error, "SIGTERM cannot be heard");
-                std::future::pending::<()>().await;
+                pending::<()>().await;
             }
         }
     };
     #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
+    let terminate = pending::<()>();
     tokio::select! {
         () = interrupt => {}
         () = terminate => {}

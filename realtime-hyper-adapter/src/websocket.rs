@@ -27,9 +27,9 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, Infallib
 
 /// Upgrades requests to STOMP over WebSocket. Clone it freely; all clones serve one [`Realtime`].
 ///
-/// In this order: the request must be a WebSocket handshake (400, 405, 426), its Origin allowed (403), the endpoint neither
-/// full nor stopping (503), a subprotocol known where any is offered (400), and the authenticator satisfied (401, 403). The
-/// peer address is taken from a [`PeerAddr`] extension. The connection then runs in a task of its own, which ends with it,
+/// In this order: the request must be a WebSocket handshake (400, 405, 426) with a known subprotocol where any is offered
+/// (400), its Origin allowed (403), the endpoint neither full nor stopping (503), and the authenticator satisfied (401,
+/// 403, or 503 where it cannot tell). The peer address is taken from a [`PeerAddr`] extension. The connection then runs in a task of its own, which ends with it,
 /// or when [`Realtime::shutdown`] closes it.
 #[derive(Clone)]
 pub struct WebSocketService {

@@ -164,6 +164,9 @@ fn an_error_is_the_last_event() {
     assert_eq!((headers.get("code"), headers.get("receipt-id")), (Some("some-code"), Some("r")));
     assert_eq!(&body[..], b"Something was wrong");
     assert_eq!(pair.event(&encode_receipt("r", Version::V1_2)), None);
+    let piece = Bytes::from(vec![b'x'; 1024]);
+    pair.client.handle_input(piece.clone());
+    assert!(piece.is_unique(), "what comes after it is not kept");
 }
 
 #[test]

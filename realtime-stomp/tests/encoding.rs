@@ -30,9 +30,11 @@ fn value(version: Version, line: &str, name: &str) -> Option<String> {
 fn written(version: Version, name: &str, value: &str) -> String {
     let headers: Headers = [(name, value)].into_iter().collect();
     let (out, _) = message(&headers, b"", version);
-    let head = String::from_utf8(out).unwrap();
-    let line = head.strip_suffix("\n\n\0").and_then(|head| head.rsplit_once("content-length:0")).map(|(_, line)| line);
-    line.unwrap().trim_start_matches('\n').to_owned()
+    let written = String::from_utf8_lossy(&out);
+    match written.strip_suffix("\n\n\0").and_then(|head| head.rsplit_once("content-length:0")) {
+        Some((_, lines)) => lines.trim_start_matches('\n').to_owned(),
+        None => panic!("{written:?} is no MESSAGE without a body"),
+    }
 }
 
 /// ENC-01, ENC-03.

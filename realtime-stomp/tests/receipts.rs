@@ -107,6 +107,14 @@ fn a_fault_has_no_receipt_that_was_not_asked_for() {
     }
 }
 
+/// ERR-01: the rest of a line that was cut is no line of its own.
+#[test]
+fn a_fault_takes_no_receipt_from_the_middle_of_a_line() {
+    let mut session = connected(Version::V1_2);
+    assert!(feed(&mut session, "SEND\nname:").is_empty());
+    assert_eq!(fault(&mut session, "receipt:r\0").receipt, None);
+}
+
 /// ERR-02, DIS-04.
 #[test]
 fn nothing_comes_after_a_fault_or_a_disconnect() {

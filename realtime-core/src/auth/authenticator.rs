@@ -8,6 +8,19 @@ use crate::auth::{Handshake, Principal};
 ///
 /// Called once for each handshake, after its Origin was judged and before the upgrade. Nothing may be done with an
 /// unverified token but to verify it.
+///
+/// A closure is one too, where the answer needs no waiting:
+///
+/// ```
+/// use parlor_core::{Realtime, app::Router, auth::{AuthError, Handshake, Principal}};
+///
+/// let guests = |handshake: Handshake<'_>| match handshake.query("guest") {
+///     Some(name) => Ok(Principal::anonymous().with_name(name)),
+///     None => Err(AuthError::Missing),
+/// };
+/// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(guests).build();
+/// # assert!(realtime.is_ok());
+/// ```
 pub trait Authenticator: Send + Sync + 'static {
     /// The principal of the connection.
     fn authenticate<'a>(&'a self, handshake: Handshake<'a>) -> BoxFuture<'a, Result<Principal, AuthError>>;
@@ -61,6 +74,15 @@ impl AuthError {
             Self::Invalid | Self::Missing => http::StatusCode::UNAUTHORIZED,
             Self::Unavailable => http::StatusCode::SERVICE_UNAVAILABLE,
         }
+    }
+}
+
+impl<F> Authenticator for F
+where
+    F: Fn(Handshake<'_>) -> Result<Principal, AuthError> + Send + Sync + 'static,
+{
+    fn authenticate<'a>(&'a self, handshake: Handshake<'a>) -> BoxFuture<'a, Result<Principal, AuthError>> {
+        Box::pin(ready(self(handshake)))
     }
 }
 

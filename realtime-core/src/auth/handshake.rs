@@ -54,11 +54,13 @@ impl<'a> Handshake<'a> {
         unique_cookie(self.headers, name)
     }
 
-    /// The token of an `Authorization: Bearer` header (RFC 6750 section 2.1).
+    /// The token of the `Authorization: Bearer` header (RFC 6750 section 2.1); none where there are several such headers,
+    /// since a proxy may have judged another one of them.
     #[must_use]
     pub fn bearer(&self) -> Option<&'a str> {
-        let value = self.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-        let (scheme, token) = value.split_once(' ')?;
+        let mut all = self.headers.get_all(header::AUTHORIZATION).iter();
+        let (Some(value), None) = (all.next(), all.next()) else { return None };
+        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     }
 }
@@ -94,5 +96,14 @@ mod tests {
         headers.append(header::COOKIE, "token=b".parse().unwrap());
         let uri = Uri::from_static("/ws");
         assert!(Handshake::new(&headers, &uri, None).cookie("token").is_err());
+    }
+
+    #[test]
+    fn of_two_authorization_headers_none_is_believed() {
+        let mut headers = HeaderMap::new();
+        headers.append(header::AUTHORIZATION, "Bearer a".parse().unwrap());
+        headers.append(header::AUTHORIZATION, "Bearer b".parse().unwrap());
+        let uri = Uri::from_static("/ws");
+        assert_eq!(Handshake::new(&headers, &uri, None).bearer(), None);
     }
 }

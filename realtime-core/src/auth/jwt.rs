@@ -394,6 +394,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_just_within_a_limit_passes_and_one_more_does_not() {
+        for (within, beyond, error) in [
+            (with("exp", json!(NOW + 1)), with("exp", json!(NOW)), JwtError::Expired),
+            (with("exp", json!(NOW + 86_400)), with("exp", json!(NOW + 86_401)), JwtError::Lifetime),
+            (with("nbf", json!(NOW + 5)), with("nbf", json!(NOW + 6)), JwtError::TooEarly),
+            (with("iat", json!(NOW + 5)), with("iat", json!(NOW + 6)), JwtError::TooEarly),
+            // From `iat` to `exp` it lives for a day, although only a minute of it is left.
+            (with("iat", json!(NOW + 60 - 86_400)), with("iat", json!(NOW + 59 - 86_400)), JwtError::Lifetime),
+            (with_claims(64), with_claims(65), JwtError::Signature),
+        ] {
+            assert_eq!(verify(&within).map(drop), Ok(()), "{within}");
+            assert_eq!(verify(&beyond).map(drop), Err(error), "{beyond}");
+        }
+    }
+
+    /// A good token with so many claims in all.
+    fn with_claims(count: usize) -> Value {
+        let mut claims = good();
+        for index in 0..count - 4 {
+            claims[format!("c{index}")] = json!(index);
+        }
+        claims
+    }
+
+    #[test]
     fn headers_and_signatures_are_checked() {
         use JwtError::*;
         let verify = |token: &str| verifier().verify(token, now()).map(drop);

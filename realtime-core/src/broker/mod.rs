@@ -148,7 +148,7 @@ impl Broker {
         destination: Destination,
         publication: Publication,
     ) -> Result<Published, PublishError> {
-        if !destination.starts_with_segments(&self.inner.prefixes.topic) {
+        if destination.below(&self.inner.prefixes.topic).is_none() {
             return Err(PublishError::NotATopic(destination));
         }
         Ok(self.fan_out(&destination, &publication))

@@ -21,7 +21,7 @@ use crate::{
     connection::{Closing, refusal::Refused},
     destination::{Class, Destination, Owner, Pattern, UserDestination, UserPath},
     message::{Message, relayed_headers},
-    realtime::Realtime,
+    realtime::{RECONNECT_SPREAD, Realtime},
     session::{DisconnectReason, LifecycleEvent, RegistryEntry, Session, announce},
     websocket::{Opcode, encode_frame},
 };
@@ -125,8 +125,13 @@ impl Conversation {
             heart_beat: config.heart_beat,
             user_name: self.principal.display_name(),
         };
-        self.push(&connected.encode());
+        // In the registry first: a stop that comes after CONNECTED must find the session, and one that came before is
+        // seen here, as it is announced before sessions are closed.
         let entry = self.realtime.registry().enter(&session);
+        if self.realtime.is_stopping() {
+            return Err(Closing::going_away(RECONNECT_SPREAD));
+        }
+        self.push(&connected.encode());
         let first_session = entry.is_first_session();
         let subscriptions = Subscriptions::new(config.max_subscriptions);
         tracing::info!(session = %session.id(), version = %connect.version, first_session, "session connected");

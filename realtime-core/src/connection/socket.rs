@@ -20,6 +20,8 @@ pub struct Socket {
     input: BytesMut,
     decoder: WebSocketDecoder,
     outbox: Arc<Outbox>,
+    /// The peer's close frame was read: nothing more will come, and after ours the server closes first (section 7.1.1).
+    close_received: bool,
 }
 
 impl Socket {
@@ -31,6 +33,7 @@ impl Socket {
             input: BytesMut::from(&transport.read_ahead[..]),
             decoder: WebSocketDecoder::new(limits),
             outbox: Arc::new(Outbox::new(transport.writer, outbox)),
+            close_received: false,
         }
     }
 
@@ -64,8 +67,10 @@ impl Socket {
     /// The next event among the octets that were read already.
     pub(crate) fn buffered(&mut self) -> Result<Option<WebSocketEvent>, WebSocketError> {
         let event = self.decoder.decode(&mut self.input)?;
-        if let Some(WebSocketEvent::Ping(payload)) = &event {
-            self.outbox.push_pong(encode_frame(Opcode::Pong, payload));
+        match &event {
+            Some(WebSocketEvent::Ping(payload)) => self.outbox.push_pong(encode_frame(Opcode::Pong, payload)),
+            Some(WebSocketEvent::Close(_)) => self.close_received = true,
+            _ => {}
         }
         Ok(event)
     }
@@ -98,6 +103,7 @@ impl Socket {
             loop {
                 tokio::select! {
                     event = poll_fn(|cx| outbox.poll_flush(cx)), if !drained => match event {
+                        FlushEvent::Drained if self.peer_closed() => return,
                         FlushEvent::Drained => drained = true,
                         FlushEvent::Failed(error) => {
                             tracing::debug!(%error, "the farewell could not be written");
@@ -120,15 +126,16 @@ impl Socket {
         outbox.release();
     }
 
-    /// Looks for the peer's close frame and throws everything else away.
+    /// Whether the peer's close frame was read, now or before. Everything else is thrown away.
     fn peer_closed(&mut self) -> bool {
-        loop {
+        while !self.close_received {
             match self.decoder.decode(&mut self.input) {
-                Ok(Some(WebSocketEvent::Close(_))) | Err(_) => return true,
+                Ok(Some(WebSocketEvent::Close(_))) | Err(_) => self.close_received = true,
                 Ok(Some(_)) => {}
                 Ok(None) => return false,
             }
         }
+        true
     }
 }
 

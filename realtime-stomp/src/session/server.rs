@@ -140,6 +140,7 @@ impl ServerSession {
     }
 
     fn handle_frame(&mut self, frame: Frame) -> Result<Option<Request>, Fault> {
+        // Receipts are for frames other than CONNECT (CON-11).
         let receipt = frame.headers.get("receipt").filter(|_| !frame.command.opens_session()).map(str::to_owned);
         let request = match transition(self.state(), frame.command) {
             Transition::Fault(code) => Err(refuse(code, frame.command)),
@@ -159,7 +160,8 @@ impl ServerSession {
         })
     }
 
-    /// CONNECT: agrees on the version and takes the client's offer of heart-beats.
+    /// CONNECT: agrees on the version (NEG-01, NEG-02) and takes the client's offer of heart-beats (HB-02, HB-09). `host` may
+    /// be missing, as common clients send none (CON-08).
     fn open(&mut self, frame: Frame) -> Result<Request, Fault> {
         let headers = frame.headers;
         let version = Version::negotiate(headers.get("accept-version")).ok_or_else(Fault::version_not_supported)?;
@@ -197,6 +199,7 @@ impl ServerSession {
             }),
             Command::Subscribe => {
                 let destination = required("destination")?;
+                // SUB-02, SUB-03: only 1.0 has subscriptions without an id.
                 let id = match headers.get("id") {
                     Some(id) => SubscriptionId::Named(id.into()),
                     None if version == Version::V1_0 => SubscriptionId::Unnamed(destination.as_str().into()),
@@ -206,6 +209,7 @@ impl ServerSession {
                 Request::Subscribe(Subscribe { id, destination, ack, headers, receipt })
             }
             Command::Unsubscribe => {
+                // UNS-02, UNS-04.
                 let id = match (headers.get("id"), headers.get("destination")) {
                     (Some(id), _) => SubscriptionId::Named(id.into()),
                     (None, Some(destination)) if version == Version::V1_0 => {
@@ -215,11 +219,13 @@ impl ServerSession {
                 };
                 Request::Unsubscribe(Unsubscribe { id, receipt })
             }
+            // NACK-05.
             Command::Nack if version == Version::V1_0 => {
                 return Err(Fault::new("unknown-command", "STOMP 1.0 has no NACK")
                     .with_detail("Connect with accept-version:1.1 or later to use NACK."));
             }
             Command::Ack | Command::Nack => {
+                // ACK-05, NACK-03: each version names a message in its own way.
                 let message = required(if version == Version::V1_2 { "id" } else { "message-id" })?;
                 let subscription =
                     if version == Version::V1_1 { Some(required("subscription")?) } else { optional("subscription") };

@@ -41,7 +41,7 @@ impl SecurityHeaders {
         let policy = format!(
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' {websocket}; \
              worker-src 'self'; font-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; \
-             frame-ancestors 'none'; require-trusted-types-for 'script'"
+             frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types heartbeat-worker"
         );
         let fallback = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
         Self { content_security_policy: policy.parse().unwrap_or(fallback) }
