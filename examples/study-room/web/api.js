@@ -1,40 +1,13 @@
-// The JSON API.
+// The JSON API. Every failure is an ApiError whose message is a sentence for people.
 
-/** What the server said no with: `status`, `code`, `message`, and `field` where a form's field is wrong. */
+const PATIENCE = 20_000; // milliseconds until a request counts as lost
+
+/** What the server said no with: `status` (0: it was not reached), `code`, `field` of the form, `retryAfter` in seconds. */
 export class ApiError extends Error {
-  constructor(status, { code, message, field }) {
+  constructor(status, { code, message, field, retryAfter }) {
     super(message);
-    Object.assign(this, { status, code, field });
+    Object.assign(this, { status, code, field, retryAfter });
   }
-}
-
-async function request(method, path, body) {
-  let response;
-  try {
-    response = await fetch(`/api${path}`, {
-      method,
-      headers: body === undefined ? {} : { "content-type": "application/json" },
-      body: body === undefined ? undefined : JSON.stringify(body),
-      credentials: "same-origin",
-    });
-  } catch {
-    throw new ApiError(0, { code: "offline", message: "The server cannot be reached. Try again in a moment." });
-  }
-  const text = await response.text();
-  let answer = {};
-  try {
-    if (text !== "") answer = JSON.parse(text);
-  } catch {
-    // Not our server's answer (a proxy's page, say): the status has to do.
-  }
-  if (!response.ok) {
-    throw new ApiError(response.status, {
-      code: answer.code ?? "failed",
-      message: answer.message ?? `The server answered with ${response.status}. Try again in a moment.`,
-      field: answer.field,
-    });
-  }
-  return answer;
 }
 
 export const signUp = (name, password) => request("POST", "/signup", { name, password });
@@ -53,5 +26,41 @@ export async function isLoggedIn() {
     return true;
   } catch (error) {
     return error.status === 401 ? false : undefined;
+  }
+}
+
+async function request(method, path, body) {
+  const { response, text } = await exchange(method, path, body);
+  const answer = parsed(text);
+  if (response.ok) return answer;
+  throw new ApiError(response.status, {
+    code: answer.code ?? "failed",
+    message: answer.message ?? `The server answered with ${response.status}. Try again in a moment.`,
+    field: answer.field,
+    retryAfter: Number(response.headers.get("retry-after") ?? 0),
+  });
+}
+
+async function exchange(method, path, body) {
+  try {
+    const response = await fetch(`/api${path}`, {
+      method,
+      headers: body === undefined ? {} : { "content-type": "application/json" },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      credentials: "same-origin",
+      signal: AbortSignal.timeout(PATIENCE),
+    });
+    return { response, text: await response.text() };
+  } catch {
+    throw new ApiError(0, { code: "offline", message: "The server cannot be reached. Try again in a moment." });
+  }
+}
+
+/** Empty where it is not our server's JSON (a proxy's page, say): then the status has to do. */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
   }
 }

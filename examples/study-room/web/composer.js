@@ -1,35 +1,31 @@
-// Where one writes: Enter sends, Shift+Enter makes a line, a draft survives a reload.
+// Where one writes: Enter sends, Shift+Enter begins a line, a draft survives a reload.
 
-const LONGEST = 4000;
+const LONGEST = 4000; // characters, as the server counts them
+const COUNT_FROM = 200; // characters left at which their number is shown
 
-/** Calls `onSend(text)` for every message. */
+/** Calls `onSend(text)` for every message. `place` names the draft among this browser's. */
 export class Composer {
   #form;
   #field;
   #place;
   #count;
 
-  constructor(form, roomId, onSend) {
+  constructor(form, place, onSend) {
     this.#form = form;
-    this.#field = form.querySelector("textarea");
+    this.#field = form.elements.text;
     this.#count = form.querySelector("#left");
-    this.#place = `draft:${roomId}`;
-    this.#field.value = localStorage.getItem(this.#place) ?? "";
-    this.#fit();
+    this.#place = `draft:${place}`;
+    this.#field.value = this.#draft();
     this.#field.addEventListener("input", () => this.#changed());
     this.#field.addEventListener("keydown", (event) => {
+      // While an input method composes a word, Enter chooses it.
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
-      this.#form.requestSubmit();
+      form.requestSubmit();
     });
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      const text = this.#field.value.trim();
-      if (text === "" || [...text].length > LONGEST) return;
-      this.#field.value = "";
-      this.#changed();
-      this.#field.focus();
-      onSend(text);
+      this.#submit(onSend);
     });
     this.#changed();
   }
@@ -38,19 +34,51 @@ export class Composer {
     this.#field.focus();
   }
 
+  #submit(onSend) {
+    this.#field.focus();
+    const text = this.#field.value.trim();
+    if (text === "" || length(text) > LONGEST) return;
+    this.#field.value = "";
+    this.#changed();
+    onSend(text);
+  }
+
   #changed() {
     const text = this.#field.value;
-    if (text === "") localStorage.removeItem(this.#place);
-    else localStorage.setItem(this.#place, text);
-    const left = LONGEST - [...text.trim()].length;
-    this.#count.textContent = left < 200 ? `${left} characters left` : "";
-    this.#count.dataset.kind = left < 0 ? "bad" : "";
+    this.#keep(text);
+    const left = LONGEST - length(text.trim());
+    this.#count.textContent = left < 0 ? `${-left} characters too many` : left < COUNT_FROM ? `${left} characters left` : "";
+    this.#form.classList.toggle("over", left < 0);
+    this.#field.setAttribute("aria-invalid", String(left < 0));
     this.#fit();
   }
 
+  /** Where style sheets cannot make a field as high as its text. */
   #fit() {
-    // Rows and not a style: the page's policy allows none, and rows do as well.
-    const lines = this.#field.value.split("\n").reduce((sum, line) => sum + 1 + Math.floor(line.length / 60), 0);
-    this.#field.rows = Math.min(8, Math.max(1, lines));
+    if (CSS.supports("field-sizing", "content")) return;
+    this.#field.style.height = "auto";
+    this.#field.style.height = `${this.#field.scrollHeight}px`;
   }
+
+  #draft() {
+    try {
+      return localStorage.getItem(this.#place) ?? "";
+    } catch {
+      return "";
+    }
+  }
+
+  #keep(text) {
+    try {
+      if (text === "") localStorage.removeItem(this.#place);
+      else localStorage.setItem(this.#place, text);
+    } catch {
+      // The browser keeps nothing: the draft lives as long as the page.
+    }
+  }
+}
+
+/** In code points, not in JavaScript's units. */
+function length(text) {
+  return [...text].length;
 }

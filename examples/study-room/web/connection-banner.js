@@ -1,9 +1,11 @@
-// The state of the connection, in words.
+// The state of the connection, in words. It stands above the conversation and hides nothing of it.
 
+// In milliseconds.
 const QUIET_START = 400; // a connection that is quick needs no word
-const BACK_FOR = 2000;
+const SHOWN_BACK = 2_000;
+const SHOWN_RELOADED = 8_000; // it says that something has changed, and takes longer to read
 
-/** Shows one sentence above the conversation, and takes it away when it is no longer true. */
+/** Shows one sentence, and takes it away when it is no longer true. */
 export class ConnectionBanner {
   #element;
   #timer;
@@ -22,32 +24,32 @@ export class ConnectionBanner {
     this.#show("Reconnecting, your messages are kept", "waiting");
   }
 
-  /** The newest messages are there; `complete` tells whether nothing was missed. */
-  back(complete) {
+  /** The newest messages are there; `isComplete` tells whether they join what was shown. */
+  back(isComplete) {
     if (!this.#wasAway) {
       this.#hide();
       return;
     }
     this.#wasAway = false;
-    if (complete) this.#show("Back. Nothing was missed", "good");
+    if (isComplete) this.#show("Back. Nothing was missed", "good");
     else this.#show("Back. This page was reloaded because it was away too long", "good");
-    this.#later(complete ? BACK_FOR : 3 * BACK_FOR, () => this.#hide());
+    this.#later(isComplete ? SHOWN_BACK : SHOWN_RELOADED, () => this.#hide());
   }
 
-  failed(message) {
-    this.#show(message, "bad");
+  /** It does not come back by itself. */
+  failed(sentence) {
+    this.#show(sentence, "bad");
   }
 
-  #show(text, kind) {
+  #show(sentence, kind) {
     clearTimeout(this.#timer);
-    this.#element.textContent = text;
+    this.#element.textContent = sentence;
     this.#element.dataset.kind = kind;
-    this.#element.hidden = false;
   }
 
   #hide() {
     clearTimeout(this.#timer);
-    this.#element.hidden = true;
+    // Emptied and not hidden: a live region that comes and goes is not read out by every screen reader.
     this.#element.textContent = "";
   }
 

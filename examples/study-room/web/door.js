@@ -1,51 +1,134 @@
-// The door: one card, to come in or to make an account.
+// The door: one card, to come in or, turned over, to make an account.
 
 import * as api from "./api.js";
-import { complain } from "./page.js";
+import { complain, complainAt, forgive } from "./page.js";
+
+const TURN = 180; // milliseconds for each half of the turn
+
+const SIDES = {
+  enter: {
+    title: "Study room",
+    lead: "A quiet place to work together.",
+    submit: "Enter",
+    turn: "New here? Make an account",
+    autocomplete: "current-password",
+    act: api.logIn,
+  },
+  join: {
+    title: "Make an account",
+    lead: "A name that others see, and a password that only you know.",
+    submit: "Make it and enter",
+    turn: "I have an account",
+    autocomplete: "new-password",
+    act: api.signUp,
+  },
+};
+
+const WHY = {
+  "logged-out": "You were logged out elsewhere. Enter again to go on.",
+  "session-ended": "Your session has ended. Enter again to go on.",
+};
 
 const form = document.querySelector("form");
-const [title, submit, turn, lead] = ["#title", "#submit", "#turn", "#lead"].map((id) => document.querySelector(id));
-const general = document.querySelector("#general-error");
+const { name, password } = form.elements;
+const [title, lead, submit, turn, show] = ["title", "lead", "submit", "turn", "show-password"].map(byId);
 const query = new URLSearchParams(location.search);
-let isNew = false;
+let side = SIDES.enter;
+let countdown;
 
-if (query.get("why") === "logged-out") complain(document.querySelector("#why"), "You were logged out elsewhere. Log in to go on.");
+complain(byId("why"), WHY[query.get("why")] ?? "");
+// Browsers bring a page back as it was left, with its button off.
+addEventListener("pageshow", () => ready());
 
-turn.addEventListener("click", () => {
-  isNew = !isNew;
-  title.textContent = isNew ? "Make an account" : "Study room";
-  lead.textContent = isNew ? "A name that others see, and a password of at least 8 characters." : "A quiet place to work together.";
-  submit.textContent = isNew ? "Make it and enter" : "Enter";
-  turn.textContent = isNew ? "I have an account" : "New here? Make an account";
-  form.password.autocomplete = isNew ? "new-password" : "current-password";
-  clearErrors();
-  form.elements.name.focus();
+turn.addEventListener("click", async () => {
+  await turned(() => {
+    side = side === SIDES.enter ? SIDES.join : SIDES.enter;
+    title.textContent = side.title;
+    lead.textContent = side.lead;
+    turn.textContent = side.turn;
+    password.autocomplete = side.autocomplete;
+    for (const hint of form.querySelectorAll(".hint")) hint.hidden = side !== SIDES.join;
+    complain(byId("why"), "");
+    forgive(form);
+    ready();
+  });
+  name.focus();
 });
 
-document.querySelector("#show-password").addEventListener("click", ({ currentTarget }) => {
-  const shown = form.password.type === "text";
-  form.password.type = shown ? "password" : "text";
-  currentTarget.textContent = shown ? "Show" : "Hide";
-  currentTarget.setAttribute("aria-pressed", String(!shown));
+show.addEventListener("click", () => {
+  const isShown = password.type === "text";
+  password.type = isShown ? "password" : "text";
+  show.textContent = isShown ? "Show" : "Hide";
+  show.setAttribute("aria-label", isShown ? "Show the password" : "Hide the password");
 });
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  clearErrors();
-  const name = form.elements.name.value.trim();
-  const password = form.password.value;
-  if (name === "") return fail("name", "Write your name.");
-  if (password === "") return fail("password", "Write your password.");
+  if (submit.disabled) return;
+  forgive(form);
+  const missing = whatIsMissing();
+  if (missing) {
+    fail(...missing);
+    return;
+  }
   submit.disabled = true;
   try {
-    await (isNew ? api.signUp(name, password) : api.logIn(name, password));
+    await side.act(name.value.trim(), password.value);
     location.assign(nextPage());
   } catch (error) {
-    submit.disabled = false;
-    fail(error.field, error.message);
+    ready();
+    if (error.code === "slow-down") slowDown(error);
+    else fail(error.code === "wrong-credentials" ? "password" : error.field, error.message);
   }
-  return undefined;
 });
+
+/** What the server would say no to anyway, said at once. */
+function whatIsMissing() {
+  if (name.value.trim() === "") return ["name", "Write your name."];
+  if (password.value === "") return ["password", "Write your password."];
+  if (side === SIDES.join && [...password.value].length < 8) return ["password", "Take at least 8 characters."];
+  return undefined;
+}
+
+function fail(field, sentence) {
+  complainAt(form, field, sentence, byId("general-error"));
+}
+
+/** The seconds run on the button: in an alert each of them would be read out. */
+function slowDown({ message, retryAfter }) {
+  complain(byId("general-error"), message);
+  const until = performance.now() + retryAfter * 1000;
+  const tick = () => {
+    const left = Math.ceil((until - performance.now()) / 1000);
+    if (left <= 0) {
+      ready();
+      complain(byId("general-error"), "");
+      return;
+    }
+    submit.disabled = true;
+    submit.textContent = `Slow down a little: ${left} s`;
+  };
+  tick();
+  countdown = setInterval(tick, 1000);
+}
+
+function ready() {
+  clearInterval(countdown);
+  submit.disabled = false;
+  submit.textContent = side.submit;
+}
+
+/** Turns the card, and changes it while it is seen from its edge. */
+async function turned(change) {
+  const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const half = (from, to, easing) => form.animate(
+    { transform: [`perspective(80rem) rotateY(${from}deg)`, `perspective(80rem) rotateY(${to}deg)`] },
+    { duration: isCalm ? 0 : TURN, easing, fill: "none" },
+  ).finished;
+  await half(0, 90, "ease-in");
+  change();
+  await half(-90, 0, "ease-out");
+}
 
 /** Only to a page of our own. */
 function nextPage() {
@@ -53,22 +136,6 @@ function nextPage() {
   return /^\/rooms(\/[\w%-]+)?$/.test(next) ? next : "/rooms";
 }
 
-function fail(field, message) {
-  const input = form.elements[field];
-  if (input instanceof HTMLInputElement) {
-    complain(document.querySelector(`#${field}-error`), message);
-    input.setAttribute("aria-invalid", "true");
-    input.focus();
-  } else {
-    complain(general, message);
-    form.password.focus();
-  }
-}
-
-function clearErrors() {
-  complain(general, "");
-  for (const field of ["name", "password"]) {
-    complain(document.querySelector(`#${field}-error`), "");
-    form.elements[field].removeAttribute("aria-invalid");
-  }
+function byId(id) {
+  return document.getElementById(id);
 }

@@ -1,4 +1,4 @@
-// Beats time: browsers throttle the timers of hidden pages, and those of workers not.
+// Beats time: browsers throttle the timers of hidden pages, but not those of workers.
 
 let timer;
 

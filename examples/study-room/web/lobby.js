@@ -1,89 +1,117 @@
-// The lobby: all rooms, and making a new one.
+// The lobby: all rooms, the liveliest first, and making a new one.
 
 import * as api from "./api.js";
-import { complain, enterPage, leave } from "./page.js";
+import { complain, complainAt, enterPage, forgive, leave } from "./page.js";
+
+const REFRESH = 30_000; // milliseconds between looks at the list, while somebody looks at it
+const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
 
 const list = document.querySelector("#rooms");
 const empty = document.querySelector("#empty");
 const problem = document.querySelector("#problem");
 const dialog = document.querySelector("dialog");
 const form = dialog.querySelector("form");
-const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const submit = form.querySelector("[type=submit]");
+const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
 
 await enterPage();
 await refresh();
-document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) refresh();
-});
+setInterval(refresh, REFRESH);
+document.addEventListener("visibilitychange", refresh);
 
 for (const button of document.querySelectorAll(".new-room")) {
   button.addEventListener("click", () => {
     form.reset();
-    clearErrors();
+    forgive(form);
     dialog.showModal();
   });
 }
+
 dialog.querySelector("#cancel").addEventListener("click", () => dialog.close());
+addEventListener("pageshow", () => (submit.disabled = false));
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  clearErrors();
-  const submit = form.querySelector("[type=submit]");
+  if (submit.disabled) return;
+  forgive(form);
+  const { name, subject } = form.elements;
+  if (name.value.trim() === "") {
+    fail("name", "Give the room a name.");
+    return;
+  }
   submit.disabled = true;
   try {
-    const room = await api.createRoom(form.elements.name.value, form.elements.subject.value);
-    location.assign(`/rooms/${encodeURIComponent(room.id)}`);
+    const room = await api.createRoom(name.value.trim(), subject.value.trim());
+    location.assign(pathOf(room));
   } catch (error) {
     submit.disabled = false;
-    const field = error.field ?? "name";
-    complain(document.querySelector(`#${field}-error`), error.message);
-    form.elements[field].setAttribute("aria-invalid", "true");
-    form.elements[field].focus();
+    if (error.status === 401) leave("session-ended");
+    else fail(error.field, error.message);
   }
 });
 
-function clearErrors() {
-  for (const field of ["name", "subject"]) {
-    complain(document.querySelector(`#${field}-error`), "");
-    form.elements[field].removeAttribute("aria-invalid");
-  }
+function fail(field, sentence) {
+  complainAt(form, field, sentence, form.querySelector("#general-error"));
 }
 
 async function refresh() {
+  if (document.hidden) return;
   try {
     const { rooms } = await api.rooms();
-    list.replaceChildren(...rooms.map(tile));
-    list.hidden = rooms.length === 0;
-    empty.hidden = rooms.length > 0;
     complain(problem, "");
+    show(rooms);
   } catch (error) {
-    if (error.status === 401) leave("logged-out");
-    complain(problem, error.message);
+    if (error.status === 401) leave("session-ended");
+    else complain(problem, error.message);
   }
 }
 
-function tile(room) {
+/** Tiles that are there already stay themselves, so that a focus on one of them is not lost. */
+function show(rooms) {
+  const known = new Map([...list.children].map((item) => [item.dataset.id, item]));
+  const items = rooms.map((room) => dressed(known.get(room.id) ?? newTile(room), room));
+  const isSame = items.length === list.children.length && items.every((item, at) => item === list.children[at]);
+  if (!isSame) {
+    const focused = document.activeElement;
+    list.replaceChildren(...items);
+    if (list.contains(focused)) focused.focus();
+  }
+  list.hidden = rooms.length === 0;
+  empty.hidden = rooms.length > 0;
+}
+
+function newTile({ id }) {
   const item = document.createElement("li");
+  item.dataset.id = id;
   const link = document.createElement("a");
-  link.href = `/rooms/${encodeURIComponent(room.id)}`;
   link.className = "tile";
-  const name = document.createElement("h2");
-  name.textContent = room.name;
-  const subject = document.createElement("p");
-  subject.textContent = room.subject;
-  subject.hidden = room.subject === "";
-  const activity = document.createElement("p");
-  activity.className = "quiet";
-  activity.textContent = room.last_message_at ? `Last word ${ago(room.last_message_at)}` : "Nobody has said anything yet";
-  link.append(name, subject, activity);
+  const parts = [["h2", "name"], ["p", "subject"], ["p", "activity"]].map(([tag, className]) => {
+    const part = document.createElement(tag);
+    part.className = className;
+    part.dir = "auto";
+    return part;
+  });
+  link.append(...parts);
   item.append(link);
   return item;
 }
 
+function dressed(item, room) {
+  item.querySelector("a").href = pathOf(room);
+  item.querySelector(".name").textContent = room.name;
+  item.querySelector(".subject").textContent = room.subject;
+  item.querySelector(".activity").textContent = room.last_message_at === null
+    ? `Made by ${room.created_by}, nothing said yet`
+    : `Last message ${ago(room.last_message_at)}`;
+  return item;
+}
+
+function pathOf({ id }) {
+  return `/rooms/${encodeURIComponent(id)}`;
+}
+
 function ago(time) {
-  const seconds = (time - Date.now()) / 1000;
-  for (const [unit, length] of [["day", 86_400], ["hour", 3600], ["minute", 60]]) {
-    if (Math.abs(seconds) >= length) return relative.format(Math.round(seconds / length), unit);
-  }
-  return "just now";
+  const seconds = (Date.now() - time) / 1000;
+  const unit = UNITS.find(([, length]) => seconds >= length);
+  return unit ? relative.format(-Math.floor(seconds / unit[1]), unit[0]) : "just now";
 }

@@ -1,43 +1,67 @@
-// Messages that are not confirmed yet. They outlive a reload, and their keys make sending again safe.
+// Messages that are not confirmed yet. They outlive a reload of this tab, and their keys make sending again safe.
 
-/** The unconfirmed messages of one room: `{ key, text, failure? }`, oldest first. */
+/** The unconfirmed messages of one person in one room: `{ key, text, failure? }`, oldest first. */
 export class Outbox {
   #place;
   #entries;
 
-  constructor(roomId) {
-    this.#place = `outbox:${roomId}`;
-    this.#entries = JSON.parse(sessionStorage.getItem(this.#place) ?? "[]");
+  /** `owner` is part of the place: whoever logs in next in this tab must not send what another wrote. */
+  constructor(roomId, owner) {
+    this.#place = `outbox:${owner}:${roomId}`;
+    this.#entries = this.#load();
   }
 
   get entries() {
     return [...this.#entries];
   }
 
+  /** The entry with that key, while it is not confirmed. */
+  find(key) {
+    return this.#entries.find((entry) => entry.key === key);
+  }
+
   add(text) {
-    const entry = { key: crypto.randomUUID?.() ?? randomKey(), text };
+    const entry = { key: newKey(), text };
     this.#entries.push(entry);
     this.#save();
     return entry;
   }
 
-  fail(key, failure) {
-    const entry = this.#entries.find((known) => known.key === key);
-    if (entry) entry.failure = failure;
+  /** Keeps why it was not sent; without a reason it waits again. */
+  fail(key, reason) {
+    const entry = this.find(key);
+    if (!entry) return;
+    entry.failure = reason;
     this.#save();
   }
 
   remove(key) {
-    this.#entries = this.#entries.filter((known) => known.key !== key);
+    if (!this.find(key)) return;
+    this.#entries = this.#entries.filter((entry) => entry.key !== key);
     this.#save();
   }
 
+  #load() {
+    try {
+      return JSON.parse(sessionStorage.getItem(this.#place)) ?? [];
+    } catch {
+      return [];
+    }
+  }
+
   #save() {
-    sessionStorage.setItem(this.#place, JSON.stringify(this.#entries));
+    try {
+      if (this.#entries.length === 0) sessionStorage.removeItem(this.#place);
+      else sessionStorage.setItem(this.#place, JSON.stringify(this.#entries));
+    } catch {
+      // The browser keeps nothing, or no more: the page still has it until it is closed.
+    }
   }
 }
 
 /** Over plain http from another machine there is no randomUUID. */
-function randomKey() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (octet) => octet.toString(16).padStart(2, "0")).join("");
+function newKey() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  const octets = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(octets, (octet) => octet.toString(16).padStart(2, "0")).join("");
 }

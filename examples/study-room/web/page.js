@@ -1,33 +1,74 @@
-// What the pages inside have in common: who I am, and the way out.
+// What the pages have in common: who I am, the way out, errors beside what they are about.
 
 import * as api from "./api.js";
+import { hue, initials } from "./text.js";
 
-/** Fills in the header; sends whoever is not logged in to the door. */
+// One way out is enough: logging out also ends the connection, which must not send us elsewhere.
+let isLeaving = false;
+
+/** Fills in the header; sends whoever is not logged in to the door. Resolves only with somebody. */
 export async function enterPage() {
   let me;
   try {
     me = await api.me();
   } catch (error) {
-    if (error.status === 401) leave("");
-    throw error;
+    if (error.status === 401) leave("session-ended");
+    else complain(document.querySelector("#problem"), `${error.message} Then reload this page.`);
+    return new Promise(() => {});
   }
+  document.querySelector("#me").prepend(face(me.name));
   document.querySelector("#my-name").textContent = me.name;
-  document.querySelector("#log-out").addEventListener("click", async () => {
-    await api.logOut().catch(() => undefined);
-    location.assign("/");
-  });
+  document.querySelector("#log-out").addEventListener("click", logOut);
   return me;
 }
 
-/** Back to the door, and from there to this page again. */
+/** Back to the door, which says why and leads here again. */
 export function leave(why) {
-  const query = new URLSearchParams({ next: location.pathname });
-  if (why) query.set("why", why);
-  location.replace(`/?${query}`);
+  if (isLeaving) return;
+  isLeaving = true;
+  location.replace(`/?${new URLSearchParams({ next: location.pathname, why })}`);
 }
 
-/** Shows an error in a live region. */
-export function complain(element, message) {
-  element.textContent = message;
-  element.hidden = message === "";
+/** A sentence in a live region; an empty one takes it away. */
+export function complain(element, sentence) {
+  element.textContent = sentence;
+  element.hidden = sentence === "";
+}
+
+/** Puts an error beside a form's field, or where the form has none for it, in `general`. Goes where it can be mended. */
+export function complainAt(form, name, sentence, general) {
+  const field = form.elements[name];
+  const place = field && form.querySelector(`#${field.id}-error`);
+  if (place) field.setAttribute("aria-invalid", "true");
+  complain(place ?? general, sentence);
+  if (place) field.focus();
+}
+
+/** Takes all errors of a form away. */
+export function forgive(form) {
+  for (const error of form.querySelectorAll(".error")) complain(error, "");
+  for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
+}
+
+/** Initials on a colour made from the name. */
+export function face(name) {
+  const disc = document.createElement("span");
+  disc.className = "face";
+  disc.setAttribute("aria-hidden", "true");
+  disc.style.setProperty("--hue", hue(name));
+  disc.textContent = initials(name);
+  return disc;
+}
+
+async function logOut({ currentTarget: button }) {
+  isLeaving = true;
+  button.disabled = true;
+  try {
+    await api.logOut();
+    location.assign("/");
+  } catch (error) {
+    isLeaving = false;
+    button.disabled = false;
+    complain(document.querySelector("#problem"), `You are still logged in. ${error.message}`);
+  }
 }

@@ -1,53 +1,66 @@
-// The study room's STOMP client: one connection that comes back by itself, subscriptions that outlive it, receipts as
-// promises.
+// The study room's STOMP 1.2 client: one connection that comes back by itself, subscriptions that outlive it, receipts
+// as promises.
+//
+//   idle → connecting → connected ⇄ reconnecting → ended      (`open` leads from idle and ended to connecting)
 
 import { encodeFrame, FrameDecoder } from "./frames.js";
 
-const PERIOD = 10_000; // what we offer and want in heart-beats, in milliseconds
+// All in milliseconds.
+const PERIOD = 10_000; // heart-beats, both ways
+const MISSED_BEATS = 3; // of the server, before the connection counts as dead
+const CONNECT_PATIENCE = 10_000; // until CONNECTED
 const RECEIPT_PATIENCE = 15_000;
-const FIRST_DELAY = 500;
+const FIRST_DELAY = 500; // before the first reconnect, at most; it doubles with each
 const LONGEST_DELAY = 20_000;
+const STABLE = 5_000; // a connection that lasted so long starts the delays anew
 
-/** Why a message was not confirmed. `final` means that sending it again would not help. */
+/** Why a frame was not confirmed: `code` is the server's, or "offline", or "late". */
 export class SendError extends Error {
-  constructor(code, message, final = false) {
+  constructor(code, message) {
     super(message);
     this.code = code;
-    this.final = final;
   }
 }
 
 /**
- * Events: `state` with detail "connecting" | "connected" | "reconnecting" | "ended" (and `reason`).
- * `isLoggedIn` is asked after a failed handshake, of which browsers tell nothing but 1006.
+ * Events: `state` (see `state`; `reason` says why it ended) and `refused` with a SendError, for a subscription that the
+ * server refused. `isLoggedIn` is asked after a failed handshake, of which browsers tell nothing but 1006.
  */
 export class StompClient extends EventTarget {
-  state = "ended";
+  state = "idle";
+  reason;
   #url;
   #isLoggedIn;
   #socket;
   #decoder;
-  #attempts = 0;
-  #everConnected = false;
-  #nextId = 1;
+  #worker;
   #subscriptions = new Map();
   #receipts = new Map();
-  #worker;
+  #nextReceipt = 1;
+  #attempts = 0;
+  #connectedAt = Infinity;
   #lastHeard = 0;
-  #retry;
+  #longestSilence = Infinity;
+  #lastError;
+  #timer; // one at a time: the wait for CONNECTED, or for the next attempt
+  #notBefore = 0; // when the server wants to see us again
 
   constructor(url, isLoggedIn) {
     super();
     this.#url = url;
     this.#isLoggedIn = isLoggedIn;
     this.subscribe("/user/queue/errors", (frame) => this.#refused(frame));
+    // Moments at which waiting any longer makes no sense.
+    addEventListener("online", () => this.#hurry());
+    addEventListener("visibilitychange", () => this.#hurry());
   }
 
-  /** Opens the connection and keeps it open until `close`. */
+  /** Connects, and comes back after every loss until `close` or a log-out. */
   open() {
-    this.#worker ??= this.#startWorker();
+    if (this.state !== "idle" && this.state !== "ended") return;
+    this.#worker ??= startWorker(() => this.#beat());
+    this.#setState("connecting");
     this.#connect();
-    addEventListener("online", () => this.#connectNow());
   }
 
   /** Calls `handler(frame)` for every message of a destination, now and after every reconnect. */
@@ -57,10 +70,10 @@ export class StompClient extends EventTarget {
     if (this.state === "connected") this.#sendFrame("SUBSCRIBE", { id, destination });
   }
 
-  /** Sends JSON; resolves with the RECEIPT and rejects with a SendError. */
+  /** Sends JSON; resolves with the RECEIPT, rejects with a SendError. */
   send(destination, payload) {
     if (this.state !== "connected") return Promise.reject(new SendError("offline", "There is no connection."));
-    const receipt = `r-${this.#nextId++}`;
+    const receipt = `r-${this.#nextReceipt++}`;
     return new Promise((resolve, reject) => {
       const late = () => this.#settle(receipt, new SendError("late", "The server has not confirmed it."));
       this.#receipts.set(receipt, { resolve, reject, timer: setTimeout(late, RECEIPT_PATIENCE) });
@@ -70,35 +83,26 @@ export class StompClient extends EventTarget {
 
   /** Says goodbye. */
   close() {
-    clearTimeout(this.#retry);
     if (this.state === "connected") this.#sendFrame("DISCONNECT");
     this.#end("closed");
   }
 
   #connect() {
-    this.#setState(this.#everConnected ? "reconnecting" : "connecting");
-    this.#decoder = new FrameDecoder();
     const socket = new WebSocket(this.#url, ["v12.stomp"]);
     socket.binaryType = "arraybuffer";
-    let opened = false;
+    this.#socket = socket;
+    this.#decoder = new FrameDecoder();
+    this.#lastError = undefined;
+    this.#wait(CONNECT_PATIENCE, () => this.#lost({ code: 1006, reason: "" }));
+    let isOpen = false;
     socket.onopen = () => {
-      opened = true;
+      isOpen = true;
       const heartBeat = `${PERIOD},${PERIOD}`;
       this.#sendFrame("CONNECT", { "accept-version": "1.2", host: location.host, "heart-beat": heartBeat });
     };
-    socket.onmessage = ({ data }) => {
-      if (socket === this.#socket) this.#received(data);
-    };
-    socket.onclose = (event) => {
-      if (socket === this.#socket) this.#closed(event, opened);
-    };
-    this.#socket = socket;
-  }
-
-  #connectNow() {
-    if (this.state !== "reconnecting" || this.#socket?.readyState !== WebSocket.CLOSED) return;
-    clearTimeout(this.#retry);
-    this.#connect();
+    // An abandoned socket may still speak; nobody listens.
+    socket.onmessage = ({ data }) => socket === this.#socket && this.#received(data);
+    socket.onclose = (event) => socket === this.#socket && this.#lost(event, !isOpen);
   }
 
   #received(data) {
@@ -107,111 +111,113 @@ export class StompClient extends EventTarget {
     try {
       frames = this.#decoder.push(data);
     } catch {
-      this.#socket.close(4000, "bad frame");
+      this.#lost({ code: 1002, reason: "" });
       return;
     }
-    for (const frame of frames) this.#handle(frame);
+    frames.forEach((frame) => this.#handle(frame));
   }
 
-  #handle(frame) {
-    switch (frame.command) {
-      case "CONNECTED":
-        this.#connected(frame);
-        break;
-      case "MESSAGE":
-        this.#subscriptions.get(frame.headers.get("subscription"))?.handler(frame);
-        break;
-      case "RECEIPT":
-        this.#settle(frame.headers.get("receipt-id"));
-        break;
-      case "ERROR":
-        this.#settle(frame.headers.get("receipt-id"), refusal(frame));
-        break;
-      default:
+  #handle({ command, headers, body }) {
+    if (command === "CONNECTED") {
+      this.#connected(headers);
+    } else if (command === "MESSAGE") {
+      this.#subscriptions.get(headers.get("subscription"))?.handler({ headers, body });
+    } else if (command === "RECEIPT") {
+      this.#settle(headers.get("receipt-id"));
+    } else if (command === "ERROR") {
+      // The server closes after it; the close status says whether to come back.
+      this.#lastError = headers.get("code");
+      this.#settle(headers.get("receipt-id"), refusal({ headers, body }));
     }
   }
 
-  #connected(frame) {
-    this.#attempts = 0;
-    this.#everConnected = true;
-    const [sends, wants] = (frame.headers.get("heart-beat") ?? "0,0").split(",").map(Number);
-    this.expectEvery = sends > 0 ? Math.max(sends, PERIOD) : 0;
-    this.#worker.postMessage(wants > 0 ? Math.max(wants, PERIOD) * 0.8 : 0);
+  #connected(headers) {
+    clearTimeout(this.#timer);
+    this.#connectedAt = performance.now();
+    const [sent, wanted] = (headers.get("heart-beat") ?? "0,0").split(",").map(Number);
+    this.#longestSilence = sent > 0 ? MISSED_BEATS * Math.max(sent, PERIOD) : Infinity;
+    // A beat too early is cheap, one too late is not.
+    this.#worker.postMessage(Math.max(wanted, PERIOD) * 0.8);
     for (const [id, { destination }] of this.#subscriptions) this.#sendFrame("SUBSCRIBE", { id, destination });
     this.#setState("connected");
   }
 
-  #closed({ code, reason }, opened) {
-    this.#worker.postMessage(0);
+  #beat() {
+    if (this.state !== "connected") return;
+    if (performance.now() - this.#lastHeard > this.#longestSilence) this.#lost({ code: 1006, reason: "" });
+    else this.#socket.send("\n");
+  }
+
+  /** The connection is gone, by its close or because nothing is heard of it. */
+  async #lost({ code, reason }, wasRefused = false) {
+    this.#abandon();
+    if (performance.now() - this.#connectedAt > STABLE) this.#attempts = 0;
+    this.#connectedAt = Infinity;
+    // By convention 4400 to 4499 tell a client not to come back.
+    if (code >= 4400 && code < 4500) {
+      this.#end(this.#lastError ?? (code === 4401 ? "logged-out" : "refused"));
+      return;
+    }
+    if (this.state === "connected") this.#setState("reconnecting");
+    if (wasRefused && (await this.#isLoggedIn()) === false && !this.#socket) {
+      this.#end("logged-out");
+      return;
+    }
+    // While the question was out, `hurry` or `close` may have been faster.
+    if (this.#socket || this.state === "ended") return;
+    const atLeast = Number(/^retry-after=(\d+)$/.exec(reason)?.[1] ?? 0);
+    this.#notBefore = performance.now() + atLeast;
+    const most = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** this.#attempts++);
+    // Full jitter: pages that were cut off together do not come back together.
+    this.#wait(atLeast + Math.random() * most, () => this.#connect());
+  }
+
+  #hurry() {
+    const isWaiting = !this.#socket && (this.state === "connecting" || this.state === "reconnecting");
+    if (isWaiting && !document.hidden && performance.now() >= this.#notBefore) this.#connect();
+  }
+
+  #end(reason) {
+    this.reason = reason;
+    this.#abandon();
+    this.#setState("ended");
+  }
+
+  #abandon() {
+    clearTimeout(this.#timer);
+    this.#worker?.postMessage(0);
+    const socket = this.#socket;
+    this.#socket = undefined;
+    socket?.close();
     for (const receipt of [...this.#receipts.keys()]) {
       this.#settle(receipt, new SendError("offline", "The connection was lost."));
     }
-    if (this.state === "ended") return;
-    // By convention 4400 to 4499 tell a client not to come back.
-    if (code >= 4400 && code < 4500) {
-      this.#end(code === 4401 ? "logged-out" : "refused");
-      return;
-    }
-    this.#setState(this.#everConnected ? "reconnecting" : "connecting");
-    if (opened) this.#later(Number(/^retry-after=(\d+)$/.exec(reason)?.[1] ?? 0));
-    else this.#afterFailedHandshake();
-  }
-
-  async #afterFailedHandshake() {
-    if ((await this.#isLoggedIn()) === false) this.#end("logged-out");
-    else this.#later(0);
-  }
-
-  #later(atLeast) {
-    const most = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** this.#attempts++);
-    // Full jitter: clients that were cut off together do not come back together.
-    this.#retry = setTimeout(() => this.#connect(), atLeast + Math.random() * most);
   }
 
   #refused(frame) {
-    this.#settle(frame.headers.get("receipt-id"), refusal(frame));
-    this.dispatchEvent(new CustomEvent("refused", { detail: frame }));
+    const error = refusal(frame);
+    const isAnswer = this.#settle(frame.headers.get("receipt-id"), error);
+    if (!isAnswer) this.dispatchEvent(new CustomEvent("refused", { detail: error }));
   }
 
+  /** Ends the wait for a receipt; whether anybody waited. */
   #settle(receipt, error) {
     const waiting = this.#receipts.get(receipt);
-    if (!waiting) return;
+    if (!waiting) return false;
     clearTimeout(waiting.timer);
     this.#receipts.delete(receipt);
     if (error) waiting.reject(error);
     else waiting.resolve();
-  }
-
-  #startWorker() {
-    const worker = new Worker(workerUrl());
-    worker.onmessage = () => {
-      if (this.state !== "connected") return;
-      if (this.expectEvery > 0 && performance.now() - this.#lastHeard > 3 * this.expectEvery) {
-        this.#abandon();
-      } else {
-        this.#socket.send("\n");
-      }
-    };
-    return worker;
-  }
-
-  /** The network is gone without a word: do not wait for its close. */
-  #abandon() {
-    const socket = this.#socket;
-    this.#socket = undefined;
-    socket.close();
-    this.#closed({ code: 1006, reason: "" }, true);
+    return true;
   }
 
   #sendFrame(command, headers, body) {
     this.#socket.send(encodeFrame(command, headers, body));
   }
 
-  #end(reason) {
-    this.reason = reason;
-    this.#setState("ended");
-    this.#worker?.postMessage(0);
-    this.#socket?.close();
+  #wait(milliseconds, action) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(action, milliseconds);
   }
 
   #setState(state) {
@@ -221,20 +227,22 @@ export class StompClient extends EventTarget {
   }
 }
 
-/** The worker's address, by the one policy that the page's content security policy knows. */
-function workerUrl() {
+function startWorker(onBeat) {
   const url = new URL("./heartbeat-worker.js", import.meta.url).href;
+  // A worker's address is a script's: the content security policy knows this one policy for it.
   const policy = globalThis.trustedTypes?.createPolicy("heartbeat-worker", { createScriptURL: () => url });
-  return policy ? policy.createScriptURL("") : url;
+  const worker = new Worker(policy ? policy.createScriptURL("") : url);
+  worker.onmessage = onBeat;
+  return worker;
 }
 
-function refusal(frame) {
-  const code = frame.headers.get("code") ?? "refused";
-  let message = frame.headers.get("message") ?? "The server refused it.";
+/** An ERROR, or a message on the queue of errors. */
+function refusal({ headers, body }) {
+  let message = headers.get("message") ?? "The server refused it.";
   try {
-    message = JSON.parse(frame.body).message ?? message;
+    message = JSON.parse(body).message ?? message;
   } catch {
     // An ERROR's body is plain text, and its message header says it shorter.
   }
-  return new SendError(code, message, code !== "internal" && code !== "cancelled");
+  return new SendError(headers.get("code") ?? "refused", message);
 }

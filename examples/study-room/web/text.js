@@ -1,73 +1,86 @@
-// Text of messages as parts: links and code. No DOM: whoever shows it sets text, never markup.
+// Text of messages as parts: links and code. Whoever shows it sets text, never markup.
 
-const PATTERN = /`([^`\n]+)`|\b(https?:\/\/[^\s<>"'`]+|mailto:[^\s<>"'`]+)/g;
-const TRAILING = /[.,;:!?)\]}]+$/;
+const PATTERN = /```(?:[\w+#-]*\n)?([\s\S]+?)\n?```|`([^`\n]+)`|\b((?:https?:\/\/|mailto:)[^\s<>"`]+)/gi;
+const TRAILING = /[.,;:!?'’”»)\]}。，、]+$/u;
+const SAFE = new Set(["http:", "https:", "mailto:"]);
 
-/** Splits a text into `{ kind: "text" | "code" | "link", text, href? }`. */
+/** Splits a text into `{ kind: "text" | "code" | "block" | "link", text, href? }`. */
 export function parts(text) {
   const found = [];
   let end = 0;
-  const plain = (from, to) => {
-    if (to > from) found.push({ kind: "text", text: text.slice(from, to) });
+  const add = (part, from, to) => {
+    if (from > end) found.push({ kind: "text", text: text.slice(end, from) });
+    found.push(part);
+    end = to;
   };
   for (const match of text.matchAll(PATTERN)) {
-    const [whole, code, url] = match;
-    if (code !== undefined) {
-      plain(end, match.index);
-      found.push({ kind: "code", text: code });
-      end = match.index + whole.length;
-      continue;
+    const [whole, block, code, url] = match;
+    const { index } = match;
+    if (block !== undefined) {
+      add({ kind: "block", text: block }, index, index + whole.length);
+    } else if (code !== undefined) {
+      add({ kind: "code", text: code }, index, index + whole.length);
+    } else {
+      const link = withoutTrailing(url);
+      const href = safeHref(link);
+      if (href) add({ kind: "link", text: link, href }, index, index + link.length);
     }
-    // A full stop or bracket behind a link belongs to the sentence.
-    const link = balanced(url.replace(TRAILING, ""), url);
-    const href = safeHref(link);
-    if (!href) continue;
-    plain(end, match.index);
-    found.push({ kind: "link", text: link, href });
-    end = match.index + link.length;
   }
-  plain(end, text.length);
+  if (end < text.length) found.push({ kind: "text", text: text.slice(end) });
   return found;
-}
-
-/** A closing bracket that was opened inside the link stays in it. */
-function balanced(link, url) {
-  const opened = link.split("(").length > link.split(")").length;
-  return opened && url[link.length] === ")" ? `${link})` : link;
-}
-
-function safeHref(link) {
-  try {
-    const url = new URL(link);
-    return ["http:", "https:", "mailto:"].includes(url.protocol) ? url.href : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** Shows a text inside an element. */
 export function show(text, element) {
-  for (const part of parts(text)) {
-    if (part.kind === "text") {
-      element.append(part.text);
-    } else if (part.kind === "code") {
-      const code = document.createElement("code");
-      code.textContent = part.text;
-      element.append(code);
-    } else {
-      const link = document.createElement("a");
-      link.href = part.href;
-      link.rel = "noopener noreferrer";
-      link.target = "_blank";
-      link.textContent = part.text;
-      element.append(link);
-    }
-  }
+  for (const part of parts(text)) element.append(part.kind === "text" ? part.text : shown(part));
 }
 
-/** A hue made from a name, the same everywhere. */
+/** One or two letters that stand for a name. */
+export function initials(name) {
+  const words = name.split(/[\s._-]+/).filter((word) => word !== "");
+  const chosen = words.length > 1 ? [words[0], words.at(-1)] : [words[0] ?? name];
+  return chosen.map((word) => [...word][0] ?? "").join("").toUpperCase();
+}
+
+/** A hue in degrees made from a name, the same everywhere. */
 export function hue(name) {
   let sum = 7;
-  for (const char of name) sum = (sum * 31 + char.codePointAt(0)) % 360;
+  // 137 spreads names that differ in one letter around the circle.
+  for (const char of name.toLowerCase()) sum = (sum * 31 + char.codePointAt(0) * 137) % 360;
   return sum;
+}
+
+/** A full stop or bracket behind a link belongs to the sentence; a bracket that was opened inside it does not. */
+function withoutTrailing(url) {
+  let link = url.replace(TRAILING, "");
+  while (url[link.length] === ")" && count(link, "(") > count(link, ")")) link += ")";
+  return link;
+}
+
+function count(text, char) {
+  return text.split(char).length - 1;
+}
+
+function safeHref(link) {
+  if (!URL.canParse(link)) return undefined;
+  const url = new URL(link);
+  if (url.protocol === "mailto:" && !url.pathname.includes("@")) return undefined;
+  return SAFE.has(url.protocol) ? url.href : undefined;
+}
+
+function shown({ kind, text, href }) {
+  if (kind === "link") {
+    const link = document.createElement("a");
+    link.href = href;
+    link.rel = "noopener noreferrer";
+    link.target = "_blank";
+    link.textContent = text;
+    return link;
+  }
+  const code = document.createElement("code");
+  code.textContent = text;
+  if (kind === "code") return code;
+  const block = document.createElement("pre");
+  block.append(code);
+  return block;
 }

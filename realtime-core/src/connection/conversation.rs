@@ -89,7 +89,7 @@ impl Conversation {
             }
             Request::Disconnect(disconnect) => return self.disconnect(&disconnect),
             Request::Fault(fault) => Err(Closing::fault(fault)),
-            _ => Err(Closing::fault(Fault::new("unexpected-command", "This command is not known here"))),
+            _ => Err(Closing::fault(Fault::new("unknown-command", "This command is not known here"))),
         };
         match flow {
             Ok(()) => Flow::Continue,

@@ -1,0 +1,52 @@
+# One recipe for each step of CI. `.ci/run` installs what they need and runs them in this order.
+
+# Lists the recipes.
+default:
+    @just --list
+
+# The formatting of every file.
+fmt:
+    cargo fmt --all --check
+
+# Clippy, with warnings as errors.
+clippy:
+    cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy -p parlor --no-default-features -- -D warnings
+
+# The README's test command: unit, property, documentation and integration tests, real clients and browsers included.
+test:
+    cargo test --workspace
+
+# The documentation, with warnings as errors.
+docs:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# The protocol crate does no I/O.
+purity:
+    scripts/check-purity
+
+# Every file that ARCHITECTURE.md names exists, and every code in docs/codes.md is the program's.
+names:
+    scripts/check-names
+
+# The README's first command really starts the study room.
+readme:
+    scripts/check-study-room
+
+# The published packages are complete.
+package:
+    cargo package --workspace --exclude study-room --exclude bench --allow-dirty --no-verify
+
+# Ten seconds of fuzzing for each target.
+fuzz seconds="10":
+    scripts/fuzz {{seconds}}
+
+# Five minutes of fan-out: deliveries per server CPU-second and memory per session. No gate: to be watched.
+bench:
+    cargo build --release --example broker
+    cargo run --release -p bench -- --seconds 24 --rounds 5
+
+# What takes too long for a landing.
+weekly: (fuzz "600")
+    PROPTEST_CASES=100000 cargo test --release -p parlor-stomp -p parlor-core
+    cargo run --release -p bench -- --seconds 60 --rounds 9

@@ -1,0 +1,42 @@
+//! Real clients from npm and PyPI, unmodified, against the broker example. `tests/interop/setup` installs them.
+
+mod support;
+
+use std::path::Path;
+
+use support::{Server, available, has, installed, run_script};
+
+const REQUIRED: &str = "PARLOR_REQUIRE_INTEROP";
+
+/// Short heart-beats, so that a test of them takes seconds.
+const HEART_BEAT: [&str; 2] = ["--heartbeat", "500,500"];
+
+#[test]
+fn stompjs_speaks_every_version_with_receipts_heart_beats_and_200_clients() {
+    let present = has("node") && installed().join("node_modules/@stomp/stompjs").exists();
+    if available("@stomp/stompjs", present, REQUIRED) {
+        let broker = Server::broker(&HEART_BEAT);
+        let url = format!("ws://{}/ws", broker.addr);
+        run_script(Path::new("node"), "interop/stompjs.mjs", &[("BROKER_URL", url)]);
+    }
+}
+
+#[test]
+fn stomp_py_speaks_1_2_over_websocket() {
+    let python = installed().join("venv/bin/python");
+    if available("stomp.py", python.exists(), REQUIRED) {
+        let broker = Server::broker(&HEART_BEAT);
+        let url = format!("ws://{}/ws", broker.addr);
+        run_script(&python, "interop/stomp_py.py", &[("BROKER_URL", url)]);
+    }
+}
+
+#[test]
+fn the_websocket_suite_finds_nothing() {
+    let python = installed().join("venv/bin/python");
+    if available("kosoku", installed().join("venv/bin/kosoku").exists(), REQUIRED) {
+        let broker = Server::broker(&[]);
+        let address = format!("{}/echo", broker.addr);
+        run_script(&python, "interop/autobahn.py", &[("ECHO_ADDRESS", address)]);
+    }
+}

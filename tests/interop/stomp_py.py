@@ -1,0 +1,83 @@
+"""stomp.py, unmodified, over WebSocket: BROKER_URL=ws://host:port/ws python stomp_py.py."""
+
+import os
+import threading
+from urllib.parse import urlsplit
+
+import stomp
+
+PATIENCE = 20
+URL = urlsplit(os.environ["BROKER_URL"])
+
+
+class Listener(stomp.ConnectionListener):
+    """Collects what the broker sends and wakes whoever waits for it."""
+
+    def __init__(self):
+        self.changed = threading.Condition()
+        self.messages, self.receipts, self.errors = [], [], []
+
+    def _add(self, to, frame):
+        with self.changed:
+            to.append(frame)
+            self.changed.notify_all()
+
+    def on_message(self, frame):
+        self._add(self.messages, frame)
+
+    def on_receipt(self, frame):
+        self._add(self.receipts, frame.headers["receipt-id"])
+
+    def on_error(self, frame):
+        self._add(self.errors, frame)
+
+    def wait(self, condition, what):
+        with self.changed:
+            assert self.changed.wait_for(condition, PATIENCE), f"no {what} within {PATIENCE} s"
+
+
+def connect(**options):
+    connection = stomp.WSStompConnection([(URL.hostname, URL.port)], ws_path=URL.path, **options)
+    listener = Listener()
+    connection.set_listener("", listener)
+    connection.connect(wait=True)
+    return connection, listener
+
+
+def text_with_receipts():
+    connection, listener = connect()
+    connection.subscribe("/topic/stomp-py", id="1", headers={"receipt": "sub"})
+    listener.wait(lambda: "sub" in listener.receipts, "RECEIPT of SUBSCRIBE")
+    for number in range(100):
+        connection.send("/topic/stomp-py", f"Grüße {number}", headers={"receipt": f"r{number}", "odd": "a:b\\c"})
+    listener.wait(lambda: len(listener.messages) == 100, "100 messages")
+    listener.wait(lambda: len(listener.receipts) == 101, "101 receipts")
+    assert [frame.body for frame in listener.messages] == [f"Grüße {number}" for number in range(100)]
+    assert all(frame.headers["odd"] == "a:b\\c" for frame in listener.messages)
+    assert listener.receipts[1:] == [f"r{number}" for number in range(100)], "receipts in order"
+    connection.unsubscribe("1")
+    connection.disconnect(receipt="bye")
+    assert not listener.errors
+
+
+def heart_beats():
+    connection, listener = connect(heartbeats=(500, 500))
+    connection.subscribe("/topic/beats", id="1", headers={"receipt": "sub"})
+    listener.wait(lambda: "sub" in listener.receipts, "RECEIPT of SUBSCRIBE")
+    assert not threading.Event().wait(3) and connection.is_connected(), "it lives on heart-beats alone"
+    connection.disconnect()
+
+
+def own_user_destination():
+    connection, listener = connect()
+    connection.subscribe("/user/queue/notes", id="1", headers={"receipt": "sub"})
+    listener.wait(lambda: "sub" in listener.receipts, "RECEIPT of SUBSCRIBE")
+    connection.send("/user/queue/notes", "mine")
+    listener.wait(lambda: listener.messages, "a message")
+    assert listener.messages[0].headers["destination"] == "/user/queue/notes"
+    connection.disconnect()
+
+
+for check in (text_with_receipts, heart_beats, own_user_destination):
+    check()
+    print(f"ok - {check.__name__.replace('_', ' ')}")

@@ -1,0 +1,105 @@
+//! What the tests with programs from outside share: finding them, or saying clearly why a test is skipped.
+
+#![allow(dead_code, unreachable_pub, clippy::expect_used, reason = "each test file uses a part, and a test may fail")]
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+/// The root of the repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Where `tests/interop/setup` has put the clients.
+pub fn installed() -> PathBuf {
+    root().join("target/interop")
+}
+
+/// Whether a test can run; where it cannot, says so, or fails where `variable` demands that it runs.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests should read it")]
+pub fn available(what: &str, present: bool, variable: &str) -> bool {
+    if !present {
+        assert!(env::var_os(variable).is_none(), "{variable} is set and {what} is missing");
+        eprintln!("SKIPPED: {what} is missing. Run tests/interop/setup to install it.");
+    }
+    present
+}
+
+/// A program of this workspace, built by `cargo test` beside the test itself.
+pub fn built(name: &str) -> PathBuf {
+    let test = env::current_exe().expect("the test knows where it is");
+    let profile = test.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
+    profile.join(name)
+}
+
+/// A running server, killed at the end of the test.
+pub struct Server {
+    child: Child,
+    /// Where it listens.
+    pub addr: SocketAddr,
+}
+
+impl Server {
+    /// Starts a program and waits until it prints an address behind `://`.
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("the server starts; is it built?");
+        let output = child.stdout.take().expect("its output is piped");
+        let mut lines = BufReader::new(output).lines();
+        let addr = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| line.split_once("://")?.1.split('/').next()?.parse().ok())
+            .expect("the server says where it listens");
+        // Whatever it prints later must not block it.
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+        Self { child, addr }
+    }
+
+    /// Starts the broker example on a free port.
+    pub fn broker(options: &[&str]) -> Self {
+        Self::start(Command::new(built("examples/broker")).args(["--addr", "127.0.0.1:0"]).args(options))
+    }
+
+    /// Stops it as an operator would, and waits until it is gone.
+    pub fn stop(mut self) {
+        let id = self.child.id().to_string();
+        let killed = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
+        assert!(killed.success());
+        let status = self.child.wait().expect("it ends");
+        assert!(status.success(), "{status}");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a script of `tests/` beside the installed clients and shows what it printed; panics where it fails.
+#[expect(clippy::print_stdout, reason = "the script's own lines say what was checked")]
+pub fn run_script(program: &Path, script: &str, variables: &[(&str, String)]) {
+    let source = root().join("tests").join(script);
+    let copy = installed().join(source.file_name().expect("a script has a name"));
+    fs::copy(&source, &copy).expect("the script can be copied beside the clients");
+    let output = Command::new(program)
+        .arg(&copy)
+        .envs(variables.iter().map(|(name, value)| (name, value)))
+        .output()
+        .expect("the script runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    println!("{text}");
+    assert!(output.status.success(), "{script} failed:\n{text}\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Whether a program can be started.
+pub fn has(program: &str) -> bool {
+    Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
+}
