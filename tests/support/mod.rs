@@ -12,7 +12,8 @@ use std::{
 
 /// The root of the repository.
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    folders.find(|folder| folder.join("ARCHITECTURE.md").exists()).expect("the package lies in the repository")
 }
 
 /// Where `tests/interop/setup` has put the clients.

@@ -1,186 +1,242 @@
 // What was said: days, runs of one author, own messages, and those that wait for their RECEIPT.
+//
+// Messages stand in the order of their ids, each once. Those that wait have no id yet and stand at the end; their own
+// message, live or from the history, turns them into sent ones by its key.
 
-import { hue, show } from "./text.js";
+import { face } from "./page.js";
+import { show } from "./text.js";
 
-const RUN = 5 * 60 * 1000; // messages of one author within this time stand together
-const NEAR_END = 80; // pixels from the end that still count as reading the newest
+const RUN = 5 * 60_000; // milliseconds in which messages of one author stand together
+const NEAR = 80; // pixels from the beginning or the end that count as being there
+const MOST = 600; // messages on the page; a room may stay open for days
+const KEPT = 400; // of them when there are too many: older ones come back by scrolling up
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
-const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
+const exactly = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+const dayOf = (time) => new Date(time).toDateString();
 
-/** Shows messages in `list`. Events: `again` and `discard` with a key, `older` when the beginning comes into view. */
-export class Conversation extends EventTarget {
-  #list;
-  #scroller;
-  #pill;
+/**
+ * Shows the messages of a room to `me`. `loadOlder(id)` gives the page before a message; `onAgain(key)` and
+ * `onDiscard(key)` are what one can do with a message that was not sent.
+ */
+export class Conversation {
+  #elements;
   #me;
-  #ids = new Set();
+  #actions;
+  #ids = []; // ascending
+  #items = new Map(); // by id
+  #waiting = new Map(); // by key
   #more = false;
+  #isLoading = false;
+  #isAtEnd = true;
 
-  constructor({ list, scroller, pill }, me) {
-    super();
-    this.#list = list;
-    this.#scroller = scroller;
-    this.#pill = pill;
+  /** `elements`: list, scroller, pill, beginning, older. */
+  constructor(elements, me, actions) {
+    this.#elements = elements;
     this.#me = me;
-    scroller.addEventListener("scroll", () => {
-      if (this.#isAtEnd()) pill.hidden = true;
-      if (scroller.scrollTop < NEAR_END && this.#more) this.dispatchEvent(new Event("older"));
+    this.#actions = actions;
+    const { list, scroller, pill, older } = elements;
+    scroller.addEventListener("scroll", () => this.#scrolled());
+    older.addEventListener("click", () => this.#loadOlder());
+    pill.addEventListener("click", () => {
+      this.#toEnd();
+      scroller.focus();
     });
-    pill.addEventListener("click", () => this.#toEnd());
+    // Whoever reads the newest goes on reading it when a keyboard opens or a banner comes.
+    const observer = new ResizeObserver(() => this.#isAtEnd && this.#toEnd());
+    observer.observe(scroller);
+    observer.observe(list);
   }
 
-  get oldestId() {
-    return Number(this.#list.querySelector("[data-id]")?.dataset.id ?? 0);
-  }
-
-  /** Takes the history that a subscription begins with; returns whether it joins what was shown already. */
+  /** Takes the history that a subscription begins with; returns whether it joins what was shown. */
   history({ messages, more }) {
-    const joins = this.#ids.size === 0 || !more || messages.some((message) => this.#ids.has(message.id));
-    // A history is not read out message by message.
-    this.#list.setAttribute("aria-live", "off");
-    if (!joins) this.#clear();
-    if (this.#ids.size === 0) this.#more = more;
-    const stay = this.#isAtEnd();
-    for (const message of messages) this.#insert(message);
-    if (stay) this.#toEnd();
-    requestAnimationFrame(() => this.#list.setAttribute("aria-live", "polite"));
+    const isFirst = this.#ids.length === 0;
+    const joins = isFirst || !more || messages.some(({ id }) => this.#items.has(id));
+    this.#quietly(() => {
+      if (!joins) this.#clear();
+      if (isFirst || !joins) this.#more = more;
+      const isNew = messages.map((message) => this.#insert(message)).includes(true);
+      if (isFirst || !joins || this.#isAtEnd) this.#toEnd();
+      else if (isNew) this.#elements.pill.hidden = false;
+    });
+    this.#showBeginning();
     return joins;
-  }
-
-  /** Takes messages before the oldest one and keeps the place that one reads. */
-  older({ messages, more }) {
-    this.#more = more;
-    const before = this.#scroller.scrollHeight - this.#scroller.scrollTop;
-    this.#list.setAttribute("aria-live", "off");
-    for (const message of messages) this.#insert(message);
-    this.#scroller.scrollTop = this.#scroller.scrollHeight - before;
-    requestAnimationFrame(() => this.#list.setAttribute("aria-live", "polite"));
   }
 
   /** Takes one live message. */
   add(message) {
-    const stay = this.#isAtEnd();
+    const wasAtEnd = this.#isAtEnd;
     if (!this.#insert(message)) return;
-    if (stay || message.author === this.#me) this.#toEnd();
-    else this.#pill.hidden = false;
+    if (wasAtEnd || message.author === this.#me) this.#toEnd();
+    else this.#elements.pill.hidden = false;
+    this.#showBeginning();
   }
 
-  /** Shows a message that has no RECEIPT yet. */
+  /** Shows a message that has no RECEIPT yet, or the reason why it will have none. */
   waiting({ key, text, failure }) {
-    this.#find(key)?.remove();
-    const item = this.#item({ author: this.#me, text, sent_at: Date.now() });
-    item.classList.add("own", "waiting");
-    item.dataset.key = key;
-    this.#list.append(item);
-    this.#dress(item);
-    if (failure) this.failed(key, failure);
-    this.#toEnd();
-  }
-
-  /** It is in the database; its id comes with the live message. */
-  confirmed(key) {
-    this.#find(key)?.classList.remove("waiting");
-  }
-
-  /** Says why a message was not sent, and offers what can be done. */
-  failed(key, reason) {
-    const item = this.#find(key);
-    if (!item) return;
-    item.classList.add("failed");
+    const item = this.#waiting.get(key) ?? newItem({ author: this.#me, text, sent_at: Date.now() }, true);
+    item.classList.add("waiting");
+    item.classList.toggle("failed", failure !== undefined);
     item.querySelector(".failure")?.remove();
-    const failure = document.createElement("p");
-    failure.className = "failure";
-    failure.setAttribute("role", "alert");
-    failure.append(`Not sent. ${reason} `, this.#button("Send again", "again", key), this.#button("Discard", "discard", key));
-    item.append(failure);
+    // Whoever wrote it need not hear it; a failure speaks for itself.
+    this.#quietly(() => {
+      if (!this.#waiting.has(key)) this.#elements.list.append(item);
+      this.#waiting.set(key, item);
+      this.#dress(item);
+    });
+    if (failure !== undefined) item.append(this.#failure(key, failure));
+    this.#toEnd();
+    this.#showBeginning();
+  }
+
+  /** It has its RECEIPT; its id comes with the live message. */
+  confirmed(key) {
+    this.#waiting.get(key)?.classList.remove("waiting", "failed");
   }
 
   discard(key) {
-    this.#find(key)?.remove();
+    const item = this.#waiting.get(key);
+    if (!item) return;
+    this.#waiting.delete(key);
+    const next = item.nextElementSibling;
+    item.remove();
+    this.#dress(next);
+    this.#showBeginning();
   }
 
-  #button(label, event, key) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "plain";
-    button.textContent = label;
-    button.addEventListener("click", () => this.dispatchEvent(new CustomEvent(event, { detail: key })));
-    return button;
-  }
-
-  #find(key) {
-    return this.#list.querySelector(`[data-key="${CSS.escape(key)}"]`);
-  }
-
-  /** Puts a message in its place by id; false where it is there already. */
+  /** Puts a message in its place; false where it is there already. */
   #insert(message) {
-    if (this.#ids.has(message.id)) return false;
-    this.#ids.add(message.id);
-    if (message.author === this.#me) this.#find(message.key)?.remove();
-    const item = this.#item(message);
-    item.dataset.id = message.id;
-    item.classList.toggle("own", message.author === this.#me);
-    const all = [...this.#list.querySelectorAll("[data-id]")];
-    const before = all.findLast((other) => Number(other.dataset.id) < message.id);
-    const next = before ? before.nextElementSibling : this.#list.firstElementChild;
-    this.#list.insertBefore(item, next);
+    if (this.#items.has(message.id)) return false;
+    let at = this.#ids.length;
+    while (at > 0 && this.#ids[at - 1] > message.id) at -= 1;
+    const before = this.#items.get(this.#ids[at - 1]);
+    const item = this.#sent(message) ?? newItem(message, message.author === this.#me);
+    this.#ids.splice(at, 0, message.id);
+    this.#items.set(message.id, item);
+    const old = item.nextElementSibling;
+    // An element that is in its place already is not moved: it would be read out again.
+    if (messageBefore(item) !== before || !item.isConnected) {
+      if (before) before.after(item);
+      else this.#elements.list.prepend(item);
+    }
     this.#dress(item);
-    const following = all.find((other) => Number(other.dataset.id) > message.id);
-    if (following) this.#dress(following);
+    this.#dress(messageAfter(item));
+    this.#dress(old);
     return true;
   }
 
-  #item({ author, text, sent_at: sentAt }) {
-    const item = document.createElement("li");
-    item.className = "message";
-    Object.assign(item.dataset, { author, sent: sentAt });
-    const head = document.createElement("p");
-    head.className = "author";
-    head.textContent = author;
-    head.dataset.hue = Math.floor(hue(author) / 30);
-    const body = document.createElement("div");
-    body.className = "text";
-    show(text, body);
-    const time = document.createElement("time");
-    time.dateTime = new Date(sentAt).toISOString();
-    time.title = whole.format(sentAt);
-    time.textContent = clock.format(sentAt);
-    item.append(head, body, time);
+  /** The element that waited for this message. */
+  #sent({ author, key, sent_at: sentAt }) {
+    const item = author === this.#me ? this.#waiting.get(key) : undefined;
+    if (!item) return undefined;
+    this.#waiting.delete(key);
+    item.classList.remove("waiting", "failed");
+    item.querySelector(".failure")?.remove();
+    setTime(item, sentAt);
     return item;
   }
 
   /** Whether a message goes on with the run before it, and whether a day begins with it. */
   #dress(item) {
-    let before = item.previousElementSibling;
-    if (before?.classList.contains("day")) {
-      before.remove();
-      before = item.previousElementSibling;
-    }
-    const [sent, sentBefore] = [Number(item.dataset.sent), Number(before?.dataset.sent ?? 0)];
-    const sameDay = before && day.format(sent) === day.format(sentBefore);
-    item.classList.toggle("continued", Boolean(sameDay) && before.dataset.author === item.dataset.author && sent - sentBefore < RUN);
-    if (!sameDay) {
-      const separator = document.createElement("li");
-      separator.className = "day";
-      separator.textContent = day.format(sent);
-      this.#list.insertBefore(separator, item);
-    }
+    if (!item?.dataset.sent) return;
+    if (isDay(item.previousElementSibling)) item.previousElementSibling.remove();
+    const before = item.previousElementSibling;
+    const [sent, sentBefore] = [Number(item.dataset.sent), Number(before?.dataset.sent)];
+    const isSameDay = before !== null && dayOf(sent) === dayOf(sentBefore);
+    const isRun = isSameDay && before.dataset.author === item.dataset.author && sent - sentBefore < RUN;
+    item.classList.toggle("continued", isRun);
+    if (!isSameDay) item.before(newDay(sent));
+    // With a new day, "Today" has become "Yesterday".
+    if (!isSameDay) for (const day of this.#elements.list.querySelectorAll(".day")) nameDay(day);
   }
 
-  #clear() {
-    this.#ids.clear();
-    for (const item of this.#list.querySelectorAll("[data-id], .day")) item.remove();
+  #failure(key, reason) {
+    const { onAgain, onDiscard } = this.#actions;
+    const failure = document.createElement("p");
+    failure.className = "failure";
+    failure.setAttribute("role", "alert");
+    const actions = [["Send again", onAgain], ["Discard", onDiscard]].map(([label, act]) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "plain";
+      button.textContent = label;
+      button.addEventListener("click", () => act(key));
+      return button;
+    });
+    failure.append(`Not sent. ${reason} `, ...actions);
+    return failure;
   }
 
-  #isAtEnd() {
-    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-    return scrollHeight - scrollTop - clientHeight < NEAR_END;
+  async #loadOlder() {
+    if (this.#isLoading || !this.#more) return;
+    const { scroller, older } = this.#elements;
+    const oldest = this.#ids[0];
+    this.#isLoading = true;
+    older.textContent = "Loading older messages…";
+    try {
+      const page = await this.#actions.loadOlder(oldest);
+      if (oldest !== this.#ids[0]) return; // it was cleared meanwhile
+      const fromEnd = scroller.scrollHeight - scroller.scrollTop;
+      this.#more = page.more;
+      this.#quietly(() => page.messages.forEach((message) => this.#insert(message)));
+      this.#showBeginning();
+      scroller.scrollTop = scroller.scrollHeight - fromEnd;
+    } catch {
+      older.textContent = "Older messages did not come. Try again";
+      return;
+    } finally {
+      this.#isLoading = false;
+    }
+    older.textContent = "Load older messages";
+  }
+
+  #scrolled() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#elements.scroller;
+    this.#isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR;
+    if (this.#isAtEnd) this.#elements.pill.hidden = true;
+    if (scrollTop < NEAR) this.#loadOlder();
   }
 
   #toEnd() {
-    this.#scroller.scrollTop = this.#scroller.scrollHeight;
-    this.#pill.hidden = true;
+    this.#forgetOldest();
+    const { scroller, pill } = this.#elements;
+    scroller.scrollTop = scroller.scrollHeight;
+    this.#isAtEnd = true;
+    pill.hidden = true;
+  }
+
+  #forgetOldest() {
+    if (this.#ids.length <= MOST) return;
+    for (const id of this.#ids.splice(0, this.#ids.length - KEPT)) {
+      const item = this.#items.get(id);
+      this.#items.delete(id);
+      if (isDay(item.previousElementSibling)) item.previousElementSibling.remove();
+      item.remove();
+    }
+    this.#more = true;
+    this.#dress(this.#items.get(this.#ids[0]));
+    this.#showBeginning();
+  }
+
+  #clear() {
+    this.#ids = [];
+    this.#items.clear();
+    this.#elements.list.replaceChildren(...this.#waiting.values());
+    for (const item of this.#waiting.values()) this.#dress(item);
+  }
+
+  #showBeginning() {
+    const { list, beginning, older } = this.#elements;
+    older.hidden = !this.#more;
+    beginning.hidden = this.#more;
+    beginning.textContent = list.childElementCount > 0 ? "The conversation begins here." : "Nobody has said anything yet. Say hello.";
+  }
+
+  /** What was said before somebody came is not read out message by message. */
+  #quietly(change) {
+    const { scroller } = this.#elements;
+    scroller.setAttribute("aria-live", "off");
+    change();
+    requestAnimationFrame(() => scroller.setAttribute("aria-live", "polite"));
   }
 }

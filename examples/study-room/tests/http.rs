@@ -1,0 +1,130 @@
+//! The JSON API and the pages, over a real socket.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+mod support;
+
+use serde_json::json;
+use support::{Folder, Room};
+
+#[test]
+fn an_account_is_made_once_and_logs_in_and_out() {
+    let folder = Folder::new();
+    let room = Room::start(&folder.database());
+    let ada = json!({ "name": "Ada", "password": "correct horse" });
+    let made = room.request("POST", "/api/signup", None, Some(&ada));
+    assert_eq!((made.status, &made.json), (201, &json!({ "name": "Ada" })));
+    let set_cookie = made.header("set-cookie").unwrap();
+    assert!(set_cookie.contains("HttpOnly") && set_cookie.contains("SameSite=Lax"), "{set_cookie}");
+    let again = room.request("POST", "/api/signup", None, Some(&json!({ "name": "ADA", "password": "another one" })));
+    assert_eq!((again.status, again.code()), (409, "name-taken"));
+    let wrong = room.request("POST", "/api/login", None, Some(&json!({ "name": "Ada", "password": "wrong horse" })));
+    let unknown = room.request("POST", "/api/login", None, Some(&json!({ "name": "Bob", "password": "wrong horse" })));
+    assert_eq!((wrong.status, wrong.code()), (401, "wrong-credentials"));
+    assert_eq!((unknown.status, unknown.json), (401, wrong.json));
+    let back = room.request("POST", "/api/login", None, Some(&ada));
+    assert_eq!(back.status, 200);
+    let cookie = back.cookie();
+    let me = room.request("GET", "/api/me", Some(&cookie), None);
+    assert_eq!((me.status, &me.json["name"]), (200, &json!("Ada")));
+    assert_eq!(me.header("cache-control"), Some("no-store"));
+    let out = room.request("POST", "/api/logout", Some(&cookie), Some(&json!({})));
+    assert_eq!(out.status, 204);
+    assert!(out.header("set-cookie").unwrap().starts_with("token=; "));
+    assert_eq!(room.request("GET", "/api/me", None, None).code(), "not-logged-in");
+}
+
+#[test]
+fn bad_names_and_passwords_are_told_at_their_field() {
+    let folder = Folder::new();
+    let room = Room::start(&folder.database());
+    for (name, password, field) in
+        [("a", "correct horse", "name"), ("<b>", "correct horse", "name"), ("Ada", "short", "password")]
+    {
+        let answer = room.request("POST", "/api/signup", None, Some(&json!({ "name": name, "password": password })));
+        assert_eq!((answer.status, &answer.json["field"]), (422, &json!(field)), "{name}");
+    }
+    let not_json = room.raw_request("POST", "/api/signup", &[("content-type", "text/plain".into())], "{}");
+    assert_eq!((not_json.status, not_json.code()), (415, "json-expected"));
+    let malformed = room.request("POST", "/api/signup", None, Some(&json!({ "name": 1 })));
+    assert_eq!((malformed.status, malformed.code()), (422, "bad-json"));
+    let huge = room.request("POST", "/api/signup", None, Some(&json!({ "name": "x".repeat(20_000), "password": "" })));
+    assert_eq!(huge.status, 413);
+}
+
+#[test]
+fn failed_log_ins_are_throttled_and_other_names_of_the_address_too() {
+    let folder = Folder::new();
+    let room = Room::start(&folder.database());
+    let attempt = json!({ "name": "Ada", "password": "wrong horse" });
+    let statuses: Vec<u16> = (0..12).map(|_| room.request("POST", "/api/login", None, Some(&attempt)).status).collect();
+    assert_eq!(statuses[..10], [401; 10]);
+    assert_eq!(*statuses.last().unwrap(), 429);
+    let answer = room.request("POST", "/api/login", None, Some(&json!({ "name": "Bob", "password": "wrong horse" })));
+    assert_eq!((answer.status, answer.code()), (429, "slow-down"));
+    assert!(answer.header("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
+}
+
+#[test]
+fn rooms_are_made_listed_and_looked_up_by_those_who_are_logged_in() {
+    let folder = Folder::new();
+    let room = Room::start(&folder.database());
+    assert_eq!(room.request("GET", "/api/rooms", None, None).status, 401);
+    let cookie = room.sign_up("Ada");
+    assert_eq!(room.request("GET", "/api/rooms", Some(&cookie), None).json, json!({ "rooms": [] }));
+    let id = room.create_room(&cookie, " Algebra ");
+    let listed = room.request("GET", "/api/rooms", Some(&cookie), None).json;
+    let expected = json!({ "id": id, "name": "Algebra", "subject": "", "created_by": "Ada", "last_message_at": null });
+    assert_eq!(listed, json!({ "rooms": [expected] }));
+    assert_eq!(room.request("GET", &format!("/api/rooms/{id}"), Some(&cookie), None).json, expected);
+    for path in ["/api/rooms/none", "/api/rooms/none/messages"] {
+        assert_eq!(room.request("GET", path, Some(&cookie), None).code(), "room-not-found");
+    }
+    let nameless = room.request("POST", "/api/rooms", Some(&cookie), Some(&json!({ "name": "\u{202E}x" })));
+    assert_eq!((nameless.status, &nameless.json["field"]), (422, &json!("name")));
+}
+
+#[test]
+fn another_page_cannot_act_for_somebody() {
+    let folder = Folder::new();
+    let room = Room::start(&folder.database());
+    let cookie = room.sign_up("Ada");
+    let json_type = ("content-type", "application/json".to_owned());
+    for origin in [None, Some("https://evil.example"), Some("null")] {
+        let mut headers = vec![json_type.clone(), ("cookie", cookie.clone())];
+        headers.extend(origin.map(|origin| ("origin", origin.to_owned())));
+        let answer = room.raw_request("POST", "/api/rooms", &headers, "{\"name\":\"x\"}");
+        assert_eq!((answer.status, answer.code()), (403, "origin-not-allowed"), "{origin:?}");
+    }
+    let from_elsewhere = [("cookie", cookie.clone()), ("sec-fetch-site", "cross-site".to_owned())];
+    assert_eq!(room.raw_request("GET", "/api/rooms", &from_elsewhere, "").status, 403);
+    for name in ["localhost", "127.0.0.1", "[::1]"] {
+        let origin = format!("http://{name}:{}", room.addr.port());
+        let headers = [json_type.clone(), ("cookie", cookie.clone()), ("origin", origin)];
+        assert_eq!(room.raw_request("POST", "/api/rooms", &headers, "{\"name\":\"x\"}").status, 201, "{name}");
+    }
+}
+
+#[test]
+fn pages_lead_through_the_door_and_are_closed_to_foreign_scripts() {
+    let folder = Folder::new();
+    let room = Room::start(&folder.database());
+    let door = room.request("GET", "/", None, None);
+    assert_eq!(door.status, 200);
+    let policy = door.header("content-security-policy").unwrap();
+    assert!(policy.contains("script-src 'self'") && !policy.contains("unsafe"), "{policy}");
+    assert_eq!(door.header("x-content-type-options"), Some("nosniff"));
+    let refused = room.request("GET", "/rooms/abc", None, None);
+    assert_eq!((refused.status, refused.header("location")), (303, Some("/?next=/rooms/abc")));
+    let cookie = room.sign_up("Ada");
+    assert_eq!(room.request("GET", "/", Some(&cookie), None).header("location"), Some("/rooms"));
+    assert_eq!(room.request("GET", "/rooms", Some(&cookie), None).status, 200);
+    let script = room.request("GET", "/assets/stomp.js", None, None);
+    assert_eq!(script.header("content-type"), Some("text/javascript; charset=utf-8"));
+    let known = [("if-none-match", script.header("etag").unwrap().to_owned())];
+    assert_eq!(room.raw_request("GET", "/assets/stomp.js", &known, "").status, 304);
+    for path in ["/assets/none.js", "/assets/../Cargo.toml", "/assets/room.html", "/none", "/api/none"] {
+        assert_eq!(room.request("GET", path, None, None).status, 404, "{path}");
+    }
+    assert_eq!(room.request("GET", "/healthz", None, None).text, "ok");
+}
