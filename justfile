@@ -7,6 +7,7 @@ default:
 # The formatting of every file.
 fmt:
     cargo fmt --all --check
+    cargo fmt --check --manifest-path fuzz/Cargo.toml
 
 # Clippy, with warnings as errors.
 clippy:

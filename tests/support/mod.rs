@@ -66,6 +66,14 @@ impl Server {
         Self::start(Command::new(built("examples/broker")).args(["--addr", "127.0.0.1:0"]).args(options))
     }
 
+    /// The memory that it holds now, in KiB.
+    #[cfg(target_os = "linux")]
+    pub fn resident_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the kernel counts it");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
     /// Stops it as an operator would, and waits until it is gone.
     pub fn stop(mut self) {
         let id = self.child.id().to_string();
@@ -102,5 +110,10 @@ pub fn run_script(program: &Path, script: &str, variables: &[(&str, String)]) {
 
 /// Whether a program can be started.
 pub fn has(program: &str) -> bool {
-    Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
+    Command::new(program)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|s| s.success())
 }

@@ -1,7 +1,13 @@
 //! The application put together: store, services, realtime endpoint, web.
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc};
+use std::{
+    future::Future,
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
 
+use http::Uri;
 use parlor::{
     Realtime,
     auth::{JwtKeyError, OriginError, OriginPolicy},
@@ -13,7 +19,7 @@ use crate::{
     accounts::{Accounts, Tokens},
     chat::{self, ChatService},
     settings::Settings,
-    store::{SqliteStore, Store},
+    store::{SqliteStore, Store, sqlite_file},
     web::{self, Web},
 };
 
@@ -63,12 +69,12 @@ impl App {
     /// # Errors
     /// What is wrong with the settings or the machine.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&settings.database_url).await?);
+        // First, so that a second start by mistake leaves the database of the running one alone.
         let bind_error = |error| StartError::Bind { addr: settings.addr, error };
         let listener = TcpListener::bind(settings.addr).await.map_err(bind_error)?;
         let addr = listener.local_addr().map_err(bind_error)?;
-        let public_url = settings.public_url.unwrap_or_else(|| format!("http://{addr}"));
-        let public_url = public_url.trim_end_matches('/').to_owned();
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&settings.database_url).await?);
+        let public_url = settings.public_url.unwrap_or_else(|| own_url(addr));
         let tokens = Tokens::new(&settings.jwt_secret, public_url.starts_with("https://"))?;
         let accounts = Accounts::new(Arc::clone(&store)).map_err(|error| StartError::Accounts(error.to_string()))?;
         let broker = Broker::default();
@@ -76,10 +82,11 @@ impl App {
         let realtime = Realtime::builder(chat::routes().with_state(chat))
             .broker(broker)
             .authenticate(tokens.verifier())
-            .origin_policy(origins(&public_url, addr)?)
+            .origin_policy(OriginPolicy::new(origins(&public_url))?)
             .build()?;
         let router = web::router(Web { realtime: realtime.clone(), store, accounts, tokens }, &public_url);
-        let data_place = settings.database_url.trim_start_matches("sqlite://").to_owned();
+        let data_place = sqlite_file(&settings.database_url)?
+            .map_or_else(|| "memory, until it stops".to_owned(), |file| file.display().to_string());
         Ok(Self { listener, addr, public_url, data_place, router, realtime })
     }
 
@@ -103,25 +110,86 @@ impl App {
         &self.public_url
     }
 
-    /// Where the data lies.
+    /// Where the data lies, in words.
     #[must_use]
     pub fn data_place(&self) -> &str {
         &self.data_place
     }
 
     /// What whoever runs it should know.
-    pub fn warnings(&self) -> impl Iterator<Item = &'static str> {
-        let open = self.public_url.starts_with("http://") && !self.addr.ip().is_loopback();
-        let plain = "the public URL is http, so passwords and cookies can be read on the way. Put TLS in front and set \
-                     STUDY_ROOM_PUBLIC_URL=https://…";
-        let local = "plain http is fine on this machine; for others set STUDY_ROOM_PUBLIC_URL=https://…";
-        let warning = if open { Some(plain) } else { self.public_url.starts_with("http://").then_some(local) };
-        warning.into_iter()
+    #[must_use]
+    pub fn warning(&self) -> Option<&'static str> {
+        if self.public_url.starts_with("https://") {
+            None
+        } else if origins(&self.public_url).len() == 1 {
+            Some(
+                "the public URL is http, so passwords and cookies can be read on the way. Put TLS in front and set \
+                 STUDY_ROOM_PUBLIC_URL=https://…",
+            )
+        } else if self.addr.ip().is_loopback() {
+            Some("plain http is fine on this machine; for others set STUDY_ROOM_PUBLIC_URL=https://…")
+        } else {
+            Some(
+                "it listens for other machines too, but pages are let in only at the address above; for others set \
+                 STUDY_ROOM_PUBLIC_URL=https://…",
+            )
+        }
     }
 }
 
-/// The public URL, and on a loopback address its other names too.
-fn origins(public_url: &str, addr: SocketAddr) -> Result<OriginPolicy, OriginError> {
-    let policy = OriginPolicy::new([public_url])?;
-    Ok(if addr.ip().is_loopback() { policy.allow_own_loopback(addr) } else { policy })
+/// What browsers call this address. All addresses at once are no address: of those, this machine's own.
+fn own_url(addr: SocketAddr) -> String {
+    let unspecified = addr.ip().is_unspecified();
+    let addr = if unspecified { SocketAddr::from((Ipv4Addr::LOCALHOST, addr.port())) } else { addr };
+    format!("http://{addr}")
+}
+
+/// The public URL, and where it is a loopback one its other names too.
+fn origins(public_url: &str) -> Vec<String> {
+    let mut origins = vec![public_url.to_owned()];
+    let uri: Option<Uri> = public_url.parse().ok();
+    if let Some((scheme, authority)) = uri.as_ref().and_then(|uri| uri.scheme_str().zip(uri.authority()))
+        && is_loopback(authority.host())
+    {
+        let port = authority.port().map(|port| format!(":{port}")).unwrap_or_default();
+        origins.extend(["127.0.0.1", "localhost", "[::1]"].map(|host| format!("{scheme}://{host}{port}")));
+    }
+    origins
+}
+
+fn is_loopback(host: &str) -> bool {
+    let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loopback_url_has_three_names_and_any_other_one() {
+        for (url, names) in [
+            ("http://127.0.0.1:8080", ["http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]:8080"]),
+            ("https://localhost", ["https://127.0.0.1", "https://localhost", "https://[::1]"]),
+            ("http://[::1]:80", ["http://127.0.0.1:80", "http://localhost:80", "http://[::1]:80"]),
+        ] {
+            assert_eq!(origins(url)[1..], names);
+            assert!(OriginPolicy::new(origins(url)).is_ok());
+        }
+        for url in ["https://study.example", "http://192.168.0.7:8080", "https://localhost.example"] {
+            assert_eq!(origins(url), [url]);
+        }
+    }
+
+    #[test]
+    fn an_address_is_opened_by_a_name_that_browsers_know() {
+        for (addr, url) in [
+            ("127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("0.0.0.0:8080", "http://127.0.0.1:8080"),
+            ("[::]:8080", "http://127.0.0.1:8080"),
+            ("192.168.0.7:80", "http://192.168.0.7:80"),
+        ] {
+            assert_eq!(own_url(addr.parse().unwrap()), url);
+        }
+    }
 }

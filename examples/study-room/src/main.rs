@@ -5,12 +5,22 @@ use std::process::ExitCode;
 use study_room::{App, Settings};
 use tracing_subscriber::EnvFilter;
 
+/// The exit status after a wrong setting, as programs use it for wrong arguments. What fails later exits with 1.
+const WRONG_SETTING: u8 = 2;
+
 #[tokio::main]
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "the terminal is this program's user interface")]
 async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let app = match start().await {
+    let settings = match Settings::from_env() {
+        Ok(settings) => settings,
+        Err(error) => {
+            eprintln!("The study room cannot start. {error}");
+            return ExitCode::from(WRONG_SETTING);
+        }
+    };
+    let app = match App::start(settings).await {
         Ok(app) => app,
         Err(error) => {
             eprintln!("The study room cannot start. {error}");
@@ -19,7 +29,7 @@ async fn main() -> ExitCode {
     };
     println!("Study room: open {}", app.public_url());
     println!("Its data lies in {}", app.data_place());
-    for warning in app.warnings() {
+    if let Some(warning) = app.warning() {
         println!("Note: {warning}");
     }
     match app.run(parlor::hyper::stop_signal()).await {
@@ -29,8 +39,4 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-async fn start() -> Result<App, Box<dyn std::error::Error>> {
-    Ok(App::start(Settings::from_env()?).await?)
 }

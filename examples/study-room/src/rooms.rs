@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::StatusCode,
     routing::get,
 };
@@ -14,12 +14,15 @@ use serde::{Deserialize, Serialize};
 use crate::{
     clock, ids,
     store::{NewRoom, Page, Room, Store},
-    web::{ApiError, ApiJson, Web},
+    web::{ApiError, ApiJson, ApiQuery, Web},
 };
 
 /// Names and subjects, in characters.
 const NAME_LENGTH: std::ops::RangeInclusive<usize> = 1..=60;
 const SUBJECT_LENGTH: std::ops::RangeInclusive<usize> = 0..=120;
+
+/// Rooms of the lobby: more than anyone reads, and an answer of bounded size.
+const MOST_LISTED: u32 = 200;
 
 /// Messages of one page of history.
 pub(crate) const PAGE: u32 = 50;
@@ -49,7 +52,7 @@ pub(crate) fn routes() -> Router<Web> {
 }
 
 async fn list(State(store): State<Arc<dyn Store>>, _: Authenticated) -> Result<Json<Rooms>, ApiError> {
-    Ok(Json(Rooms { rooms: store.rooms().await? }))
+    Ok(Json(Rooms { rooms: store.rooms(MOST_LISTED).await? }))
 }
 
 async fn create(
@@ -86,7 +89,7 @@ async fn messages(
     State(store): State<Arc<dyn Store>>,
     _: Authenticated,
     Path(id): Path<String>,
-    Query(Before { before }): Query<Before>,
+    ApiQuery(Before { before }): ApiQuery<Before>,
 ) -> Result<Json<Page>, ApiError> {
     if store.room(&id).await?.is_none() {
         return Err(ApiError::room_not_found());
@@ -96,7 +99,23 @@ async fn messages(
 
 /// One line without control characters or marks that turn the direction of what follows.
 fn fits(text: &str, length: std::ops::RangeInclusive<usize>) -> bool {
-    let turns =
-        |char: char| matches!(char, '\u{200E}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-    length.contains(&text.chars().count()) && !text.chars().any(|char| char.is_control() || turns(char))
+    let breaks = |char: char| matches!(char, '\u{2028}' | '\u{2029}');
+    let turns = |char: char| matches!(char, '\u{061C}' | '\u{200E}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    length.contains(&text.chars().count()) && !text.chars().any(|char| char.is_control() || breaks(char) || turns(char))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rooms_name_is_one_line_that_stays_in_its_place() {
+        for name in ["x", "Algebra II: groups & rings", "小林 😀", &"x".repeat(60)] {
+            assert!(fits(name, NAME_LENGTH), "{name}");
+        }
+        for name in ["", "a\nb", "a\u{2028}b", "a\u{202E}b", "a\u{061C}b", "\0", &"x".repeat(61)] {
+            assert!(!fits(name, NAME_LENGTH), "{name:?}");
+        }
+        assert!(fits("", SUBJECT_LENGTH));
+    }
 }

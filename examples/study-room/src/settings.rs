@@ -1,11 +1,17 @@
-//! Settings by environment, each with a sane default.
+//! Settings by environment, each with a sane default. A wrong one is an error with a sentence, never a silent default.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsString,
+    fs,
     io::{self, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
 };
+
+use parlor::auth::OriginPolicy;
+
+use crate::{ids, store::sqlite_file};
 
 /// The shortest `JWT_SECRET`, in octets (RFC 7518 section 3.2).
 const SHORTEST_SECRET: usize = 32;
@@ -36,16 +42,25 @@ pub enum SettingsError {
     #[error("DATABASE_URL is `{0}`; this study room keeps its data in SQLite: sqlite:///path/to/study-room.sqlite.")]
     Database(String),
     /// A file or folder cannot be used.
-    #[error("{path} cannot be used: {error}. Set DATABASE_URL and JWT_SECRET to keep the data elsewhere.")]
+    #[error("{path} cannot be used: {error}. Set DATABASE_URL to keep the data elsewhere.")]
     Folder {
         /// The file or folder.
         path: String,
         /// Why not.
         error: io::Error,
     },
+    /// The kept secret is damaged.
+    #[error("{0} holds no whole secret. Delete it to have a new one made; everyone logs in again then.")]
+    KeptSecret(String),
     /// The platform has no data folder.
-    #[error("This system names no data folder. Set DATABASE_URL and JWT_SECRET.")]
+    #[error("This system names no data folder. Set DATABASE_URL.")]
     NoFolder,
+    /// The operating system has no randomness to give.
+    #[error("No secret can be made: {0}. Set JWT_SECRET.")]
+    NoRandomness(String),
+    /// A setting is no text.
+    #[error("{0} is not UTF-8 text.")]
+    NotText(&'static str),
     /// `STUDY_ROOM_PUBLIC_URL` is no URL.
     #[error(
         "STUDY_ROOM_PUBLIC_URL is `{0}`; write http:// or https://, a host and at most a port, as in https://study.example."
@@ -57,25 +72,12 @@ pub enum SettingsError {
 }
 
 impl Settings {
-    /// Reads the environment.
+    /// Reads the environment. Makes the data folder and the secret where they are needed and missing.
     ///
     /// # Errors
     /// The first setting that is wrong.
     pub fn from_env() -> Result<Self, SettingsError> {
-        let addr = match env::var("STUDY_ROOM_ADDR") {
-            Ok(text) => text.parse().map_err(|_| SettingsError::Addr(text))?,
-            Err(_) => SocketAddr::from(([127, 0, 0, 1], 8080)),
-        };
-        let public_url = env::var("STUDY_ROOM_PUBLIC_URL").ok();
-        let database_url = match env::var("DATABASE_URL") {
-            Ok(url) => url,
-            Err(_) => format!("sqlite://{}", data_folder()?.join("study-room.sqlite").display()),
-        };
-        let jwt_secret = match env::var("JWT_SECRET") {
-            Ok(secret) => secret.into_bytes(),
-            Err(_) => kept_secret(&data_folder()?.join("jwt-secret"))?,
-        };
-        Self { addr, public_url, database_url, jwt_secret }.checked()
+        Self::read(|name| env::var_os(name))
     }
 
     /// Settings for tests: a free port, and a database of the caller's.
@@ -84,52 +86,108 @@ impl Settings {
         Self {
             addr: SocketAddr::from(([127, 0, 0, 1], 0)),
             public_url: None,
-            database_url: format!("sqlite://{}", database.display()),
+            database_url: url_of(database),
             jwt_secret: b"only for tests, thirty-two octets".to_vec(),
         }
     }
 
-    fn checked(self) -> Result<Self, SettingsError> {
-        if self.jwt_secret.len() < SHORTEST_SECRET {
-            return Err(SettingsError::Secret(self.jwt_secret.len()));
-        }
-        if !self.database_url.starts_with("sqlite:") {
-            // A URL may hold a password: only its scheme is shown.
-            let scheme = self.database_url.split(':').next().unwrap_or_default();
-            return Err(SettingsError::Database(format!("{scheme}:…")));
-        }
-        match &self.public_url {
-            Some(url) if !url.starts_with("http://") && !url.starts_with("https://") => {
-                Err(SettingsError::PublicUrl(url.clone()))
-            }
-            _ => Ok(self),
-        }
+    fn read(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, SettingsError> {
+        let text = |name| match variable(name).map(OsString::into_string) {
+            Some(Err(_)) => Err(SettingsError::NotText(name)),
+            Some(Ok(text)) => Ok(Some(text)),
+            None => Ok(None),
+        };
+        let addr = match text("STUDY_ROOM_ADDR")? {
+            Some(text) => text.parse().map_err(|_| SettingsError::Addr(text))?,
+            None => SocketAddr::from(([127, 0, 0, 1], 8080)),
+        };
+        let public_url = text("STUDY_ROOM_PUBLIC_URL")?.map(public_url).transpose()?;
+        let database_url = match text("DATABASE_URL")? {
+            Some(url) => url,
+            None => url_of(&data_folder()?.join("study-room.sqlite")),
+        };
+        let database = database_file(&database_url)?;
+        let jwt_secret = match text("JWT_SECRET")? {
+            Some(secret) if secret.len() < SHORTEST_SECRET => return Err(SettingsError::Secret(secret.len())),
+            Some(secret) => secret.into_bytes(),
+            None => match database {
+                Some(file) => kept_secret(&file.with_file_name("jwt-secret"))?,
+                None => new_secret()?,
+            },
+        };
+        Ok(Self { addr, public_url, database_url, jwt_secret })
     }
 }
 
-/// The study room's folder among the platform's data, made if need be.
+/// The URL of a SQLite file; `%` and `?` mean something in a URL.
+fn url_of(file: &Path) -> String {
+    format!("sqlite://{}", file.display().to_string().replace('%', "%25").replace('?', "%3F"))
+}
+
+/// The file of a database URL, none where it is in memory.
+fn database_file(url: &str) -> Result<Option<PathBuf>, SettingsError> {
+    if !url.starts_with("sqlite:") {
+        // The URL of a server may hold a password: only its scheme is shown.
+        let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+        return Err(SettingsError::Database(format!("{scheme}:…")));
+    }
+    sqlite_file(url).map_err(|_| SettingsError::Database(url.to_owned()))
+}
+
+fn public_url(url: String) -> Result<String, SettingsError> {
+    let origin = url.strip_suffix('/').unwrap_or(&url);
+    match OriginPolicy::new([origin]) {
+        Ok(_) => Ok(origin.to_owned()),
+        Err(_) => Err(SettingsError::PublicUrl(url)),
+    }
+}
+
+/// The study room's folder among the platform's data, made if need be; for this user alone, as hashes of passwords lie there.
 fn data_folder() -> Result<PathBuf, SettingsError> {
     let folder = dirs::data_dir().ok_or(SettingsError::NoFolder)?.join("study-room");
-    fs::create_dir_all(&folder).map_err(|error| unusable(&folder, error))?;
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(&folder).map_err(|error| unusable(&folder, error))?;
     Ok(folder)
 }
 
 /// The secret of earlier starts, or a new one that only this user can read.
 fn kept_secret(path: &Path) -> Result<Vec<u8>, SettingsError> {
     match fs::read(path) {
+        Ok(secret) if secret.len() < SHORTEST_SECRET => Err(SettingsError::KeptSecret(path.display().to_string())),
         Ok(secret) => Ok(secret),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let secret = crate::ids::random_id::<32>().map_err(|error| unusable(path, io::Error::other(error)))?;
-            let mut options = fs::OpenOptions::new();
-            options.write(true).create_new(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let mut file = options.open(path).map_err(|error| unusable(path, error))?;
-            file.write_all(secret.as_bytes()).map_err(|error| unusable(path, error))?;
-            Ok(secret.into_bytes())
+            let secret = new_secret()?;
+            keep(path, &secret).map_err(|error| unusable(path, error))?;
+            Ok(secret)
         }
         Err(error) => Err(unusable(path, error)),
     }
+}
+
+/// Writes the secret beside its place and moves it there, so that a crash leaves none or a whole one.
+fn keep(path: &Path, secret: &[u8]) -> io::Result<()> {
+    let draft = path.with_extension("new");
+    // What a crash has left. It is not written to: it might be somebody else's, who then could read the secret.
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&draft)?;
+    file.write_all(secret)?;
+    file.sync_all()?;
+    fs::rename(draft, path)
+}
+
+fn new_secret() -> Result<Vec<u8>, SettingsError> {
+    let secret = ids::random_id::<32>().map_err(|error| SettingsError::NoRandomness(error.to_string()))?;
+    Ok(secret.into_bytes())
 }
 
 fn unusable(path: &Path, error: io::Error) -> SettingsError {
@@ -150,27 +208,90 @@ impl std::fmt::Debug for Settings {
 mod tests {
     use super::*;
 
-    fn settings() -> Settings {
-        Settings::for_tests(Path::new("x.sqlite"))
+    const SECRET: &str = "a secret of thirty-two octets, ok";
+
+    /// Reads settings from these variables; the database is in memory and the secret is given where they name none.
+    fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        let all = [variables, &[("DATABASE_URL", "sqlite::memory:"), ("JWT_SECRET", SECRET)]].concat();
+        Settings::read(|name| all.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value)))
     }
 
     #[test]
-    fn a_short_secret_is_refused() {
-        let short = Settings { jwt_secret: vec![0; 31], ..settings() };
-        assert!(matches!(short.checked(), Err(SettingsError::Secret(31))));
-        assert!(Settings { jwt_secret: vec![0; 32], ..settings() }.checked().is_ok());
+    fn the_default_is_this_machine_alone() {
+        let settings = read(&[]).unwrap();
+        assert_eq!(settings.addr.to_string(), "127.0.0.1:8080");
+        assert_eq!(settings.public_url, None);
+        assert!(!format!("{settings:?}").contains(SECRET));
+    }
+
+    #[test]
+    fn a_short_secret_is_refused_and_not_shown() {
+        for (secret, length) in [("", 0), ("short", 5)] {
+            let error = read(&[("JWT_SECRET", secret)]).unwrap_err();
+            assert!(matches!(error, SettingsError::Secret(octets) if octets == length));
+        }
+        assert!(!read(&[("JWT_SECRET", "short")]).unwrap_err().to_string().contains("short"));
+    }
+
+    #[test]
+    fn an_address_needs_its_port() {
+        for addr in ["", "8080", "127.0.0.1", "localhost:8080"] {
+            assert!(matches!(read(&[("STUDY_ROOM_ADDR", addr)]), Err(SettingsError::Addr(_))), "{addr}");
+        }
+        assert_eq!(read(&[("STUDY_ROOM_ADDR", "[::]:80")]).unwrap().addr.port(), 80);
     }
 
     #[test]
     fn another_database_is_refused_without_its_password() {
-        let other = Settings { database_url: "mysql://ada:secret@db/x".to_owned(), ..settings() };
-        let error = other.checked().unwrap_err().to_string();
-        assert!(!error.contains("secret"), "{error}");
+        for url in ["mysql://ada:hush@db/x", "", "hush", "sqlite://x?mode=hush"] {
+            let error = read(&[("DATABASE_URL", url)]).unwrap_err();
+            assert!(matches!(error, SettingsError::Database(_)), "{url}");
+            assert_eq!(error.to_string().contains("hush"), url.starts_with("sqlite:"), "{error}");
+        }
     }
 
     #[test]
-    fn a_public_url_needs_its_scheme() {
-        let bare = Settings { public_url: Some("study.example".to_owned()), ..settings() };
-        assert!(matches!(bare.checked(), Err(SettingsError::PublicUrl(_))));
+    fn a_public_url_is_an_origin() {
+        for url in
+            ["", "study.example", "ftp://study.example", "https://study.example/room", "https://a:b@study.example"]
+        {
+            assert!(matches!(read(&[("STUDY_ROOM_PUBLIC_URL", url)]), Err(SettingsError::PublicUrl(_))), "{url}");
+        }
+        let settings = read(&[("STUDY_ROOM_PUBLIC_URL", "https://study.example/")]).unwrap();
+        assert_eq!(settings.public_url.as_deref(), Some("https://study.example"));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_setting_that_is_not_text_is_refused_and_not_ignored() {
+        let octets = || std::os::unix::ffi::OsStringExt::from_vec(vec![0xFF]);
+        for name in ["STUDY_ROOM_ADDR", "STUDY_ROOM_PUBLIC_URL", "DATABASE_URL"] {
+            let error = Settings::read(|asked| (asked == name).then(octets)).map(drop);
+            assert!(matches!(error, Err(SettingsError::NotText(found)) if found == name), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_made_once_and_kept_beside_the_database_for_this_user_alone() {
+        let folder = env::temp_dir().join(format!("study-room-secret {}%3F", ids::random_id::<8>().unwrap()));
+        fs::create_dir(&folder).unwrap();
+        let url = url_of(&folder.join("x.sqlite"));
+        let start = || {
+            let url = OsString::from(&url);
+            Settings::read(|name| (name == "DATABASE_URL").then(|| url.clone()))
+        };
+        fs::write(folder.join("jwt-secret.new"), "left by a crash").unwrap();
+        let secret = start().unwrap().jwt_secret;
+        assert_eq!(secret.len(), 64);
+        assert_eq!(start().unwrap().jwt_secret, secret);
+        let file = folder.join("jwt-secret");
+        #[cfg(unix)]
+        {
+            let permissions = fs::metadata(&file).unwrap().permissions();
+            assert_eq!(std::os::unix::fs::PermissionsExt::mode(&permissions) & 0o777, 0o600);
+        }
+        fs::write(&file, "cut off").unwrap();
+        assert!(matches!(start(), Err(SettingsError::KeptSecret(_))));
+        fs::remove_dir_all(&folder).unwrap();
     }
 }

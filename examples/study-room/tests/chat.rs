@@ -83,14 +83,18 @@ fn what_cannot_be_said_is_refused_with_its_reason_and_the_session_goes_on() {
     let room = Room::start(&folder.database());
     let ada = room.sign_up("Ada");
     let id = room.create_room(&ada, "Algebra");
+    let other = room.create_room(&ada, "Botany");
     let mut client = Client::connect(&room, Some(&ada)).unwrap();
     client.hear_errors();
+    client.say(&id, "first", "used");
+    assert_eq!(client.next(), ClientEvent::Receipt("used".to_owned()));
     for (to, text, key, code) in [
         (id.as_str(), "", "k1", "bad-text"),
         (&id, " \n", "k2", "bad-text"),
         (&id, &"x".repeat(4001), "k3", "bad-text"),
         (&id, "fine", "not a key", "bad-key"),
         ("none", "fine", "k5", "room-not-found"),
+        (&other, "moved", "used", "key-used"),
     ] {
         client.say(to, text, key);
         let refusal = client.message();
@@ -113,6 +117,38 @@ fn nobody_writes_to_a_room_past_its_handler() {
     assert_eq!(client.message().headers.get("code"), Some("forbidden"));
     client.subscribe_to("/topic/anything");
     assert_eq!(client.message().headers.get("code"), Some("forbidden"));
+}
+
+#[test]
+fn a_room_that_is_not_there_cannot_be_entered() {
+    let folder = Folder::new();
+    let room = Room::start(&folder.database());
+    let mut client = Client::connect(&room, Some(&room.sign_up("Ada"))).unwrap();
+    client.hear_errors();
+    client.subscribe_to("/topic/rooms/none/chat");
+    assert_eq!(client.message().headers.get("code"), Some("room-not-found"));
+}
+
+#[test]
+fn a_long_conversation_is_read_page_by_page() {
+    let folder = Folder::new();
+    let room = Room::start(&folder.database());
+    let ada = room.sign_up("Ada");
+    let id = room.create_room(&ada, "Algebra");
+    let mut client = Client::connect(&room, Some(&ada)).unwrap();
+    for number in 0..60 {
+        let key = format!("k{number}");
+        client.say(&id, &number.to_string(), &key);
+        assert_eq!(client.next(), ClientEvent::Receipt(key));
+    }
+    let history = client.enter(&id);
+    let newest = history["messages"].as_array().unwrap();
+    assert_eq!((newest.len(), &newest[0]["text"], &history["more"]), (50, &json!("10"), &json!(true)));
+    let path = format!("/api/rooms/{id}/messages?before={}", newest[0]["id"]);
+    let older = room.request("GET", &path, Some(&ada), None).json;
+    let texts: Vec<&str> = older["messages"].as_array().unwrap().iter().map(|m| m["text"].as_str().unwrap()).collect();
+    assert_eq!(texts, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
+    assert_eq!(older["more"], json!(false));
 }
 
 #[test]

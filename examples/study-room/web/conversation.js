@@ -3,17 +3,14 @@
 // Messages stand in the order of their ids, each once. Those that wait have no id yet and stand at the end; their own
 // message, live or from the history, turns them into sent ones by its key.
 
-import { face } from "./page.js";
-import { show } from "./text.js";
+import { failureOf, messageItem, setTime } from "./text.js";
 
 const RUN = 5 * 60_000; // milliseconds in which messages of one author stand together
 const NEAR = 80; // pixels from the beginning or the end that count as being there
 const MOST = 600; // messages on the page; a room may stay open for days
 const KEPT = 400; // of them when there are too many: older ones come back by scrolling up
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const exactly = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
-const dayOf = (time) => new Date(time).toDateString();
+const dayName = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", month: "long" });
 
 /**
  * Shows the messages of a room to `me`. `loadOlder(id)` gives the page before a message; `onAgain(key)` and
@@ -28,6 +25,7 @@ export class Conversation {
   #waiting = new Map(); // by key
   #more = false;
   #isLoading = false;
+  #mayLoad = true; // after a failure only when asked
   #isAtEnd = true;
 
   /** `elements`: list, scroller, pill, beginning, older. */
@@ -38,10 +36,8 @@ export class Conversation {
     const { list, scroller, pill, older } = elements;
     scroller.addEventListener("scroll", () => this.#scrolled());
     older.addEventListener("click", () => this.#loadOlder());
-    pill.addEventListener("click", () => {
-      this.#toEnd();
-      scroller.focus();
-    });
+    pill.addEventListener("click", () => this.#toEnd());
+    pill.addEventListener("click", () => scroller.focus());
     // Whoever reads the newest goes on reading it when a keyboard opens or a banner comes.
     const observer = new ResizeObserver(() => this.#isAtEnd && this.#toEnd());
     observer.observe(scroller);
@@ -52,6 +48,7 @@ export class Conversation {
   history({ messages, more }) {
     const isFirst = this.#ids.length === 0;
     const joins = isFirst || !more || messages.some(({ id }) => this.#items.has(id));
+    this.#mayLoad = true;
     this.#quietly(() => {
       if (!joins) this.#clear();
       if (isFirst || !joins) this.#more = more;
@@ -72,26 +69,24 @@ export class Conversation {
     this.#showBeginning();
   }
 
-  /** Shows a message that has no RECEIPT yet, or the reason why it will have none. */
+  /** Shows a message that has no RECEIPT yet, or with `failure` the reason why it will have none. */
   waiting({ key, text, failure }) {
-    const item = this.#waiting.get(key) ?? newItem({ author: this.#me, text, sent_at: Date.now() }, true);
+    const known = this.#waiting.get(key);
+    const item = known ?? messageItem({ author: this.#me, text, sent_at: Date.now() }, this.#me);
     item.classList.add("waiting");
-    item.classList.toggle("failed", failure !== undefined);
-    item.querySelector(".failure")?.remove();
-    // Whoever wrote it need not hear it; a failure speaks for itself.
-    this.#quietly(() => {
-      if (!this.#waiting.has(key)) this.#elements.list.append(item);
-      this.#waiting.set(key, item);
-      this.#dress(item);
-    });
-    if (failure !== undefined) item.append(this.#failure(key, failure));
-    this.#toEnd();
+    this.#settle(item, failure === undefined ? undefined : failureOf(failure, key, this.#actions));
+    if (known) return;
+    this.#waiting.set(key, item);
+    // Whoever wrote it need not hear it.
+    this.#quietly(() => this.#elements.list.append(item));
+    this.#dress(item);
     this.#showBeginning();
+    this.#toEnd();
   }
 
   /** It has its RECEIPT; its id comes with the live message. */
   confirmed(key) {
-    this.#waiting.get(key)?.classList.remove("waiting", "failed");
+    this.#waiting.get(key)?.classList.remove("waiting");
   }
 
   discard(key) {
@@ -110,18 +105,15 @@ export class Conversation {
     let at = this.#ids.length;
     while (at > 0 && this.#ids[at - 1] > message.id) at -= 1;
     const before = this.#items.get(this.#ids[at - 1]);
-    const item = this.#sent(message) ?? newItem(message, message.author === this.#me);
+    const item = this.#sent(message) ?? messageItem(message, this.#me);
     this.#ids.splice(at, 0, message.id);
     this.#items.set(message.id, item);
     const old = item.nextElementSibling;
     // An element that is in its place already is not moved: it would be read out again.
-    if (messageBefore(item) !== before || !item.isConnected) {
-      if (before) before.after(item);
-      else this.#elements.list.prepend(item);
+    if (!item.isConnected || messageBefore(item) !== before) {
+      before ? before.after(item) : this.#elements.list.prepend(item);
     }
-    this.#dress(item);
-    this.#dress(messageAfter(item));
-    this.#dress(old);
+    for (const each of [item, messageAfter(item), old]) this.#dress(each);
     return true;
   }
 
@@ -130,41 +122,35 @@ export class Conversation {
     const item = author === this.#me ? this.#waiting.get(key) : undefined;
     if (!item) return undefined;
     this.#waiting.delete(key);
-    item.classList.remove("waiting", "failed");
-    item.querySelector(".failure")?.remove();
+    item.classList.remove("waiting");
+    this.#settle(item, undefined);
     setTime(item, sentAt);
     return item;
   }
 
-  /** Whether a message goes on with the run before it, and whether a day begins with it. */
-  #dress(item) {
-    if (!item?.dataset.sent) return;
-    if (isDay(item.previousElementSibling)) item.previousElementSibling.remove();
-    const before = item.previousElementSibling;
-    const [sent, sentBefore] = [Number(item.dataset.sent), Number(before?.dataset.sent)];
-    const isSameDay = before !== null && dayOf(sent) === dayOf(sentBefore);
-    const isRun = isSameDay && before.dataset.author === item.dataset.author && sent - sentBefore < RUN;
-    item.classList.toggle("continued", isRun);
-    if (!isSameDay) item.before(newDay(sent));
-    // With a new day, "Today" has become "Yesterday".
-    if (!isSameDay) for (const day of this.#elements.list.querySelectorAll(".day")) nameDay(day);
+  #settle(item, failure) {
+    item.querySelector(".failure")?.remove();
+    item.classList.toggle("failed", failure !== undefined);
+    if (failure) item.append(failure);
   }
 
-  #failure(key, reason) {
-    const { onAgain, onDiscard } = this.#actions;
-    const failure = document.createElement("p");
-    failure.className = "failure";
-    failure.setAttribute("role", "alert");
-    const actions = [["Send again", onAgain], ["Discard", onDiscard]].map(([label, act]) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.className = "plain";
-      button.textContent = label;
-      button.addEventListener("click", () => act(key));
-      return button;
-    });
-    failure.append(`Not sent. ${reason} `, ...actions);
-    return failure;
+  /** Whether a message goes on with the run before it, and whether a day begins with it. */
+  #dress(item) {
+    if (!item || isDay(item)) return;
+    const before = messageBefore(item);
+    const [sent, sentBefore] = [Number(item.dataset.sent), Number(before?.dataset.sent)];
+    const isSameDay = before !== undefined && midnight(sent) === midnight(sentBefore);
+    const isRun = isSameDay && before.dataset.author === item.dataset.author && sent - sentBefore < RUN;
+    item.classList.toggle("continued", isRun);
+    const hasDay = isDay(item.previousElementSibling);
+    if (isSameDay && hasDay) item.previousElementSibling.remove();
+    if (isSameDay || hasDay) return;
+    const day = document.createElement("li");
+    day.className = "day";
+    day.dataset.day = midnight(sent);
+    item.before(day);
+    // With a new day, "today" has become "yesterday".
+    for (const each of this.#elements.list.querySelectorAll(".day")) each.textContent = nameOf(Number(each.dataset.day));
   }
 
   async #loadOlder() {
@@ -174,27 +160,29 @@ export class Conversation {
     this.#isLoading = true;
     older.textContent = "Loading older messages…";
     try {
-      const page = await this.#actions.loadOlder(oldest);
-      if (oldest !== this.#ids[0]) return; // it was cleared meanwhile
-      const fromEnd = scroller.scrollHeight - scroller.scrollTop;
-      this.#more = page.more;
-      this.#quietly(() => page.messages.forEach((message) => this.#insert(message)));
-      this.#showBeginning();
-      scroller.scrollTop = scroller.scrollHeight - fromEnd;
+      const { messages, more } = await this.#actions.loadOlder(oldest);
+      this.#mayLoad = true;
+      // The beginning may be another by now: then it is asked for again.
+      if (oldest === this.#ids[0]) {
+        const fromEnd = scroller.scrollHeight - scroller.scrollTop;
+        this.#more = more;
+        this.#quietly(() => messages.forEach((message) => this.#insert(message)));
+        this.#showBeginning();
+        scroller.scrollTop = scroller.scrollHeight - fromEnd;
+      }
+      older.textContent = "Load older messages";
     } catch {
+      this.#mayLoad = false;
       older.textContent = "Older messages did not come. Try again";
-      return;
-    } finally {
-      this.#isLoading = false;
     }
-    older.textContent = "Load older messages";
+    this.#isLoading = false;
   }
 
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.#elements.scroller;
     this.#isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR;
     if (this.#isAtEnd) this.#elements.pill.hidden = true;
-    if (scrollTop < NEAR) this.#loadOlder();
+    if (scrollTop < NEAR && this.#mayLoad) this.#loadOlder();
   }
 
   #toEnd() {
@@ -229,14 +217,38 @@ export class Conversation {
     const { list, beginning, older } = this.#elements;
     older.hidden = !this.#more;
     beginning.hidden = this.#more;
-    beginning.textContent = list.childElementCount > 0 ? "The conversation begins here." : "Nobody has said anything yet. Say hello.";
+    const isEmpty = list.childElementCount === 0;
+    beginning.textContent = isEmpty ? "Nobody has said anything yet. Say hello." : "The conversation begins here.";
   }
 
   /** What was said before somebody came is not read out message by message. */
   #quietly(change) {
     const { scroller } = this.#elements;
-    scroller.setAttribute("aria-live", "off");
+    scroller.ariaLive = "off";
     change();
-    requestAnimationFrame(() => scroller.setAttribute("aria-live", "polite"));
+    requestAnimationFrame(() => (scroller.ariaLive = "polite"));
   }
+}
+
+function isDay(element) {
+  return element?.classList.contains("day") ?? false;
+}
+
+function messageBefore(item) {
+  const before = item.previousElementSibling;
+  return (isDay(before) ? before.previousElementSibling : before) ?? undefined;
+}
+
+function messageAfter(item) {
+  const after = item.nextElementSibling;
+  return isDay(after) ? after.nextElementSibling : after;
+}
+
+function midnight(time) {
+  return new Date(time).setHours(0, 0, 0, 0);
+}
+
+function nameOf(day) {
+  const ago = Math.round((midnight(Date.now()) - day) / 86_400_000); // days of 23 and 25 hours are days too
+  return ["Today", "Yesterday"][ago] ?? dayName.format(day);
 }

@@ -26,7 +26,7 @@ const SIDES = {
 
 const WHY = {
   "logged-out": "You were logged out elsewhere. Enter again to go on.",
-  "session-ended": "Your session has ended. Enter again to go on.",
+  "token-expired": "Your session has ended. Enter again to go on.",
 };
 
 const form = document.querySelector("form");

@@ -45,7 +45,7 @@ form.addEventListener("submit", async (event) => {
     location.assign(pathOf(room));
   } catch (error) {
     submit.disabled = false;
-    if (error.status === 401) leave("session-ended");
+    if (error.status === 401) leave("token-expired");
     else fail(error.field, error.message);
   }
 });
@@ -61,7 +61,7 @@ async function refresh() {
     complain(problem, "");
     show(rooms);
   } catch (error) {
-    if (error.status === 401) leave("session-ended");
+    if (error.status === 401) leave("token-expired");
     else complain(problem, error.message);
   }
 }
@@ -101,7 +101,7 @@ function dressed(item, room) {
   item.querySelector(".name").textContent = room.name;
   item.querySelector(".subject").textContent = room.subject;
   item.querySelector(".activity").textContent = room.last_message_at === null
-    ? `Made by ${room.created_by}, nothing said yet`
+    ? "Nothing said yet"
     : `Last message ${ago(room.last_message_at)}`;
   return item;
 }

@@ -1,7 +1,7 @@
 // What the pages have in common: who I am, the way out, errors beside what they are about.
 
 import * as api from "./api.js";
-import { hue, initials } from "./text.js";
+import { face } from "./text.js";
 
 // One way out is enough: logging out also ends the connection, which must not send us elsewhere.
 let isLeaving = false;
@@ -12,7 +12,7 @@ export async function enterPage() {
   try {
     me = await api.me();
   } catch (error) {
-    if (error.status === 401) leave("session-ended");
+    if (error.status === 401) leave("token-expired");
     else complain(document.querySelector("#problem"), `${error.message} Then reload this page.`);
     return new Promise(() => {});
   }
@@ -48,16 +48,6 @@ export function complainAt(form, name, sentence, general) {
 export function forgive(form) {
   for (const error of form.querySelectorAll(".error")) complain(error, "");
   for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
-}
-
-/** Initials on a colour made from the name. */
-export function face(name) {
-  const disc = document.createElement("span");
-  disc.className = "face";
-  disc.setAttribute("aria-hidden", "true");
-  disc.style.setProperty("--hue", hue(name));
-  disc.textContent = initials(name);
-  return disc;
 }
 
 async function logOut({ currentTarget: button }) {

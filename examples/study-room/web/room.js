@@ -9,95 +9,114 @@ import { enterPage, leave } from "./page.js";
 import { StompClient } from "./stomp.js";
 
 const roomId = decodeURIComponent(location.pathname.split("/").pop());
-const element = (id) => document.querySelector(id);
+const byId = (id) => document.getElementById(id);
 
 const me = await enterPage();
 const room = await findRoom();
-if (room) run();
+if (room) enter();
 
 async function findRoom() {
   try {
     return await api.room(roomId);
   } catch (error) {
-    element("#room-name").textContent = error.status === 404 ? "There is no such room" : "This room cannot be opened";
-    element("#room-subject").textContent = error.status === 404 ? "It may have been a wrong link." : error.message;
-    element("#composer").hidden = true;
+    if (error.status === 401) leave("token-expired");
+    else explain(error);
     return undefined;
   }
 }
 
-function run() {
+function explain({ status, message }) {
+  const isUnknown = status === 404;
+  const title = isUnknown ? "No such room" : "This room cannot be opened";
+  document.title = `${title} · Study room`;
+  byId("room-name").textContent = title;
+  byId("missing-why").textContent = isUnknown
+    ? "There is no room at this address. The link may have lost a piece on its way."
+    : message;
+  byId("missing").hidden = false;
+}
+
+function enter() {
   document.title = `${room.name} · Study room`;
-  element("#room-name").textContent = room.name;
-  element("#room-subject").textContent = room.subject;
+  byId("room-name").textContent = room.name;
+  byId("room-subject").textContent = room.subject;
+  byId("conversation").hidden = false;
+  byId("composer").hidden = false;
 
-  const banner = new ConnectionBanner(element("#banner"));
-  const outbox = new Outbox(roomId);
-  const conversation = new Conversation(
-    { list: element("#messages"), scroller: element("#conversation"), pill: element("#pill") },
-    me.name,
-  );
+  const banner = new ConnectionBanner(byId("banner"));
+  const outbox = new Outbox(roomId, me.name);
   const client = new StompClient(`${location.origin.replace(/^http/, "ws")}/ws`, api.isLoggedIn);
-
-  const send = async (entry) => {
-    conversation.waiting({ key: entry.key, text: entry.text });
-    try {
-      await client.send(`/app/rooms/${roomId}/chat`, { text: entry.text, key: entry.key });
-      outbox.remove(entry.key);
-      conversation.confirmed(entry.key);
-    } catch (error) {
-      // Without a connection it waits and goes out with the next one; the key makes that safe.
-      if (error.code === "offline") return;
-      outbox.fail(entry.key, error.message);
-      conversation.failed(entry.key, error.message);
-    }
-  };
+  const composer = new Composer(byId("composer"), `${me.name}:${roomId}`, (text) => send(outbox.add(text)));
+  const elements = { list: "messages", scroller: "log", pill: "pill", beginning: "beginning", older: "older" };
+  const conversation = new Conversation(
+    Object.fromEntries(Object.entries(elements).map(([name, id]) => [name, byId(id)])),
+    me.name,
+    { loadOlder: (id) => api.messagesBefore(roomId, id), onAgain: sendAgain, onDiscard: discard },
+  );
 
   client.subscribe(`/topic/rooms/${roomId}/chat`, ({ body }) => {
     const event = JSON.parse(body);
-    if (event.type === "history") banner.back(conversation.history(event));
-    else if (event.type === "message") conversation.add(event.message);
+    if (event.type === "history") {
+      event.messages.forEach(settled);
+      banner.back(conversation.history(event));
+    } else if (event.type === "message") {
+      settled(event.message);
+      conversation.add(event.message);
+    }
   });
   client.addEventListener("state", ({ detail: state }) => {
     if (state === "connecting") banner.connecting();
     if (state === "reconnecting") banner.reconnecting();
-    if (state === "connected") outbox.entries.filter((entry) => !entry.failure).forEach(send);
+    if (state === "connected") outbox.entries.filter(({ failure }) => failure === undefined).forEach(send);
     if (state === "ended") ended(client.reason);
   });
-  conversation.addEventListener("again", ({ detail: key }) => {
-    const entry = outbox.entries.find((known) => known.key === key);
-    if (!entry) return;
+  client.addEventListener("refused", ({ detail: error }) => banner.failed(error.message));
+
+  // A page that the browser keeps in its cache has no connection; it comes back with the page.
+  addEventListener("pagehide", () => client.close());
+  addEventListener("pageshow", ({ persisted }) => persisted && client.open());
+
+  outbox.entries.forEach((entry) => conversation.waiting(entry));
+  client.open();
+  // On a touch screen it would open the keyboard before anything is read.
+  if (matchMedia("(hover: hover)").matches) composer.focus();
+
+  async function send(entry) {
+    const { key, text } = entry;
+    conversation.waiting(entry);
+    try {
+      await client.send(`/app/rooms/${roomId}/chat`, { text, key });
+      outbox.remove(key);
+      conversation.confirmed(key);
+    } catch (error) {
+      // Without a connection it waits and goes out with the next one; the key makes that safe.
+      if (error.code === "offline" || !outbox.find(key)) return;
+      outbox.fail(key, error.message);
+      conversation.waiting(entry);
+    }
+  }
+
+  /** Our own message has come back: it is kept, whether its RECEIPT came or not. */
+  function settled({ author, key }) {
+    if (author === me.name) outbox.remove(key);
+  }
+
+  function sendAgain(key) {
     outbox.fail(key, undefined);
-    send(entry);
-  });
-  conversation.addEventListener("discard", ({ detail: key }) => {
+    send(outbox.find(key));
+    composer.focus();
+  }
+
+  function discard(key) {
     outbox.remove(key);
     conversation.discard(key);
-  });
-
-  let loading = false;
-  conversation.addEventListener("older", async () => {
-    if (loading) return;
-    loading = true;
-    try {
-      conversation.older(await api.messagesBefore(roomId, conversation.oldestId));
-    } catch {
-      // The next scroll tries again.
-    }
-    loading = false;
-  });
-
-  const composer = new Composer(element("#composer"), roomId, (text) => send(outbox.add(text)));
-  for (const entry of outbox.entries) conversation.waiting(entry);
-  client.open();
-  composer.focus();
+    composer.focus();
+  }
 
   function ended(reason) {
-    if (reason === "logged-out") {
-      banner.failed("You were logged out elsewhere");
-      leave("logged-out");
-    } else if (reason === "refused") {
-      banner.failed("The server has closed this connection. Reload the page to come back.");
-    }
+    if (reason === "logged-out") banner.failed("You were logged out elsewhere");
+    else if (reason === "token-expired") banner.failed("Your session has ended");
+    else if (reason !== "closed") banner.failed("The server has ended this connection. Reload the page to come back.");
+    if (reason === "logged-out" || reason === "token-expired") leave(reason);
   }
 }

@@ -1,8 +1,11 @@
-// Text of messages as parts: links and code. Whoever shows it sets text, never markup.
+// How a message looks: its text as parts (links, code), its author, its time. All of it is set as text, never as markup.
 
-const PATTERN = /```(?:[\w+#-]*\n)?([\s\S]+?)\n?```|`([^`\n]+)`|\b((?:https?:\/\/|mailto:)[^\s<>"`]+)/gi;
+const PATTERN = /\n?```(?:[\w+#-]*\n)?([\s\S]+?)\n?```\n?|`([^`\n]+)`|\b((?:https?:\/\/|mailto:)[^\s<>"`]+)/gi;
 const TRAILING = /[.,;:!?'’”»)\]}。，、]+$/u;
 const SAFE = new Set(["http:", "https:", "mailto:"]);
+
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+const exactly = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
 
 /** Splits a text into `{ kind: "text" | "code" | "block" | "link", text, href? }`. */
 export function parts(text) {
@@ -50,6 +53,51 @@ export function hue(name) {
   return sum;
 }
 
+/** Initials on a colour made from the name. */
+export function face(name) {
+  const disc = made("span", "face", initials(name));
+  disc.setAttribute("aria-hidden", "true");
+  disc.style.setProperty("--hue", hue(name));
+  return disc;
+}
+
+/** A message as `me` sees it. */
+export function messageItem({ author, text, sent_at: sentAt }, me) {
+  const item = made("li", author === me ? "message own" : "message");
+  item.dataset.author = author;
+  item.style.setProperty("--hue", hue(author));
+  const head = made("p", "head");
+  head.append(made("span", "author", author === me ? "You" : author), made("span", "state", "Not sent yet"), made("time", ""));
+  const bubble = made("div", "bubble");
+  bubble.dir = "auto";
+  show(text, bubble);
+  item.append(face(author), head, bubble);
+  setTime(item, sentAt);
+  return item;
+}
+
+/** When the server took it. */
+export function setTime(item, sentAt) {
+  item.dataset.sent = sentAt;
+  const time = item.querySelector("time");
+  time.dateTime = new Date(sentAt).toISOString();
+  time.title = exactly.format(sentAt);
+  time.textContent = clock.format(sentAt);
+}
+
+/** Why a message was not sent, and what can be done. */
+export function failureOf(reason, key, { onAgain, onDiscard }) {
+  const failure = made("p", "failure", `Not sent. ${reason} `);
+  failure.setAttribute("role", "alert");
+  for (const [label, act] of [["Send again", onAgain], ["Discard", onDiscard]]) {
+    const button = made("button", "plain", label);
+    button.type = "button";
+    button.addEventListener("click", () => act(key));
+    failure.append(button);
+  }
+  return failure;
+}
+
 /** A full stop or bracket behind a link belongs to the sentence; a bracket that was opened inside it does not. */
 function withoutTrailing(url) {
   let link = url.replace(TRAILING, "");
@@ -70,17 +118,22 @@ function safeHref(link) {
 
 function shown({ kind, text, href }) {
   if (kind === "link") {
-    const link = document.createElement("a");
+    const link = made("a", "", text);
     link.href = href;
     link.rel = "noopener noreferrer";
     link.target = "_blank";
-    link.textContent = text;
     return link;
   }
-  const code = document.createElement("code");
-  code.textContent = text;
+  const code = made("code", "", text);
   if (kind === "code") return code;
-  const block = document.createElement("pre");
+  const block = made("pre", "");
   block.append(code);
   return block;
+}
+
+function made(tag, className, text = "") {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  element.textContent = text;
+  return element;
 }

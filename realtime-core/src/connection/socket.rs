@@ -22,6 +22,8 @@ pub struct Socket {
     outbox: Arc<Outbox>,
     /// The peer's close frame was read: nothing more will come, and after ours the server closes first (section 7.1.1).
     close_received: bool,
+    /// What the peer sent was no WebSocket: nothing more of it can be understood.
+    is_broken: bool,
 }
 
 impl Socket {
@@ -34,6 +36,7 @@ impl Socket {
             decoder: WebSocketDecoder::new(limits),
             outbox: Arc::new(Outbox::new(transport.writer, outbox)),
             close_received: false,
+            is_broken: false,
         }
     }
 
@@ -66,7 +69,7 @@ impl Socket {
 
     /// The next event among the octets that were read already.
     pub(crate) fn buffered(&mut self) -> Result<Option<WebSocketEvent>, WebSocketError> {
-        let event = self.decoder.decode(&mut self.input)?;
+        let event = self.decoder.decode(&mut self.input).inspect_err(|_| self.is_broken = true)?;
         match &event {
             Some(WebSocketEvent::Ping(payload)) => self.outbox.push_pong(encode_frame(Opcode::Pong, payload)),
             Some(WebSocketEvent::Close(_)) => self.close_received = true,
@@ -101,6 +104,10 @@ impl Socket {
         let all = async {
             let mut drained = false;
             loop {
+                if drained && self.is_broken {
+                    // The peer's close frame could not be read; the end of our half makes it end its own.
+                    outbox.release();
+                }
                 tokio::select! {
                     event = poll_fn(|cx| outbox.poll_flush(cx)), if !drained => match event {
                         FlushEvent::Drained if self.peer_closed() => return,
@@ -112,10 +119,9 @@ impl Socket {
                         FlushEvent::Stopped(_) => {}
                     },
                     more = self.read_more() => {
-                        if !more {
-                            return;
-                        }
-                        if drained && self.peer_closed() {
+                        // Looked at in any case: what a peer goes on sending must not pile up.
+                        let closed = self.peer_closed();
+                        if !more || (drained && closed) {
                             return;
                         }
                     }
@@ -128,14 +134,16 @@ impl Socket {
 
     /// Whether the peer's close frame was read, now or before. Everything else is thrown away.
     fn peer_closed(&mut self) -> bool {
-        while !self.close_received {
+        while !self.close_received && !self.is_broken {
             match self.decoder.decode(&mut self.input) {
-                Ok(Some(WebSocketEvent::Close(_))) | Err(_) => self.close_received = true,
+                Ok(Some(WebSocketEvent::Close(_))) => self.close_received = true,
                 Ok(Some(_)) => {}
                 Ok(None) => return false,
+                Err(_) => self.is_broken = true,
             }
         }
-        true
+        self.input.clear();
+        self.close_received
     }
 }
 

@@ -290,6 +290,7 @@ impl Decoder {
     fn next_line(&mut self, longest: usize) -> Result<Option<Bytes>, BadLine> {
         let end = find(&self.input, |octet| octet == b'\n' || octet == 0);
         if self.line.len() + end.unwrap_or(self.input.len()) > longest {
+            self.skip_line();
             return Err(BadLine::TooLong);
         }
         let Some(end) = end else {
@@ -298,6 +299,7 @@ impl Decoder {
             return Ok(None);
         };
         if self.input[end] == 0 {
+            self.skip_line();
             return Err(BadLine::Nul);
         }
         let rest = self.input.split_to(end);
@@ -308,6 +310,16 @@ impl Decoder {
         let mut whole = std::mem::take(&mut self.line);
         whole.extend_from_slice(&rest);
         Ok(Some(whole.into()))
+    }
+
+    /// Leaves the bad line behind, as far as it has come: it is no line to find a receipt in.
+    fn skip_line(&mut self) {
+        self.line.clear();
+        let end = find(&self.input, |octet| octet == b'\n' || octet == 0).unwrap_or(self.input.len());
+        self.input.advance(end);
+        if self.input.first() == Some(&b'\n') {
+            self.input.advance(1);
+        }
     }
 
     /// Whether lines may end in CR LF: in 1.2, and before a version is agreed.
@@ -335,11 +347,7 @@ impl Decoder {
         let end = find(&self.input, |octet| octet == 0)
             // A line that has not come whole says nothing yet.
             .or_else(|| self.input.iter().rposition(|octet| *octet == b'\n'))?;
-        let lines = self.input[..end]
-            .split(|octet| *octet == b'\n')
-            // The rest of a bad line whose beginning came earlier is no line of its own.
-            .skip(usize::from(!self.line.is_empty()))
-            .take_while(|line| !strip_cr(line).is_empty());
+        let lines = self.input[..end].split(|octet| *octet == b'\n').take_while(|line| !strip_cr(line).is_empty());
         let value = lines.take(self.limits.max_headers).find_map(|line| line.strip_prefix(b"receipt:"))?;
         let value = if self.crlf() { strip_cr(value) } else { value };
         if value.len() > self.limits.max_header_bytes {

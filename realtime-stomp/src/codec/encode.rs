@@ -81,8 +81,8 @@ pub fn encode_receipt(receipt_id: &str, version: Version) -> Encoded {
 
 /// Any frame, with exactly the given headers: whoever calls it sets `content-length` where the body needs it.
 ///
-/// CONNECT, STOMP and CONNECTED are not escaped. What a version cannot carry is left out: LF (and a colon in a name) in
-/// 1.0, CR in 1.0 and 1.1, NUL in all. A header of whose name nothing is left is left out itself.
+/// CONNECT, STOMP and CONNECTED are not escaped. What a version cannot carry is left out: LF in 1.0, CR in 1.0 and 1.1,
+/// NUL in all. A header whose name has one of them (or a colon in 1.0), or is empty, is left out itself.
 #[must_use]
 pub fn encode_frame(command: Command, headers: &Headers, body: &[u8], version: Version) -> Encoded {
     write_frame(command, version, body, |frame| frame.headers(headers))
@@ -148,7 +148,7 @@ impl<'a> FrameWriter<'a> {
         let start = self.out.len();
         self.escaping.encode_name(name, self.out);
         if self.out.len() == start {
-            // A name of which nothing can stand in this version: a line without a name would be malformed.
+            // The name cannot stand in this version: a line without one would be malformed.
             return;
         }
         self.out.push(b':');

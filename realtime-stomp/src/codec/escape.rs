@@ -7,8 +7,9 @@
 //! | `:` | as it is (in a name: cannot stand) | `\c` | `\c` |
 //! | `\` | as it is | `\\` | `\\` |
 //!
-//! NUL can stand in no version, as many decoders end the frame there. What cannot stand is left out, octet by octet: a
-//! message is worth more than one character of a header. See
+//! NUL can stand in no version, as many decoders end the frame there. What cannot stand in a value is left out, octet by
+//! octet: a message is worth more than one character of a header. A name that cannot stand whole is left out with its
+//! value, because what is left of it could be another header's name. See
 //! [Value Encoding](https://stomp.github.io/stomp-specification-1.2.html#Value_Encoding).
 
 use std::borrow::Cow;
@@ -55,12 +56,16 @@ impl Escaping {
         Ok(Cow::Owned(decoded))
     }
 
-    /// Writes a name.
+    /// Writes a name; nothing where it cannot stand whole.
     pub(crate) fn encode_name(self, name: &str, out: &mut Vec<u8>) {
-        if self.escapes() {
+        let stands = |octet| match octet {
+            b'\0' => false,
+            b'\r' => self == Self::Of(Version::V1_2),
+            b'\n' | b':' => self.escapes(),
+            _ => true,
+        };
+        if name.bytes().all(stands) {
             self.encode_value(name, out);
-        } else {
-            out.extend(name.bytes().filter(|octet| !matches!(octet, b'\n' | b'\r' | b'\0' | b':')));
         }
     }
 

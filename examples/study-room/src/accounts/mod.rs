@@ -117,10 +117,13 @@ impl Accounts {
 
 /// Letters and digits of any script, and a few marks between them.
 fn is_name(name: &str) -> bool {
-    let marks = |char: char| matches!(char, ' ' | '-' | '.' | '_');
+    let mark = |char: char| matches!(char, ' ' | '-' | '.' | '_');
+    // Unicode counts the Hangul fillers as letters, but nobody sees them: two names would look the same.
+    let unseen = |char: char| matches!(char, '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}');
     NAME_LENGTH.contains(&name.chars().count())
         && name.trim() == name
-        && name.chars().all(|char| char.is_alphanumeric() || marks(char))
+        && !name.contains("  ")
+        && name.chars().all(|char| (char.is_alphanumeric() && !unseen(char)) || mark(char))
         && name.chars().any(char::is_alphanumeric)
 }
 
@@ -133,7 +136,10 @@ mod tests {
         for name in ["Al", "ada lovelace", "J.-P. S_2", "Zoë", "小林", &"x".repeat(24)] {
             assert!(is_name(name), "{name}");
         }
-        for name in ["", "a", " ada", "ada ", "a\nb", "<b>", "a\u{202E}b", "..", &"x".repeat(25)] {
+        let unseen = ["a  b", "\u{3164}\u{3164}", "ada\u{FFA0}", "a\u{200B}b"];
+        for name in
+            ["", "a", " ada", "ada ", "a\nb", "<b>", "a\u{202E}b", "..", &"x".repeat(25)].into_iter().chain(unseen)
+        {
             assert!(!is_name(name), "{name:?}");
         }
     }

@@ -62,6 +62,9 @@ async fn enter(Path(room): Path<String>, State(chat): State<ChatService>) -> Res
 /// In this order, because what people saw must still be there after a crash, and because the database gives the message
 /// its id and place. If the broadcast fails, nobody has lost anything: whoever enters or reconnects reads the message from
 /// the history.
+///
+/// A message that is sent again, because its RECEIPT was lost on the way, is kept once and broadcast again: the first time
+/// may have failed between the two. Pages drop what they show already by its id.
 #[derive(Clone)]
 pub(crate) struct ChatService {
     write: WriteService,
@@ -91,6 +94,8 @@ pub(crate) enum ChatError {
     BadKey,
     #[error("A message has 1 to 4,000 characters.")]
     BadText,
+    #[error("This message cannot be sent again: its key belongs to a message in another room.")]
+    KeyUsed,
     #[error("Log in to chat.")]
     NotLoggedIn,
     #[error("There is no such room.")]
@@ -104,6 +109,7 @@ impl From<ChatError> for Rejection {
         let code = match &error {
             ChatError::BadKey => "bad-key",
             ChatError::BadText => "bad-text",
+            ChatError::KeyUsed => "key-used",
             ChatError::NotLoggedIn => "not-logged-in",
             ChatError::RoomNotFound => "room-not-found",
             ChatError::Store(error) => return Self::internal(error),

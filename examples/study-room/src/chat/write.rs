@@ -46,7 +46,11 @@ impl WriteService {
             key: draft.key,
             sent_at: clock::now_ms(),
         };
-        self.store.add_message(message).await?.ok_or(ChatError::RoomNotFound)
+        match self.store.add_message(message).await? {
+            Some(message) => Ok(message),
+            None if self.store.room(room).await?.is_some() => Err(ChatError::KeyUsed),
+            None => Err(ChatError::RoomNotFound),
+        }
     }
 
     /// The newest messages of a room.

@@ -64,10 +64,11 @@ async fn rooms_come_with_the_newest_activity_first(store: &impl Store) {
     room(store, "busy", 5).await;
     room(store, "new", 20).await;
     store.add_message(message("busy", "first", 30)).await.unwrap().unwrap();
-    let rooms = store.rooms().await.unwrap();
+    let rooms = store.rooms(10).await.unwrap();
     let ids: Vec<&str> = rooms.iter().map(|room| room.id.as_str()).collect();
     assert_eq!(ids, ["busy", "new", "old"]);
     assert_eq!(rooms[0].last_message_at, Some(30));
+    assert_eq!(store.rooms(2).await.unwrap(), rooms[..2]);
     assert_eq!(store.room("old").await.unwrap().unwrap().name, "OLD");
     assert!(store.room("nowhere").await.unwrap().is_none());
 }
@@ -99,6 +100,7 @@ async fn a_key_is_stored_once_per_author(store: &impl Store) {
     let first = store.add_message(message("new", "again", 200)).await.unwrap().unwrap();
     let second = store.add_message(NewMessage { text: "other".into(), ..message("new", "again", 201) }).await.unwrap();
     assert_eq!(second.unwrap(), first);
+    assert!(store.add_message(message("old", "again", 202)).await.unwrap().is_none());
     let bobs = NewMessage { author_id: "id-Bob".into(), author_name: "Bob".into(), ..message("new", "again", 202) };
     assert_ne!(store.add_message(bobs).await.unwrap().unwrap().id, first.id);
     assert_eq!(store.messages("new", None, 10).await.unwrap().messages.len(), 2);

@@ -4,7 +4,7 @@ mod sqlite;
 
 use async_trait::async_trait;
 use serde::Serialize;
-pub(crate) use sqlite::SqliteStore;
+pub(crate) use sqlite::{SqliteStore, sqlite_file};
 
 /// What the study room keeps. Called by its services; every call is one transaction.
 #[async_trait]
@@ -18,14 +18,14 @@ pub(crate) trait Store: Send + Sync + 'static {
     /// Keeps a new room.
     async fn create_room(&self, room: NewRoom) -> Result<Room, StoreError>;
 
-    /// All rooms, the one with the newest message first.
-    async fn rooms(&self) -> Result<Vec<Room>, StoreError>;
+    /// The `limit` rooms with the newest activity, newest first.
+    async fn rooms(&self, limit: u32) -> Result<Vec<Room>, StoreError>;
 
     /// One room.
     async fn room(&self, id: &str) -> Result<Option<Room>, StoreError>;
 
-    /// Keeps a message, once: where the same author has sent the same key before, that message is given back. `None` where
-    /// there is no such room.
+    /// Keeps a message, once: where the same author has sent the same key to the room before, that message is given back.
+    /// `None` where there is no such room, or where the author has used the key in another one.
     async fn add_message(&self, message: NewMessage) -> Result<Option<Message>, StoreError>;
 
     /// The newest `limit` messages of a room, or those before a message, oldest first.

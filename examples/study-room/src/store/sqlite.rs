@@ -1,6 +1,6 @@
 //! The store in a SQLite file, embedded in the program.
 
-use std::{str::FromStr, time::Duration};
+use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{
@@ -15,6 +15,15 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Readers beside the one writer that SQLite has.
 const CONNECTIONS: u32 = 4;
+
+/// The file that a database URL names, none for a database in memory.
+///
+/// # Errors
+/// When it is no URL of a SQLite database.
+pub(crate) fn sqlite_file(url: &str) -> Result<Option<PathBuf>, sqlx::Error> {
+    let options = SqliteConnectOptions::from_str(url)?;
+    Ok((!is_in_memory(url)).then(|| options.get_filename().to_path_buf()))
+}
 
 /// A SQLite database.
 #[derive(Clone, Debug)]
@@ -35,7 +44,13 @@ impl SqliteStore {
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("trusted_schema", "OFF");
-        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await?;
+        let pool = if is_in_memory(url) {
+            // It is gone with its last connection, and a second one would wait for no lock: one connection, for good.
+            SqlitePoolOptions::new().max_connections(1).min_connections(1).idle_timeout(None).max_lifetime(None)
+        } else {
+            SqlitePoolOptions::new().max_connections(CONNECTIONS)
+        };
+        let pool = pool.connect_with(options).await?;
         sqlx::migrate!("migrations/sqlite").run(&pool).await?;
         Ok(Self { pool })
     }
@@ -85,11 +100,12 @@ impl Store for SqliteStore {
         })
     }
 
-    async fn rooms(&self) -> Result<Vec<Room>, StoreError> {
+    async fn rooms(&self, limit: u32) -> Result<Vec<Room>, StoreError> {
         Ok(sqlx::query_as(
             "SELECT id, name, subject, created_by, last_message_at FROM rooms
-             ORDER BY COALESCE(last_message_at, created_at) DESC, id",
+             ORDER BY COALESCE(last_message_at, created_at) DESC, id LIMIT ?",
         )
+        .bind(limit)
         .fetch_all(&self.pool)
         .await?)
     }
@@ -164,13 +180,37 @@ impl Store for SqliteStore {
     }
 }
 
+fn is_in_memory(url: &str) -> bool {
+    url.contains(":memory:") || url.contains("mode=memory")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::store::conformance;
 
     #[tokio::test]
-    async fn sqlite_is_a_store() {
+    async fn sqlite_in_memory_is_a_store() {
+        conformance::run(&SqliteStore::open("sqlite::memory:").await.unwrap()).await;
+    }
+
+    #[test]
+    fn a_url_names_its_file() {
+        for (url, file) in [
+            ("sqlite:///a/b.sqlite", Some("/a/b.sqlite")),
+            ("sqlite:b.sqlite?mode=rwc", Some("b.sqlite")),
+            ("sqlite:///a%3Fb", Some("/a?b")),
+            ("sqlite::memory:", None),
+            ("sqlite://:memory:", None),
+            ("sqlite://x?mode=memory", None),
+        ] {
+            assert_eq!(sqlite_file(url).unwrap(), file.map(PathBuf::from), "{url}");
+        }
+        assert!(sqlite_file("sqlite://x?what=ever").is_err());
+    }
+
+    #[tokio::test]
+    async fn sqlite_in_a_file_is_a_store() {
         let folder = std::env::temp_dir().join(format!("study-room-{}", crate::ids::random_id::<8>().unwrap()));
         std::fs::create_dir(&folder).unwrap();
         let url = format!("sqlite://{}", folder.join("test.sqlite").display());

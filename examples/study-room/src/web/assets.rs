@@ -70,8 +70,43 @@ pub(super) fn serve(name: &str, request: &HeaderMap) -> Response {
     };
     // Always asked again, so that a page and its scripts never come from two builds.
     let caching = [(header::ETAG, ETAG.clone()), (header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))];
-    if request.get(header::IF_NONE_MATCH) == Some(&*ETAG) {
+    if has(request, &ETAG) {
         return (StatusCode::NOT_MODIFIED, caching).into_response();
     }
     (caching, [(header::CONTENT_TYPE, asset.content_type)], asset.octets).into_response()
+}
+
+/// Whether the browser names this tag among those that it has; a proxy that compresses marks tags as weak.
+fn has(request: &HeaderMap, etag: &HeaderValue) -> bool {
+    let tags = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    tags.flat_map(|tags| tags.split(',')).any(|tag| {
+        let tag = tag.trim();
+        tag.strip_prefix("W/").unwrap_or(tag).as_bytes() == etag.as_bytes()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs};
+
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_page_is_served() {
+        let files = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/web")).unwrap();
+        let files: BTreeSet<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        assert_eq!(files, ASSETS.iter().map(|asset| asset.name.to_owned()).collect());
+    }
+
+    #[test]
+    fn a_browser_that_has_a_file_is_told_so() {
+        for (known, status) in [
+            (ETAG.to_str().unwrap().to_owned(), 304),
+            (format!("\"other\", W/{}", ETAG.to_str().unwrap()), 304),
+            ("\"other\"".to_owned(), 200),
+        ] {
+            let headers = HeaderMap::from_iter([(header::IF_NONE_MATCH, known.parse().unwrap())]);
+            assert_eq!(serve("style.css", &headers).status(), status, "{known}");
+        }
+    }
 }

@@ -15,7 +15,7 @@ use axum::{
     routing::get,
 };
 pub(crate) use client_addr::ClientAddr;
-pub(crate) use error::{ApiError, ApiJson};
+pub(crate) use error::{ApiError, ApiJson, ApiQuery};
 use parlor::Realtime;
 
 use crate::{
@@ -40,12 +40,14 @@ pub(crate) struct Web {
 pub(crate) fn router(web: Web, public_url: &str) -> Router {
     let api = accounts::routes()
         .merge(rooms::routes())
+        .fallback(|| async { ApiError::not_found() })
+        .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
         .layer(middleware::from_fn_with_state(web.clone(), guard::check_origin))
         .layer(middleware::from_fn(guard::never_cached))
         .layer(DefaultBodyLimit::max(LARGEST_BODY));
     let security = guard::SecurityHeaders::new(public_url);
     Router::new()
-        .nest("/api", api.fallback(|| async { ApiError::not_found() }))
+        .nest("/api", api)
         .merge(pages::routes())
         .route("/healthz", get(health))
         .layer(middleware::from_fn_with_state(security, guard::add_security_headers))

@@ -62,7 +62,11 @@ pub struct Room {
 
 impl Room {
     pub fn start(database: &Path) -> Self {
-        let settings = Settings::for_tests(database);
+        Self::start_with(Settings::for_tests(database))
+    }
+
+    /// The same with other settings.
+    pub fn start_with(settings: Settings) -> Self {
         let (stop, stopped) = oneshot::channel();
         let (started, addr) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -73,6 +77,11 @@ impl Room {
             });
         });
         Self { addr: addr.recv().unwrap(), stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// One that runs already, and that somebody else stops.
+    pub fn at(addr: SocketAddr) -> Self {
+        Self { addr, stop: None, thread: None }
     }
 
     /// Stops it and waits until it has drained.

@@ -1,0 +1,42 @@
+//! Real browsers and real clients in the study room. `tests/interop/setup` installs them.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+#[path = "../../../tests/support/mod.rs"]
+mod programs;
+mod support;
+
+use std::path::Path;
+
+use programs::{available, has, installed, root, run_script};
+use support::{Folder, Room};
+
+#[test]
+fn two_browsers_chat_and_survive_a_restart_and_a_third_is_refused() {
+    let present = has("node") && has("chromium") && installed().join("node_modules/playwright-core").exists();
+    if available("Chromium or playwright-core", present, "PARLOR_REQUIRE_BROWSER") {
+        let folder = Folder::new();
+        let variables = [
+            ("STUDY_ROOM", env!("CARGO_BIN_EXE_study-room").to_owned()),
+            ("STUDY_ROOM_FOLDER", folder.path().display().to_string()),
+            ("SCREENSHOTS", root().join("target/screenshots").display().to_string()),
+            ("CHROMIUM", "/usr/bin/chromium".to_owned()),
+        ];
+        run_script(Path::new("node"), "browser/chat.mjs", &variables);
+    }
+}
+
+#[test]
+fn stompjs_and_stomp_py_chat() {
+    let python = installed().join("venv/bin/python");
+    let present = has("node") && python.exists() && installed().join("node_modules/@stomp/stompjs").exists();
+    if available("@stomp/stompjs or stomp.py", present, "PARLOR_REQUIRE_INTEROP") {
+        let folder = Folder::new();
+        let room = Room::start(&folder.database());
+        let cookie = room.sign_up("Ada");
+        let id = room.create_room(&cookie, "Algebra");
+        let variables = [("STUDY_ROOM_URL", format!("http://{}", room.addr)), ("COOKIE", cookie), ("ROOM", id)];
+        run_script(Path::new("node"), "interop/study_room.mjs", &variables);
+        run_script(&python, "interop/study_room.py", &variables);
+    }
+}

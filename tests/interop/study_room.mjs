@@ -1,0 +1,34 @@
+// @stomp/stompjs, unmodified, as a client of the study room: STUDY_ROOM_URL, COOKIE and ROOM say where and as whom.
+import assert from "node:assert/strict";
+import { Client } from "@stomp/stompjs";
+import { WebSocket } from "ws";
+
+const url = process.env.STUDY_ROOM_URL;
+const { COOKIE, ROOM } = process.env;
+
+const connect = () => new Promise((resolve, reject) => {
+  const client = new Client({
+    webSocketFactory: () => new WebSocket(`${url.replace("http", "ws")}/ws`, ["v12.stomp"], { headers: { cookie: COOKIE, origin: url } }),
+    reconnectDelay: 0,
+  });
+  client.onConnect = () => resolve(client);
+  client.onWebSocketError = ({ message }) => reject(new Error(message));
+  client.activate();
+});
+
+const client = await connect();
+const received = [];
+let wake = () => {};
+client.subscribe(`/topic/rooms/${ROOM}/chat`, ({ body }) => { received.push(JSON.parse(body)); wake(); });
+const next = async () => {
+  while (received.length === 0) await new Promise((resolve) => { wake = resolve; });
+  return received.shift();
+};
+assert.equal((await next()).type, "history");
+const confirmed = new Promise((resolve) => client.watchForReceipt("said", resolve));
+client.publish({ destination: `/app/rooms/${ROOM}/chat`, body: JSON.stringify({ text: "from stompjs", key: "stompjs-1" }), headers: { receipt: "said" } });
+assert.equal((await next()).message.text, "from stompjs");
+await confirmed;
+await client.deactivate();
+console.log("ok - stompjs enters, chats and leaves");
+process.exit(0);
