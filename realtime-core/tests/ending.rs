@@ -61,3 +61,15 @@ async fn rule_27_who_connects_while_the_server_stops_is_told_so_too() {
     client.vanish().await;
     assert!(stopping.await);
 }
+
+#[tokio::test(start_paused = true)]
+async fn rule_18_a_session_is_gone_for_others_before_its_client_has_closed() {
+    let realtime = endpoint();
+    let mut client = Client::connect(&realtime, Principal::anonymous()).await;
+    client.subscribe("0", "/topic/a").await;
+    client.send("DISCONNECT\n\n").await;
+    assert_eq!(client.next().await, Received::Close(1000, String::new()));
+    tokio::task::yield_now().await;
+    assert_eq!((realtime.registry().session_count(), realtime.broker().destination_count()), (0, 0));
+    assert!(!client.server.is_finished(), "it still waits for the client's close");
+}

@@ -159,7 +159,7 @@ async fn rule_16_a_message_that_waits_too_long_closes_the_connection() {
     realtime.broker().publish("/topic/a", &"x".repeat(600)).await.unwrap();
     realtime.broker().publish("/topic/a", "behind").await.unwrap();
     tokio::time::sleep(Duration::from_secs(11)).await;
-    assert!(!realtime.registry().sessions_of(&"bob".parse().unwrap())[0].is_open());
+    assert_eq!(realtime.registry().session_count(), 0);
     slow.vanish().await;
 }
 

@@ -109,7 +109,7 @@ impl Driver {
     /// Runs the connection to its end.
     pub(crate) async fn run(mut self) {
         let Ended { closing, reason } = self.serve().await;
-        let Self { socket, stomp, mut work, cancel, realtime, .. } = self;
+        let Self { socket, stomp, work, cancel, realtime, .. } = self;
         let config = realtime.config();
         let version = stomp.version().unwrap_or(Version::V1_2);
         let farewell = async {
@@ -123,24 +123,27 @@ impl Driver {
                 None => socket.outbox().release(),
             }
         };
+        // Beside the farewell: whoever is gone is gone for others before their last octet is read.
         let rest = async {
-            if let Work::Busy(running) = &mut work {
-                let limit = sleep_until(clock::now() + config.finish_timeout);
-                tokio::pin!(limit);
-                let done = tokio::select! {
-                    done = running.as_mut() => done,
-                    () = limit => {
-                        cancel.send_replace(true);
-                        running.as_mut().await
-                    }
-                };
-                work = Work::Idle(done.0);
-            }
+            let conversation = match work {
+                Work::Idle(conversation) => conversation,
+                Work::Moving => return,
+                Work::Busy(mut running) => {
+                    let limit = sleep_until(clock::now() + config.finish_timeout);
+                    tokio::pin!(limit);
+                    let (conversation, _) = tokio::select! {
+                        done = running.as_mut() => done,
+                        () = limit => {
+                            cancel.send_replace(true);
+                            running.await
+                        }
+                    };
+                    conversation
+                }
+            };
+            conversation.end(reason).await;
         };
         tokio::join!(farewell, rest);
-        if let Work::Idle(conversation) = work {
-            conversation.end(reason).await;
-        }
     }
 
     async fn serve(&mut self) -> Ended {
