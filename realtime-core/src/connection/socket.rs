@@ -11,8 +11,12 @@ use crate::{
     websocket::{Opcode, WebSocketDecoder, WebSocketError, WebSocketEvent, WebSocketLimits, encode_frame},
 };
 
-/// Octets read at a time: enough for most messages, little enough to keep for each idle connection.
-const READ_CHUNK: usize = 4 * 1024;
+/// Octets read at a time by a connection that has been quiet: a heart-beat or a small message. Every idle connection keeps
+/// this much.
+const QUIET_CHUNK: usize = 512;
+
+/// Octets read at a time once a read has filled its chunk.
+const BUSY_CHUNK: usize = 8 * 1024;
 
 /// A server-side WebSocket. Pings are answered by it.
 pub struct Socket {
@@ -20,6 +24,8 @@ pub struct Socket {
     input: BytesMut,
     decoder: WebSocketDecoder,
     outbox: Arc<Outbox>,
+    /// The last read took all that it had room for, so more is likely to wait.
+    is_busy: bool,
     /// The peer's close frame was read: nothing more will come, and after ours the server closes first (section 7.1.1).
     close_received: bool,
     /// What the peer sent was no WebSocket: nothing more of it can be understood.
@@ -35,6 +41,7 @@ impl Socket {
             input: BytesMut::from(&transport.read_ahead[..]),
             decoder: WebSocketDecoder::new(limits),
             outbox: Arc::new(Outbox::new(transport.writer, outbox)),
+            is_busy: false,
             close_received: false,
             is_broken: false,
         }
@@ -80,8 +87,11 @@ impl Socket {
 
     /// Reads once; `false` at the end of the stream.
     pub(crate) async fn read_more(&mut self) -> bool {
-        self.input.reserve(READ_CHUNK);
-        matches!(self.reader.read_buf(&mut self.input).await, Ok(octets) if octets > 0)
+        self.input.reserve(if self.is_busy { BUSY_CHUNK } else { QUIET_CHUNK });
+        let room = self.input.capacity() - self.input.len();
+        let octets = self.reader.read_buf(&mut self.input).await.unwrap_or_default();
+        self.is_busy = octets == room;
+        octets > 0
     }
 
     /// Sends a text or binary message, a ping, or any other single frame.
