@@ -5,14 +5,9 @@
 use parlor::{
     Realtime,
     app::{Rejection, Route, Router, Rules},
-    auth::JwtVerifier,
+    auth::{JwtVerifier, Principal},
     extract::{Path, Payload},
 };
-
-#[derive(serde::Deserialize)]
-struct Draft {
-    text: String,
-}
 
 #[derive(serde::Serialize)]
 struct Line {
@@ -21,15 +16,11 @@ struct Line {
 }
 
 /// SEND to /app/rooms/7/say; everyone who subscribed to /topic/rooms/7 gets what it returns.
-async fn say(
-    Path(_room): Path<u32>,
-    user: parlor::auth::Principal,
-    Payload(draft): Payload<Draft>,
-) -> Result<Payload<Line>, Rejection> {
-    if draft.text.is_empty() {
+async fn say(_: Path<u32>, user: Principal, Payload(text): Payload<String>) -> Result<Payload<Line>, Rejection> {
+    if text.is_empty() {
         return Err(Rejection::new("empty", "Write something first."));
     }
-    Ok(Payload(Line { author: user.to_string(), text: draft.text }))
+    Ok(Payload(Line { author: user.to_string(), text }))
 }
 
 #[tokio::main]

@@ -42,7 +42,8 @@ fn token() -> String {
 #[test]
 fn the_code_of_the_readme_is_the_example() {
     let readme = fs::read_to_string(root().join("README.md")).expect("there is a README");
-    let code = readme.split("```").nth(1).and_then(|block| block.split_once('\n')).expect("a block of code").1;
+    let code = readme.split("```rust").nth(1).and_then(|rest| rest.split("```").next());
+    let code = code.and_then(|block| block.split_once('\n')).expect("a block of code").1;
     let example = fs::read_to_string(root().join("examples/server.rs")).expect("there is an example");
     // What only the workspace's lints ask for is not shown.
     let example: String = example
@@ -66,8 +67,8 @@ fn the_server_of_the_readme_does_what_it_says() {
     let (mut client, _) = Client::handshake(&server, &[("authorization", &bearer)]).expect("the token is good");
     client.connect("CONNECT\naccept-version:1.2\nhost:/\n\n", "1.2");
     client.subscribe("1", "/topic/rooms/7");
-    client.send("SEND\ndestination:/app/rooms/7/say\n\n{\"text\":\"hello\"}");
+    client.send("SEND\ndestination:/app/rooms/7/say\n\n\"hello\"");
     client.expect_text(r#"{"author":"Ada","text":"hello"}"#);
-    client.send("SEND\ndestination:/app/rooms/7/say\nreceipt:r\n\n{\"text\":\"\"}");
+    client.send("SEND\ndestination:/app/rooms/7/say\nreceipt:r\n\n\"\"");
     assert_eq!(client.expect_error("empty").header("receipt-id"), Some("r"));
 }

@@ -1,0 +1,176 @@
+//! The outbox over a socket that takes as much as a test allows.
+
+use std::sync::{Arc, atomic::AtomicUsize, atomic::Ordering};
+
+use futures_util::task::noop_waker_ref;
+
+use super::*;
+
+/// A socket that takes as many octets as its allowance says.
+#[derive(Clone, Default)]
+struct Pipe {
+    allowance: Arc<AtomicUsize>,
+    taken: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Pipe {
+    fn outbox(&self, limits: OutboxLimits) -> Outbox {
+        Outbox::new(Box::new(self.clone()), limits)
+    }
+
+    fn allow(&self, octets: usize) {
+        self.allowance.store(octets, Ordering::Relaxed);
+    }
+
+    fn taken(&self) -> String {
+        String::from_utf8(self.taken.lock().clone()).unwrap()
+    }
+}
+
+impl WireWriter for Pipe {
+    fn try_write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let count = octets.len().min(self.allowance.load(Ordering::Relaxed));
+        if count == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.allowance.fetch_sub(count, Ordering::Relaxed);
+        self.taken.lock().extend_from_slice(&octets[..count]);
+        Ok(count)
+    }
+
+    fn poll_write(&mut self, _: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let all: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+        match self.try_write(&all) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+            other => Poll::Ready(other),
+        }
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn flush(outbox: &Outbox) -> Poll<FlushEvent> {
+    outbox.poll_flush(&mut Context::from_waker(noop_waker_ref()))
+}
+
+fn stopped_as_slow(outbox: &Outbox) -> bool {
+    matches!(flush(outbox), Poll::Ready(FlushEvent::Stopped(closing)) if closing.code() == "slow-consumer")
+}
+
+fn wire(text: &'static str) -> Bytes {
+    Bytes::from_static(text.as_bytes())
+}
+
+#[test]
+fn an_idle_socket_is_written_to_directly() {
+    let pipe = Pipe::default();
+    pipe.allow(100);
+    let outbox = pipe.outbox(OutboxLimits::default());
+    assert_eq!(outbox.push(wire("one")), Pushed::Written);
+    assert_eq!((pipe.taken().as_str(), outbox.waiting_bytes()), ("one", 0));
+}
+
+#[test]
+fn the_rest_of_a_partial_write_goes_first() {
+    let pipe = Pipe::default();
+    pipe.allow(2);
+    let outbox = pipe.outbox(OutboxLimits::default());
+    assert_eq!(outbox.push(wire("one")), Pushed::Queued);
+    assert_eq!(outbox.push(wire("two")), Pushed::Queued);
+    pipe.allow(100);
+    assert!(flush(&outbox).is_pending());
+    assert_eq!(pipe.taken(), "onetwo");
+}
+
+#[test]
+fn octets_are_bounded_at_the_limit_and_not_one_beyond() {
+    let pipe = Pipe::default();
+    let outbox = pipe.outbox(OutboxLimits::default().max_bytes(4));
+    assert_eq!(outbox.push(wire("a head of any length")), Pushed::Queued);
+    assert_eq!(outbox.push(wire("four")), Pushed::Queued);
+    assert_eq!(outbox.push(wire("5")), Pushed::Refused);
+    assert!(stopped_as_slow(&outbox));
+}
+
+#[test]
+fn messages_are_bounded_at_the_limit_and_not_one_beyond() {
+    let pipe = Pipe::default();
+    let outbox = pipe.outbox(OutboxLimits::default().max_messages(2));
+    assert_eq!(outbox.push(wire("1")), Pushed::Queued);
+    assert_eq!(outbox.push(wire("2")), Pushed::Queued);
+    assert_eq!(outbox.push(wire("3")), Pushed::Refused);
+    assert!(stopped_as_slow(&outbox));
+}
+
+#[tokio::test(start_paused = true)]
+async fn age_is_bounded() {
+    let pipe = Pipe::default();
+    let outbox = pipe.outbox(OutboxLimits::default().max_age(Duration::from_secs(10)));
+    outbox.push(wire("old"));
+    let deadline = outbox.deadline().unwrap();
+    outbox.check_age(deadline - Duration::from_millis(1));
+    assert!(outbox.is_open());
+    outbox.check_age(deadline);
+    assert!(stopped_as_slow(&outbox));
+}
+
+#[test]
+fn a_frame_that_has_begun_is_finished_before_the_farewell() {
+    let pipe = Pipe::default();
+    pipe.allow(2);
+    let outbox = pipe.outbox(OutboxLimits::default().max_messages(2));
+    outbox.push(wire("begun "));
+    outbox.push(wire("dropped "));
+    outbox.push(wire("refused "));
+    assert!(stopped_as_slow(&outbox));
+    outbox.finish([wire("farewell")]);
+    pipe.allow(100);
+    assert!(matches!(flush(&outbox), Poll::Ready(FlushEvent::Drained)));
+    assert_eq!(pipe.taken(), "begun farewell");
+    assert_eq!(outbox.push(wire("late")), Pushed::Refused);
+}
+
+#[test]
+fn a_stop_writes_what_was_queued_before_it() {
+    let pipe = Pipe::default();
+    let outbox = pipe.outbox(OutboxLimits::default());
+    outbox.push(wire("queued "));
+    outbox.stop(Closing::token_expired());
+    assert!(matches!(flush(&outbox), Poll::Ready(FlushEvent::Stopped(_))));
+    outbox.finish([wire("farewell")]);
+    pipe.allow(100);
+    assert!(matches!(flush(&outbox), Poll::Ready(FlushEvent::Drained)));
+    assert_eq!(pipe.taken(), "queued farewell");
+}
+
+#[test]
+fn a_flood_of_pings_costs_one_pong() {
+    let pipe = Pipe::default();
+    let outbox = pipe.outbox(OutboxLimits::default());
+    outbox.push(wire("blocked "));
+    for _ in 0..10_000 {
+        outbox.push_pong(wire("pong"));
+    }
+    assert_eq!(outbox.waiting_bytes(), "blocked pong".len());
+}
+
+#[test]
+fn a_broken_socket_fails_the_outbox() {
+    struct Broken;
+    impl WireWriter for Broken {
+        fn try_write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::ConnectionReset.into())
+        }
+        fn poll_write(&mut self, _: &mut Context<'_>, _: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+        }
+        fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+    let outbox = Outbox::new(Box::new(Broken), OutboxLimits::default());
+    assert_eq!(outbox.push(wire("lost")), Pushed::Refused);
+    assert!(matches!(flush(&outbox), Poll::Ready(FlushEvent::Failed(_))));
+}
