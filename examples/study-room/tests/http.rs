@@ -75,12 +75,12 @@ fn refused_in_the_end(room: &Room, attempt: &Value) -> Answer {
 }
 
 #[test]
-fn a_log_out_is_json_and_needs_no_login() {
+fn a_log_out_needs_no_body_and_no_login_but_a_page_of_ours() {
     let folder = Folder::new();
     let room = Room::start(&folder.database());
-    let form = [("content-type", "application/x-www-form-urlencoded".to_owned())];
-    assert_eq!(room.raw_request("POST", "/api/logout", &form, "").code(), "json-expected");
-    assert_eq!(room.raw_request("POST", "/api/logout", &[], "{}").code(), "json-expected");
+    assert_eq!(room.raw_request("POST", "/api/logout", &[], "").status, 204);
+    let foreign = [("content-type", "text/plain".to_owned()), ("origin", "https://evil.example".to_owned())];
+    assert_eq!(room.raw_request("POST", "/api/logout", &foreign, "").code(), "origin-not-allowed");
     assert_eq!(room.request("POST", "/api/logout", Some("token=garbage"), Some(&json!({}))).status, 204);
 }
 
