@@ -30,6 +30,10 @@ purity:
 names:
     scripts/check-names
 
+# The study room's scripts that need no browser: frames and the text of messages.
+page:
+    node --test examples/study-room/web-tests/*.test.mjs
+
 # The README's first command really starts the study room.
 readme:
     scripts/check-study-room
