@@ -156,6 +156,8 @@ async fn rule_16_a_message_that_waits_too_long_closes_the_connection() {
     slow.send("CONNECT\naccept-version:1.2\n\n").await;
     slow.frame().await;
     slow.subscribe("0", "/topic/a").await;
+    // Idle first, so that nothing but the publish can arm the bound.
+    tokio::time::sleep(Duration::from_secs(30)).await;
     realtime.broker().publish("/topic/a", &"x".repeat(600)).await.unwrap();
     realtime.broker().publish("/topic/a", "behind").await.unwrap();
     tokio::time::sleep(Duration::from_secs(11)).await;

@@ -55,7 +55,7 @@ pub struct OutboxLimits {
     pub max_bytes: usize,
     /// Messages that may wait, default 1,024.
     pub max_messages: usize,
-    /// How long a message may wait before its first octet is written, default 10 s.
+    /// How long the oldest message may wait without an octet of it being written, default 10 s.
     pub max_age: Duration,
 }
 
@@ -107,6 +107,8 @@ pub(crate) enum FlushEvent {
     Drained,
     /// The socket broke.
     Failed(io::Error),
+    /// A queue has begun: its age bound must be armed.
+    Queued,
     /// Somebody, or a bound, asked for the end: compose the farewell and call [`Outbox::finish`].
     Stopped(Closing),
 }
@@ -127,6 +129,8 @@ struct State {
     waiting: usize,
     phase: Phase,
     driver: Option<Waker>,
+    /// A queue has begun and the driver does not know yet.
+    queue_begun: bool,
     last_write: Instant,
     needs_flush: bool,
 }
@@ -158,6 +162,7 @@ impl Outbox {
                 waiting: 0,
                 phase: Phase::Open,
                 driver: None,
+                queue_begun: false,
                 last_write: clock::now(),
                 needs_flush: false,
             }),
@@ -242,7 +247,9 @@ impl Outbox {
             state.fail();
             return Poll::Ready(FlushEvent::Failed(error));
         }
+        let queue_begun = std::mem::take(&mut state.queue_begun) && !state.queue.is_empty();
         match state.phase {
+            Phase::Open if queue_begun => Poll::Ready(FlushEvent::Queued),
             Phase::Failed => Poll::Ready(FlushEvent::Failed(io::ErrorKind::BrokenPipe.into())),
             Phase::Finishing if state.queue.is_empty() && !state.needs_flush => Poll::Ready(FlushEvent::Drained),
             _ => {
@@ -256,7 +263,7 @@ impl Outbox {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let state = self.state.lock();
         match state.phase {
-            Phase::Open => state.queue.front().map(|head| head.since + self.limits.max_age),
+            Phase::Open => state.oldest_since().map(|since| since + self.limits.max_age),
             _ => None,
         }
     }
@@ -264,7 +271,7 @@ impl Outbox {
     /// Stops the outbox if its oldest message has waited too long.
     pub(crate) fn check_age(&self, now: Instant) {
         let mut state = self.state.lock();
-        let too_old = state.queue.front().is_some_and(|head| head.since + self.limits.max_age <= now);
+        let too_old = state.oldest_since().is_some_and(|since| since + self.limits.max_age <= now);
         if too_old && matches!(state.phase, Phase::Open) {
             state.stop(Closing::slow_consumer());
         }
@@ -323,9 +330,17 @@ impl State {
         self.waiting += wire.len() - already_written;
         if self.queue.is_empty() {
             self.head_written = already_written;
+            self.queue_begun = true;
             self.wake();
         }
         self.queue.push_back(Queued { wire, since: clock::now(), is_pong });
+    }
+
+    /// Since when the head waits. One that has begun to be written waits since its last progress: a large message to a
+    /// reader that goes on reading is not late.
+    fn oldest_since(&self) -> Option<Instant> {
+        let head = self.queue.front()?;
+        Some(if self.head_written > 0 { head.since.max(self.last_write) } else { head.since })
     }
 
     fn waiting_behind_head(&self) -> usize {

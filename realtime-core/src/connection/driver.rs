@@ -177,7 +177,8 @@ impl Driver {
                         // What was read still counts.
                         return self.work_off_unheard().await;
                     }
-                    FlushEvent::Drained => {}
+                    // The loop arms the timer anew.
+                    FlushEvent::Drained | FlushEvent::Queued => {}
                 },
                 () = timer.as_mut() => {
                     if let Some(ended) = self.on_time(&outbox) {

@@ -62,8 +62,10 @@ impl Socket {
             }
             tokio::select! {
                 event = poll_fn(|cx| outbox.poll_flush(cx)) => {
-                    tracing::debug!(?event, "the connection ends");
-                    return Ok(None);
+                    if !matches!(event, FlushEvent::Queued) {
+                        tracing::debug!(?event, "the connection ends");
+                        return Ok(None);
+                    }
                 }
                 more = self.read_more() => {
                     if !more {
@@ -126,7 +128,7 @@ impl Socket {
                             tracing::debug!(%error, "the farewell could not be written");
                             return;
                         }
-                        FlushEvent::Stopped(_) => {}
+                        FlushEvent::Queued | FlushEvent::Stopped(_) => {}
                     },
                     more = self.read_more() => {
                         // Looked at in any case: what a peer goes on sending must not pile up.
