@@ -9,8 +9,10 @@ use crate::auth::AuthError;
 pub(super) fn unique_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, AuthError> {
     let mut found = None;
     for line in headers.get_all(header::COOKIE) {
-        let Ok(line) = line.to_str() else { continue };
-        for cookie in Cookie::split_parse(line).flatten().filter(|cookie| cookie.name() == name) {
+        // Each cookie by itself: one that is not ASCII, some other page's, must not hide the rest of its line.
+        let cookies =
+            line.as_bytes().split(|octet| *octet == b';').filter_map(|cookie| std::str::from_utf8(cookie).ok());
+        for cookie in cookies.filter_map(|cookie| Cookie::parse(cookie).ok()).filter(|cookie| cookie.name() == name) {
             if found.is_some() {
                 return Err(AuthError::Invalid);
             }

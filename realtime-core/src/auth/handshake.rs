@@ -90,6 +90,15 @@ mod tests {
     }
 
     #[test]
+    fn a_cookie_that_is_not_ascii_does_not_hide_the_others() {
+        let mut headers = HeaderMap::new();
+        let line = http::HeaderValue::from_bytes("theme=gr\u{fc}n; token=abc; x=\u{fc}".as_bytes()).unwrap();
+        headers.insert(header::COOKIE, line);
+        let uri = Uri::from_static("/ws");
+        assert_eq!(Handshake::new(&headers, &uri, None).cookie("token"), Ok(Some("abc")));
+    }
+
+    #[test]
     fn two_cookies_of_one_name_are_refused() {
         let mut headers = HeaderMap::new();
         headers.append(header::COOKIE, "token=a".parse().unwrap());

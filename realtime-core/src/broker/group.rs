@@ -10,7 +10,7 @@ use parlor_stomp::{MessageHead, Version};
 use rustc_hash::FxHashMap;
 
 use crate::{
-    broker::{Outbox, Publication},
+    broker::{Outbox, Publication, Pushed},
     connection::Closing,
     session::SessionId,
     websocket::{self, Opcode},
@@ -81,18 +81,19 @@ impl Group {
 }
 
 impl Member {
-    /// Hands over a message: to the outbox, or to the held ones while the first reply is made.
-    pub(super) fn deliver(&mut self, wire: Bytes) {
+    /// Hands over a message: to the outbox, or to the held ones while the first reply is made. Returns whether it waits in a
+    /// queue that its connection's task has to write.
+    pub(super) fn deliver(&mut self, wire: Bytes) -> bool {
         let Some(held) = &mut self.held else {
-            self.outbox.push(wire);
-            return;
+            return self.outbox.push(wire) == Pushed::Queued;
         };
         let octets: usize = held.iter().map(Bytes::len).sum();
         if held.len() >= MAX_HELD_MESSAGES || octets + wire.len() > MAX_HELD_BYTES {
             self.outbox.stop(Closing::slow_consumer());
-            return;
+            return false;
         }
         held.push(wire);
+        false
     }
 
     /// Lets the held messages go, after `first`.

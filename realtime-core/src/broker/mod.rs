@@ -37,7 +37,7 @@ use crate::{
     broker::{
         group::{GroupKey, Member},
         index::{Index, Place},
-        topic::Envelope,
+        topic::{Envelope, Reach},
     },
     destination::{Destination, DestinationError, Owner, Pattern, Prefixes, UserDestination},
     session::SessionId,
@@ -151,7 +151,13 @@ impl Broker {
         if destination.below(&self.inner.prefixes.topic).is_none() {
             return Err(PublishError::NotATopic(destination));
         }
-        Ok(self.fan_out(&destination, &publication))
+        let Reach { subscriptions, queued } = self.fan_out(&destination, &publication);
+        if queued {
+            // A connection's task has to write. It may be the very task that runs the publisher, or share a thread with it:
+            // a loop of publishes must let it.
+            tokio::task::yield_now().await;
+        }
+        Ok(Published { subscriptions })
     }
 
     /// Sends a value as JSON to all sessions of a user that subscribed to `/user` + `path`, for example `/queue/notes`.
@@ -190,7 +196,7 @@ impl Broker {
             let message_id = self.next_message_id();
             let position = state.next_position();
             let envelope = Envelope { message_id: &message_id, destination: &shown, publication, only };
-            subscriptions = state.apply(position, &envelope, Some(&mut sessions));
+            subscriptions = state.apply(position, &envelope, Some(&mut sessions)).subscriptions;
         }
         SentToUser { sessions: sessions.len(), subscriptions }
     }
@@ -254,12 +260,12 @@ impl Broker {
         ActiveSubscription { broker: self.clone(), topic, place, group, key }
     }
 
-    fn fan_out(&self, destination: &Destination, publication: &Publication) -> Published {
+    fn fan_out(&self, destination: &Destination, publication: &Publication) -> Reach {
         let address = Address::Topic(destination.clone());
         let patterns = self.inner.index.matching_patterns(destination);
         loop {
             let topic = if patterns.is_empty() {
-                let Some(topic) = self.inner.index.topic(&address) else { return Published { subscriptions: 0 } };
+                let Some(topic) = self.inner.index.topic(&address) else { return Reach::default() };
                 topic
             } else {
                 // Two publishers must meet at one lock, so that subscribers by pattern see one order as well.
@@ -270,11 +276,13 @@ impl Broker {
             let position = state.next_position();
             let envelope =
                 Envelope { message_id: &message_id, destination: destination.as_str(), publication, only: None };
-            let mut subscriptions = state.apply(position, &envelope, None);
+            let mut reach = state.apply(position, &envelope, None);
             for pattern in &patterns {
                 if let Some(mut state) = pattern.lock() {
                     let position = state.next_position();
-                    subscriptions += state.apply(position, &envelope, None);
+                    let more = state.apply(position, &envelope, None);
+                    reach.subscriptions += more.subscriptions;
+                    reach.queued |= more.queued;
                 }
             }
             let empty = state.is_empty();
@@ -282,7 +290,7 @@ impl Broker {
             if empty {
                 self.inner.index.retire(&Place::Address(address));
             }
-            return Published { subscriptions };
+            return reach;
         }
     }
 }

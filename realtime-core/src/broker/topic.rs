@@ -43,6 +43,14 @@ pub(super) struct Envelope<'a> {
     pub(super) only: Option<SessionId>,
 }
 
+/// What a message reached.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Reach {
+    pub(super) subscriptions: usize,
+    /// Somewhere it waits in a queue.
+    pub(super) queued: bool,
+}
+
 impl Topic {
     /// Locks the topic, unless it was taken out of the index meanwhile.
     pub(super) fn lock(&self) -> Option<MutexGuard<'_, TopicState>> {
@@ -63,24 +71,24 @@ impl TopicState {
         Position(self.last)
     }
 
-    /// Delivers a message to every subscription here, in the order of positions. Returns how many it reached and adds
-    /// the sessions to `sessions` where asked.
+    /// Delivers a message to every subscription here, in the order of positions, and adds the sessions to `sessions` where
+    /// asked.
     pub(super) fn apply(
         &mut self,
         position: Position,
         envelope: &Envelope<'_>,
         mut sessions: Option<&mut Vec<SessionId>>,
-    ) -> usize {
+    ) -> Reach {
         debug_assert!(position.0 <= self.last, "positions are assigned here, under this lock");
-        let mut reached = 0;
+        let mut reach = Reach::default();
         for (key, group) in &mut self.groups {
             let mut wire = None;
             for member in group.members_mut().filter(|member| envelope.only.is_none_or(|only| only == member.session)) {
                 let wire = wire.get_or_insert_with(|| {
                     group::encode(key, envelope.message_id, envelope.destination, envelope.publication)
                 });
-                member.deliver(wire.clone());
-                reached += 1;
+                reach.queued |= member.deliver(wire.clone());
+                reach.subscriptions += 1;
                 if let Some(sessions) = sessions.as_deref_mut()
                     && !sessions.contains(&member.session)
                 {
@@ -88,7 +96,7 @@ impl TopicState {
                 }
             }
         }
-        reached
+        reach
     }
 
     pub(super) fn insert(&mut self, group: GroupKey, key: SubscriberKey, member: Member) {

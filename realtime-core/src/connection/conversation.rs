@@ -6,7 +6,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use bytes::Bytes;
-use futures_util::{FutureExt, future::BoxFuture};
+use futures_util::FutureExt;
 use parlor_stomp::{
     AckMode, Connect, Connected, Disconnect, Encoded, Fault, Request, Send, Subscribe, SubscriptionId, Subscriptions,
     Unsubscribe, Version, encode_receipt,
@@ -174,7 +174,7 @@ impl Conversation {
             Class::Queue => return Err(Rejection::not_supported("Queues are not supported yet; send to a topic.")),
             _ => return Err(Rejection::not_found(&destination)),
         };
-        if !self.realtime.rules().may_send(session.principal(), &target).await {
+        if !self.guarded(self.realtime.rules().may_send(session.principal(), &target).map(Ok)).await? {
             return Err(Rejection::forbidden_send(&destination));
         }
         let publication = Publication::bytes(send.body).with_headers(relayed_headers(&send.headers));
@@ -208,12 +208,12 @@ impl Conversation {
         self.perform(session, outcome).await.map(drop)
     }
 
-    /// Runs a handler: a panic, or the end of the connection's patience, is its failure and nobody else's.
-    async fn guarded(&self, handler: BoxFuture<'static, Result<Outcome, Rejection>>) -> Result<Outcome, Rejection> {
+    /// Runs code of the application, a handler or a rule: a panic, or the end of the connection's patience, is its failure and nobody else's.
+    async fn guarded<T>(&self, handler: impl Future<Output = Result<T, Rejection>>) -> Result<T, Rejection> {
         let mut cancel = self.cancel.clone();
         tokio::select! {
             result = AssertUnwindSafe(handler).catch_unwind() => result.unwrap_or_else(|_| {
-                tracing::error!("a handler panicked; its message is refused and the session goes on");
+                tracing::error!("a handler or rule panicked; its message is refused and the session goes on");
                 Err(Rejection::handler_panicked())
             }),
             _ = cancel.wait_for(|cancelled| *cancelled) => Err(Rejection::cancelled()),
@@ -279,6 +279,10 @@ impl Conversation {
         if subscribe.headers.get("selector").is_some() {
             return Err(Rejection::not_supported("Selectors are not supported; subscribe to a narrower destination."));
         }
+        if subscribe.headers.get("resume-from").is_some() {
+            // Answering with a RECEIPT would promise that nothing was missed.
+            return Err(Rejection::not_supported("Resuming is not supported yet; subscribe without resume-from."));
+        }
         if subscribe.destination.contains('*') {
             return self.enter_pattern(session, subscribe).await.map(Some);
         }
@@ -313,7 +317,7 @@ impl Conversation {
         let Some(address) = address else { return Err(Rejection::not_found(&destination)) };
         if let Address::Topic(_) = &address {
             let pattern = Pattern::from(destination.clone());
-            if !self.realtime.rules().may_subscribe(session.principal(), &pattern).await {
+            if !self.may_subscribe(session, &pattern).await? {
                 return Err(Rejection::forbidden_subscribe(destination.as_str()));
             }
         }
@@ -330,14 +334,15 @@ impl Conversation {
         let topics = self.realtime.topic_pattern();
         // A handler judges its destinations one by one; a pattern must not go around it.
         let judged = self.realtime.routes().judges_within(&pattern);
-        if judged
-            || !topics.includes(&pattern)
-            || !self.realtime.rules().may_subscribe(session.principal(), &pattern).await
-        {
+        if judged || !topics.includes(&pattern) || !self.may_subscribe(session, &pattern).await? {
             return Err(Rejection::forbidden_subscribe(&subscribe.destination));
         }
         let subscriber = self.subscriber(session, subscribe, false);
         Ok(self.realtime.broker().subscribe_pattern(pattern, subscriber))
+    }
+
+    async fn may_subscribe(&self, session: &Session, pattern: &Pattern) -> Result<bool, Rejection> {
+        self.guarded(self.realtime.rules().may_subscribe(session.principal(), pattern).map(Ok)).await
     }
 
     fn subscriber(&self, session: &Session, subscribe: &Subscribe, hold: bool) -> Subscriber {
