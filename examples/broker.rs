@@ -104,8 +104,8 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
         .map_err(|error| format!("Cannot listen on {}: {error}. Choose another --addr.", options.addr))?;
     let addr = listener.local_addr()?;
     let profile = match options.profile {
-        Profile::Dev => "dev: caps per address, on anonymous clients and on rates are lifted",
-        Profile::Production => "production",
+        Profile::Dev => "dev: no caps per address, on anonymous clients or on rates",
+        Profile::Production => "production: caps per address and on rates come with a later release",
     };
     let realtime = realtime(&options, addr)?;
     let http = axum::Router::new()

@@ -4,6 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use crate::{
     auth::UserIdError,
+    broker::PublishError,
     destination::{Destination, DestinationError, PatternError},
 };
 
@@ -98,6 +99,13 @@ impl From<DestinationError> for Rejection {
 impl From<PatternError> for Rejection {
     fn from(error: PatternError) -> Self {
         Self::new("invalid-destination", error.to_string())
+    }
+}
+
+/// A handler that cannot publish has failed; the client learns only that.
+impl From<PublishError> for Rejection {
+    fn from(error: PublishError) -> Self {
+        Self::internal(error)
     }
 }
 
