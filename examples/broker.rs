@@ -153,8 +153,9 @@ fn config(options: &Options) -> Config {
     // The default relation of the three: 32 headers of 1 KiB each, 8 KiB in all.
     let head = stomp.max_head_bytes.max(stomp.max_headers.saturating_mul(stomp.max_header_bytes) / 4);
     let stomp = stomp.max_head_bytes(head);
-    // A WebSocket message has room for the largest frame.
-    let message = stomp.max_body_bytes.saturating_add(stomp.max_head_bytes).saturating_add(1);
+    // A WebSocket message has room for the largest frame, and for a batch of small ones.
+    let frame = stomp.max_body_bytes.saturating_add(stomp.max_head_bytes).saturating_add(1);
+    let message = WebSocketLimits::default().max_message_bytes.max(frame);
     let mut outbox = OutboxLimits::default();
     if let Some(octets) = options.max_queue_bytes {
         outbox = outbox.max_bytes(octets);

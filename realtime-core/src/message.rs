@@ -27,6 +27,7 @@ const NEVER_RELAYED: &[&str] = &[
     "receipt-id",
     "recovered",
     "redelivered",
+    "refused-destination",
     "resume-from",
     "retry-after",
     "server",

@@ -62,8 +62,9 @@ fn con_05_a_second_connect_is_an_error() {
     for version in VERSIONS {
         for command in ["CONNECT", "STOMP"] {
             let mut client = Client::session(&broker, version);
-            client.send(&format!("{command}\naccept-version:1.0,1.1,1.2\nhost:/\n\n"));
-            client.expect_error("already-connected");
+            client.send(&format!("{command}\naccept-version:1.0,1.1,1.2\nhost:/\nreceipt:c\n\n"));
+            let error = client.expect_error("already-connected");
+            assert_eq!(error.header("receipt-id"), Some("c"), "a fault as any other (ERR-01)");
         }
     }
 }

@@ -114,10 +114,13 @@ fn the_frame_before_connect_has_a_smaller_limit() {
 }
 
 #[test]
-fn a_websocket_message_larger_than_any_frame_is_refused() {
+fn a_websocket_message_is_bounded_at_one_mib_and_not_one_octet_beyond() {
+    const LIMIT: usize = 1024 * 1024;
     let broker = Server::broker(&[]);
     let mut client = Client::session(&broker, "1.2");
-    client.text(&"\n".repeat(80_000));
+    client.text(&"\n".repeat(LIMIT));
+    client.subscribe("1", "/topic/a");
+    client.text(&"\n".repeat(LIMIT + 1));
     assert_eq!(client.closed(), 1009);
 }
 

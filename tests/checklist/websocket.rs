@@ -139,6 +139,29 @@ fn ws_09_a_message_may_be_fragmented() {
 }
 
 #[test]
+fn ws_09_a_frame_may_take_a_fragment_for_each_octet() {
+    let broker = Server::broker(&[]);
+    let mut client = listener(&broker, "1.2");
+    let frame = format!("SEND\ndestination:/topic/a\nreceipt:cut\n\n{}\0", "x".repeat(500));
+    for (place, octet) in frame.as_bytes().iter().enumerate() {
+        client.fragment(&[*octet], place == 0, place + 1 == frame.len());
+    }
+    client.expect_text(&"x".repeat(500));
+    client.expect_receipt("cut");
+}
+
+#[test]
+fn ws_08_a_message_may_hold_more_octets_than_the_largest_frame() {
+    let broker = Server::broker(&["--max-message", "1000"]);
+    let mut client = listener(&broker, "1.2");
+    let frame = format!("SEND\ndestination:/topic/a\n\n{}\0", "x".repeat(900));
+    client.text(&frame.repeat(50));
+    for _ in 0..50 {
+        client.expect_text(&"x".repeat(900));
+    }
+}
+
+#[test]
 fn ws_10_a_ping_is_answered_with_its_payload() {
     let broker = Server::broker(&[]);
     let mut client = Client::open(&broker);

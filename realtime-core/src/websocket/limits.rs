@@ -4,16 +4,21 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WebSocketLimits {
-    /// Octets of one message over all its fragments, default 73,729: the largest STOMP frame by default (64 KiB of body,
-    /// 8 KiB of head, a NUL). A larger one is closed with 1009.
+    /// Octets of one message over all its fragments, default 1 MiB. A larger one is closed with 1009.
+    ///
+    /// A message may pack many STOMP frames, each of which has its own, smaller limit, and it is never stored as a whole: the
+    /// bound is on how long a peer may stay inside one message.
     pub max_message_bytes: usize,
-    /// Fragments of one message, empty ones included, default 64. More are closed with 1008.
+    /// Fragments of one message, empty ones included, default 1,024. More are closed with 1008.
+    ///
+    /// RFC 6455 section 5.4 lets a client cut where it likes, one octet each included, so an ordinary frame cut that way
+    /// passes. A fragment costs its header and nothing is kept of it.
     pub max_fragments: usize,
 }
 
 impl Default for WebSocketLimits {
     fn default() -> Self {
-        Self { max_message_bytes: 72 * 1024 + 1, max_fragments: 64 }
+        Self { max_message_bytes: 1024 * 1024, max_fragments: 1024 }
     }
 }
 

@@ -140,8 +140,9 @@ impl ServerSession {
     }
 
     fn handle_frame(&mut self, frame: Frame) -> Result<Option<Request>, Fault> {
-        // Receipts are for frames other than CONNECT (CON-11).
-        let receipt = frame.headers.get("receipt").filter(|_| !frame.command.opens_session()).map(str::to_owned);
+        // Receipts are for frames other than the CONNECT that opens the session (CON-11); a second one is a fault as any other.
+        let opens = matches!(self.state, State::AwaitingConnect) && frame.command.opens_session();
+        let receipt = frame.headers.get("receipt").filter(|_| !opens).map(str::to_owned);
         let request = match transition(self.state(), frame.command) {
             Transition::Fault(code) => Err(refuse(code, frame.command)),
             Transition::Handle => self.checked(frame, receipt.clone()).map(Some),
