@@ -2,7 +2,7 @@
 //!
 //! It is tokio's clock, so that tests under paused time see every rule about time at once.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
@@ -10,6 +10,14 @@ use tokio::time::Instant;
 #[expect(clippy::disallowed_methods, reason = "the one reader of the monotonic clock")]
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// The longest time that is counted; a longer one, "never" say, means the same and could overflow.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// The moment `time` after `from`.
+pub(crate) fn after(from: Instant, time: Duration) -> Instant {
+    from + time.min(LONGEST)
 }
 
 /// Wall-clock time, for the expiry of tokens.

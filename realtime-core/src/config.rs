@@ -28,7 +28,7 @@ pub struct Config {
     pub heart_beat: HeartBeat,
     /// From the upgrade to an accepted CONNECT, default 10 s.
     pub connect_timeout: Duration,
-    /// Connections at a time, default 10,000; one more is refused with 503 before the upgrade.
+    /// Connections at a time, default 10,000 and at most 4,294,967,295; one more is refused with 503 before the upgrade.
     pub max_connections: usize,
     /// Subscriptions of one session, default 128.
     pub max_subscriptions: usize,

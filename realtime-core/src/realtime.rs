@@ -39,6 +39,16 @@ pub enum BuildError {
     Routes(Vec<RouteError>),
 }
 
+/// As many connections as a wait for all of them can count.
+fn permits(max_connections: usize) -> u32 {
+    u32::try_from(max_connections.min(Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX)
+}
+
+/// The share of the whole that comes up to a place, from above 0 to 1.
+fn share(place: u32, count: u32) -> f64 {
+    f64::from(place) / f64::from(count.max(1))
+}
+
 fn sentences(errors: &[RouteError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
@@ -164,17 +174,15 @@ impl Realtime {
         self.inner.stopping.load(Ordering::Acquire)
     }
 
-    /// Lets nobody in any more, closes every session with 1012 and a spread `retry-after`, and waits until all are gone,
-    /// but not longer than `patience`. Returns whether all were gone by then.
+    /// Lets nobody in any more and ends every session: what was read is answered, receipts included, for as long as
+    /// [`finish_timeout`](Config::finish_timeout) allows; then the connection closes with 1012 and a spread `retry-after`.
+    /// Waits until all are gone, but not longer than `patience`. Returns whether all were gone by then.
     pub async fn shutdown(&self, patience: Duration) -> bool {
         self.inner.stopping.store(true, Ordering::Release);
-        let count = u32::try_from(self.inner.registry.session_count()).unwrap_or(u32::MAX).max(1);
-        let mut index = 0;
-        self.inner.registry.disconnect_all(|| {
-            index += 1;
-            Closing::going_away(RECONNECT_SPREAD * index / count)
-        });
-        let all = u32::try_from(self.inner.config.max_connections).unwrap_or(u32::MAX);
+        self.inner
+            .registry
+            .drain_all(|place, count| Closing::going_away(RECONNECT_SPREAD.mul_f64(share(place, count))));
+        let all = permits(self.inner.config.max_connections);
         tokio::time::timeout(patience, self.inner.connections.acquire_many(all)).await.is_ok()
     }
 
@@ -269,7 +277,7 @@ impl RealtimeBuilder {
                 authenticator: self.authenticator.unwrap_or_else(|| Arc::new(crate::auth::Nobody)),
                 rules: self.rules,
                 origins: self.origins?,
-                connections: Arc::new(Semaphore::new(self.config.max_connections)),
+                connections: Arc::new(Semaphore::new(permits(self.config.max_connections) as usize)),
                 config: self.config,
                 topic_pattern,
                 listeners: self.listeners,

@@ -13,6 +13,7 @@ use parlor_core::{
     Config, Realtime,
     app::{Rejection, Route, Router, Rules},
     auth::Anonymous,
+    destination::Prefixes,
     extract::{Header, NamedHeader, Payload, State},
     stomp::HeartBeat,
 };
@@ -288,4 +289,15 @@ async fn a_handler_that_never_ends_is_dropped_when_the_patience_is_over() {
     client.vanish().await;
     assert_eq!(shared.noted(), ["one begins"]);
     assert_eq!(realtime.registry().session_count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_11_the_error_queue_lies_under_the_configured_prefixes() {
+    let prefixes = Prefixes::default().queue("/q".parse().unwrap()).user("/me".parse().unwrap());
+    let realtime = realtime_with(&Shared::default(), Config::default().prefixes(prefixes));
+    let mut client = Client::connect(&realtime, user("ada")).await;
+    client.subscribe("e", "/me/q/errors").await;
+    client.send("SEND\ndestination:/app/refuse\nreceipt:7\n\n").await;
+    let refusal = client.frame().await;
+    assert_eq!((header(&refusal, "code"), header(&refusal, "destination")), (Some("no-luck"), Some("/me/q/errors")));
 }

@@ -5,17 +5,21 @@
 mod support;
 
 use std::{
+    sync::Arc,
     task::{Context, Waker},
     time::Duration,
 };
 
 use parlor_core::{
-    Realtime,
-    app::{Router, Rules},
+    Config, Realtime,
+    app::{Route, Router, Rules},
     auth::{Anonymous, Principal},
+    broker::OutboxLimits,
+    connection::Closing,
+    extract::State,
 };
 use support::{Client, Received};
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 
 fn endpoint() -> Realtime {
     let rules = Rules::deny_all().allow_subscribe("/topic/**");
@@ -72,4 +76,79 @@ async fn rule_18_a_session_is_gone_for_others_before_its_client_has_closed() {
     tokio::task::yield_now().await;
     assert_eq!((realtime.registry().session_count(), realtime.broker().destination_count()), (0, 0));
     assert!(!client.server.is_finished(), "it still waits for the client's close");
+}
+
+async fn commit(State(gate): State<Arc<Semaphore>>) {
+    gate.acquire().await.unwrap().forget();
+}
+
+fn with_gate(gate: &Arc<Semaphore>) -> Realtime {
+    let routes = Router::new().mount(Route::message("/app/commit", commit)).with_state(Arc::clone(gate));
+    Realtime::builder(routes).authenticate(Anonymous).build().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_27_running_handlers_finish_and_their_receipts_go_out_before_1012() {
+    let gate = Arc::new(Semaphore::new(0));
+    let realtime = with_gate(&gate);
+    let mut client = Client::connect(&realtime, Principal::anonymous()).await;
+    for receipt in ["running", "waiting"] {
+        client.send(&format!("SEND\ndestination:/app/commit\nreceipt:{receipt}\n\n")).await;
+    }
+    support::assert_silent(&mut client).await;
+    let stopping = realtime.shutdown(Duration::from_secs(60));
+    let answers = async {
+        gate.add_permits(2);
+        client.receipt("running").await;
+        client.receipt("waiting").await;
+        assert!(matches!(client.next().await, Received::Close(1012, _)));
+        client.vanish().await;
+    };
+    assert!(tokio::join!(stopping, answers).0);
+}
+
+#[tokio::test(start_paused = true)]
+#[expect(clippy::disallowed_methods, reason = "the test measures its own, paused clock")]
+async fn rule_27_a_handler_that_does_not_finish_is_waited_for_once() {
+    let realtime = with_gate(&Arc::new(Semaphore::new(0)));
+    let mut client = Client::connect(&realtime, Principal::anonymous()).await;
+    client.send("SEND\ndestination:/app/commit\n\n").await;
+    support::assert_silent(&mut client).await;
+    let begin = Instant::now();
+    let stopping = realtime.shutdown(Duration::from_secs(60));
+    let closed = async {
+        assert!(matches!(client.next().await, Received::Close(1012, _)));
+        client.vanish().await;
+    };
+    assert!(tokio::join!(stopping, closed).0);
+    assert_eq!(begin.elapsed().as_secs(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_19_whoever_is_banned_before_connect_does_not_get_in() {
+    let realtime = endpoint();
+    let mut client = Client::open(&realtime, support::user("ada"));
+    tokio::task::yield_now().await;
+    let closing = Closing::application("banned", 4403, "You were banned.");
+    assert_eq!(realtime.registry().disconnect_user(&"ada".parse().unwrap(), &closing), 1);
+    client.send("CONNECT\naccept-version:1.2\nhost:a\n\n").await;
+    assert_eq!(client.error_and_close().await.1, 4403);
+    client.vanish().await;
+    assert_eq!(realtime.registry().disconnect_where(|_| true, &closing), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_that_mean_never_are_taken() {
+    let config = Config::default()
+        .max_connections(usize::MAX)
+        .connect_timeout(Duration::MAX)
+        .finish_timeout(Duration::MAX)
+        .outbox(OutboxLimits::default().max_age(Duration::MAX));
+    let rules = Rules::deny_all().allow_subscribe("/topic/**");
+    let routes = Router::new().with_state(());
+    let realtime = Realtime::builder(routes).authenticate(Anonymous).authorize(rules).config(config).build().unwrap();
+    let mut client = Client::connect(&realtime, Principal::anonymous()).await;
+    client.subscribe("0", "/topic/a").await;
+    client.vanish().await;
+    assert!(realtime.shutdown(Duration::MAX).await);
 }

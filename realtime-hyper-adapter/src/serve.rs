@@ -33,11 +33,12 @@ const MAX_HEADERS: usize = 64;
 /// How long the loop rests when no connection can be accepted (no file descriptors left, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a stop waits for sessions and requests to end.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(30);
+/// How much longer a stop waits than sessions may take, so that the last of them is gone before it.
+const DRAIN_MARGIN: Duration = Duration::from_secs(5);
 
 /// Serves HTTP/1.1 and HTTP/2 requests with `service` until `stop` is ready; then accepts nothing more, closes the sessions
-/// of `realtime` (1012 with a spread retry time) and waits up to 30 s for them and for running requests.
+/// of `realtime` (1012 with a spread retry time) and waits for them and for
+/// running requests, 5 s longer than the settings `finish_timeout` and `close_linger` allow: 40 s by default.
 ///
 /// What it bounds: the first request head must be there 10 s after the accept, whatever the client sends meanwhile; later
 /// ones of HTTP/1.1 10 s after the answer before them; a head of HTTP/1.1 has at most 16 KiB and 64 headers (431). What it
@@ -105,8 +106,10 @@ where
     }
     drop(listener);
     tracing::info!("stopping: no new connections");
-    let requests = timeout(DRAIN_PATIENCE, connections.shutdown());
-    let (sessions_gone, requests_done) = tokio::join!(realtime.shutdown(DRAIN_PATIENCE), requests);
+    let config = realtime.config();
+    let patience = config.finish_timeout.saturating_add(config.close_linger).saturating_add(DRAIN_MARGIN);
+    let requests = timeout(patience, connections.shutdown());
+    let (sessions_gone, requests_done) = tokio::join!(realtime.shutdown(patience), requests);
     if !sessions_gone || requests_done.is_err() {
         tracing::warn!("stopped before all connections had ended");
     }

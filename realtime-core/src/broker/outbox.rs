@@ -103,6 +103,8 @@ pub enum Pushed {
 /// What the driver has to do next, from [`Outbox::poll_flush`].
 #[derive(Debug)]
 pub(crate) enum FlushEvent {
+    /// The connection shall end once what was read is answered.
+    Draining(Closing),
     /// The outbox was finished and everything is written.
     Drained,
     /// The socket broke.
@@ -131,6 +133,8 @@ struct State {
     driver: Option<Waker>,
     /// A queue has begun and the driver does not know yet.
     queue_begun: bool,
+    /// Asked to drain; the driver has not been told yet.
+    draining: Option<Closing>,
     last_write: Instant,
     needs_flush: bool,
 }
@@ -163,6 +167,7 @@ impl Outbox {
                 phase: Phase::Open,
                 driver: None,
                 queue_begun: false,
+                draining: None,
                 last_write: clock::now(),
                 needs_flush: false,
             }),
@@ -218,6 +223,15 @@ impl Outbox {
         }
     }
 
+    /// Asks for the end of the connection after what was read is answered: receipts are still taken and written.
+    pub(crate) fn drain(&self, closing: Closing) {
+        let mut state = self.state.lock();
+        if matches!(state.phase, Phase::Open) {
+            state.draining = Some(closing);
+            state.wake();
+        }
+    }
+
     /// Appends the last frames and takes nothing more.
     pub(crate) fn finish(&self, farewell: impl IntoIterator<Item = Bytes>) {
         let mut state = self.state.lock();
@@ -247,6 +261,11 @@ impl Outbox {
             state.fail();
             return Poll::Ready(FlushEvent::Failed(error));
         }
+        if matches!(state.phase, Phase::Open)
+            && let Some(closing) = state.draining.take()
+        {
+            return Poll::Ready(FlushEvent::Draining(closing));
+        }
         let queue_begun = std::mem::take(&mut state.queue_begun) && !state.queue.is_empty();
         match state.phase {
             Phase::Open if queue_begun => Poll::Ready(FlushEvent::Queued),
@@ -263,7 +282,7 @@ impl Outbox {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let state = self.state.lock();
         match state.phase {
-            Phase::Open => state.oldest_since().map(|since| since + self.limits.max_age),
+            Phase::Open => state.oldest_since().map(|since| clock::after(since, self.limits.max_age)),
             _ => None,
         }
     }
@@ -271,7 +290,7 @@ impl Outbox {
     /// Stops the outbox if its oldest message has waited too long.
     pub(crate) fn check_age(&self, now: Instant) {
         let mut state = self.state.lock();
-        let too_old = state.oldest_since().is_some_and(|since| since + self.limits.max_age <= now);
+        let too_old = state.oldest_since().is_some_and(|since| clock::after(since, self.limits.max_age) <= now);
         if too_old && matches!(state.phase, Phase::Open) {
             state.stop(Closing::slow_consumer());
         }

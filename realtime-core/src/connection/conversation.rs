@@ -22,7 +22,7 @@ use crate::{
     destination::{Class, Destination, Owner, Pattern, UserDestination, UserPath},
     message::{Message, relayed_headers},
     realtime::{RECONNECT_SPREAD, Realtime},
-    session::{DisconnectReason, LifecycleEvent, RegistryEntry, Session, announce},
+    session::{DisconnectReason, LifecycleEvent, RegistryEntry, Session, Waiting, announce},
     websocket::{Opcode, encode_frame},
 };
 
@@ -40,6 +40,8 @@ pub(super) struct Conversation {
     outbox: Arc<Outbox>,
     /// Becomes true when a running handler shall be dropped.
     cancel: watch::Receiver<bool>,
+    /// The connection's entry in the registry until CONNECT.
+    waiting: Option<Waiting>,
     live: Option<Live>,
 }
 
@@ -64,7 +66,8 @@ impl Conversation {
         outbox: Arc<Outbox>,
         cancel: watch::Receiver<bool>,
     ) -> Self {
-        Self { realtime, principal, outbox, cancel, live: None }
+        let waiting = realtime.registry().wait(principal.clone(), Arc::clone(&outbox));
+        Self { realtime, principal, outbox, cancel, waiting: Some(waiting), live: None }
     }
 
     /// Answers one request.
@@ -128,6 +131,7 @@ impl Conversation {
         // In the registry first: a stop that comes after CONNECTED must find the session, and one that came before is
         // seen here, as it is announced before sessions are closed.
         let entry = self.realtime.registry().enter(&session);
+        self.waiting = None;
         if self.realtime.is_stopping() {
             return Err(Closing::going_away(RECONNECT_SPREAD));
         }

@@ -68,6 +68,8 @@ enum InputEnd {
     Lost,
     /// A broken WebSocket, with the status to close with.
     Broken(u16, String),
+    /// The server stops.
+    Stopping(Closing),
     /// DISCONNECT or a protocol fault stands last in the inbox and ends the connection itself.
     Told,
 }
@@ -78,6 +80,13 @@ struct Ended {
     reason: DisconnectReason,
 }
 
+impl Ended {
+    fn by_server(closing: Closing) -> Self {
+        let code = closing.code().to_owned();
+        Self { closing: Some(closing), reason: DisconnectReason::Server { code } }
+    }
+}
+
 impl Driver {
     pub(crate) fn new(realtime: Realtime, transport: Transport, principal: Principal) -> Self {
         let config = realtime.config();
@@ -86,7 +95,7 @@ impl Driver {
         let (cancel, cancelled) = watch::channel(false);
         let expires = principal
             .expires_at()
-            .map(|expiry| now + expiry.duration_since(clock::wall()).unwrap_or_default().min(NEVER * 365));
+            .map(|expiry| clock::after(now, expiry.duration_since(clock::wall()).unwrap_or_default()));
         let conversation = Conversation::new(realtime.clone(), principal, Arc::clone(socket.outbox()), cancelled);
         Self {
             stomp: ServerSession::new(
@@ -96,7 +105,7 @@ impl Driver {
             inbox_bytes: 0,
             work: Work::Idle(Box::new(conversation)),
             beats: None,
-            connect_deadline: Some(now + config.connect_timeout),
+            connect_deadline: Some(clock::after(now, config.connect_timeout)),
             expires,
             input_end: None,
             finish_deadline: None,
@@ -109,7 +118,7 @@ impl Driver {
     /// Runs the connection to its end.
     pub(crate) async fn run(mut self) {
         let Ended { closing, reason } = self.serve().await;
-        let Self { socket, stomp, work, cancel, realtime, .. } = self;
+        let Self { socket, stomp, work, cancel, realtime, finish_deadline, .. } = self;
         let config = realtime.config();
         let version = stomp.version().unwrap_or(Version::V1_2);
         let farewell = async {
@@ -129,7 +138,8 @@ impl Driver {
                 Work::Idle(conversation) => conversation,
                 Work::Moving => return,
                 Work::Busy(mut running) => {
-                    let limit = sleep_until(clock::now() + config.finish_timeout);
+                    let patience = || clock::after(clock::now(), config.finish_timeout);
+                    let limit = sleep_until(finish_deadline.unwrap_or_else(patience));
                     tokio::pin!(limit);
                     let (conversation, _) = tokio::select! {
                         done = running.as_mut() => done,
@@ -164,10 +174,7 @@ impl Driver {
                 // In this order: a client that never stops sending must not keep time from being looked at.
                 biased;
                 event = poll_fn(|cx| outbox.poll_flush(cx)) => match event {
-                    FlushEvent::Stopped(closing) => {
-                        let code = closing.code().to_owned();
-                        return Ended { closing: Some(closing), reason: DisconnectReason::Server { code } };
-                    }
+                    FlushEvent::Stopped(closing) => return Ended::by_server(closing),
                     FlushEvent::Failed(error) => {
                         tracing::debug!(%error, "nothing can be written any more");
                         self.end_input(InputEnd::Lost);
@@ -177,6 +184,7 @@ impl Driver {
                         // What was read still counts.
                         return self.work_off_unheard().await;
                     }
+                    FlushEvent::Draining(closing) => self.end_input(InputEnd::Stopping(closing)),
                     // The loop arms the timer anew.
                     FlushEvent::Drained | FlushEvent::Queued => {}
                 },
@@ -260,7 +268,7 @@ impl Driver {
     fn end_input(&mut self, end: InputEnd) {
         self.input_end.get_or_insert(end);
         let patience = self.realtime.config().finish_timeout;
-        self.finish_deadline.get_or_insert_with(|| clock::now() + patience);
+        self.finish_deadline.get_or_insert_with(|| clock::after(clock::now(), patience));
     }
 
     fn has_room(&self) -> bool {
@@ -293,11 +301,8 @@ impl Driver {
                 Ended { closing: Some(Closing::echo(status)), reason: DisconnectReason::ClosedByClient }
             }
             InputEnd::Lost => Ended { closing: None, reason: DisconnectReason::Lost },
-            InputEnd::Broken(status, reason) => {
-                let closing = Closing::websocket(status, &reason);
-                let code = closing.code().to_owned();
-                Ended { closing: Some(closing), reason: DisconnectReason::Server { code } }
-            }
+            InputEnd::Broken(status, reason) => Ended::by_server(Closing::websocket(status, &reason)),
+            InputEnd::Stopping(closing) => Ended::by_server(closing),
             InputEnd::Told => return None,
         })
     }
@@ -324,13 +329,15 @@ impl Driver {
         } else if due(self.expires) {
             Closing::token_expired()
         } else if due(self.finish_deadline) {
-            return Some(Ended { closing: None, reason: DisconnectReason::Lost });
+            match &self.input_end {
+                Some(InputEnd::Stopping(closing)) => closing.clone(),
+                _ => return Some(Ended { closing: None, reason: DisconnectReason::Lost }),
+            }
         } else {
             outbox.check_age(now);
             self.beat(outbox, now)?
         };
-        let code = closing.code().to_owned();
-        Some(Ended { closing: Some(closing), reason: DisconnectReason::Server { code } })
+        Some(Ended::by_server(closing))
     }
 
     /// Sends and expects heart-beats.

@@ -1,6 +1,6 @@
 //! Rule 11: what a client is told when a well-formed SEND or SUBSCRIBE is refused or fails.
 //!
-//! A session that listens on `/user/queue/errors` gets a MESSAGE there and lives on. One that does not gets ERROR and
+//! A session that listens on `/user/queue/errors` (by the configured prefixes) gets a MESSAGE there and lives on. One that does not gets ERROR and
 //! close if the frame was a SUBSCRIBE or asked for a receipt, because silence would leave it waiting. Anything else is
 //! logged.
 
@@ -14,9 +14,6 @@ use crate::{
     destination::{Destination, UserDestination},
     session::Session,
 };
-
-/// The path under the user prefix where a session listens for its own errors.
-pub(super) const ERROR_PATH: &str = "/queue/errors";
 
 /// A frame that was refused.
 #[derive(Debug)]
@@ -51,17 +48,18 @@ impl Refused<'_> {
                 fault = fault.with_receipt(receipt);
             }
             Closing::refused(fault.with_detail(format!(
-                "{} Subscribe to /user/queue/errors to be told of refusals without losing the connection.",
-                rejection.message()
+                "{} Subscribe to {}{}/errors to be told of refusals without losing the connection.",
+                rejection.message(),
+                broker.prefixes().user,
+                broker.prefixes().queue,
             )))
         })
     }
 
     fn send_error_message(&self, broker: &Broker, session: &Session, rejection: &Rejection) -> bool {
         let body = Body { code: rejection.code(), message: rejection.message() };
-        let (Ok(publication), Ok(path)) = (Publication::json(&body), ERROR_PATH.parse::<Destination>()) else {
-            return false;
-        };
+        let path = format!("{}/errors", broker.prefixes().queue).parse::<Destination>();
+        let (Ok(publication), Ok(path)) = (Publication::json(&body), path) else { return false };
         let mut publication =
             publication.with_header("code", rejection.code()).with_header("refused-destination", self.destination);
         if let Some(receipt) = self.receipt {

@@ -128,7 +128,7 @@ impl Socket {
                             tracing::debug!(%error, "the farewell could not be written");
                             return;
                         }
-                        FlushEvent::Queued | FlushEvent::Stopped(_) => {}
+                        FlushEvent::Draining(_) | FlushEvent::Queued | FlushEvent::Stopped(_) => {}
                     },
                     more = self.read_more() => {
                         // Looked at in any case: what a peer goes on sending must not pile up.

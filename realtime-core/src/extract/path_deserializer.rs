@@ -172,8 +172,11 @@ macro_rules! parsed {
 }
 
 impl SegmentDeserializer<'_> {
-    fn parse<T: FromStr>(&self, expected: &str) -> Result<T, PathError> {
-        self.text.parse().map_err(|_| PathError::custom(format!("`{}` is not of type {expected}", self.text)))
+    /// Only in the one spelling that the value itself has: `007` and `+7` would be second names of the place `7`.
+    fn parse<T: FromStr + ToString>(&self, expected: &str) -> Result<T, PathError> {
+        let value: Option<T> = self.text.parse().ok();
+        let value = value.filter(|value| value.to_string() == self.text);
+        value.ok_or_else(|| PathError::custom(format!("`{}` is not of type {expected}", self.text)))
     }
 }
 
@@ -319,6 +322,9 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_says_so() {
+        for second_name in ["007", "+7", "-0"] {
+            assert!(path::<i32>("/r/{a}", &format!("/r/{second_name}")).is_err(), "{second_name}");
+        }
         assert_eq!(path::<u8>("/r/{a}", "/r/256"), Err("`256` is not of type u8".to_owned()));
         assert!(path::<Kind>("/r/{a}", "/r/odd").unwrap_err().contains("unknown variant"));
         assert!(path::<(u8, u8)>("/r/{a}", "/r/1").unwrap_err().contains("takes 2 placeholders"));

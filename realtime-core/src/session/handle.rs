@@ -81,6 +81,10 @@ impl Session {
         self.principal().id().map_or_else(|| Owner::Session(self.id()), |user| Owner::User(user.clone()))
     }
 
+    pub(crate) fn outbox(&self) -> &Arc<Outbox> {
+        &self.shared.outbox
+    }
+
     pub(crate) fn subscribed(&self, id: &SubscriptionId, destination: &str) {
         self.shared.subscriptions.lock().push((id.clone(), destination.to_owned()));
     }

@@ -10,5 +10,5 @@ pub use id::SessionId;
 pub(crate) use id::random_tag;
 pub(crate) use lifecycle::announce;
 pub use lifecycle::{DisconnectReason, LifecycleEvent, LifecycleListener};
-pub(crate) use registry::Presence as RegistryEntry;
 pub use registry::Registry;
+pub(crate) use registry::{Presence as RegistryEntry, Waiting};

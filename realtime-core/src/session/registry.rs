@@ -8,7 +8,8 @@ use std::{collections::HashMap, sync::Arc};
 use parking_lot::Mutex;
 
 use crate::{
-    auth::UserId,
+    auth::{Principal, UserId},
+    broker::Outbox,
     connection::Closing,
     session::{Session, SessionId},
 };
@@ -23,6 +24,9 @@ pub struct Registry {
 struct State {
     sessions: HashMap<SessionId, Session>,
     users: HashMap<UserId, Vec<SessionId>>,
+    /// Connections that have not sent CONNECT yet: whoever is banned or stopped is so before it too.
+    waiting: HashMap<u64, (Principal, Arc<Outbox>)>,
+    next_waiting: u64,
 }
 
 impl Registry {
@@ -64,20 +68,45 @@ impl Registry {
         self.state.lock().users.len()
     }
 
-    /// Ends every session of a user; returns how many there were.
+    /// Ends every session of a user, and their connections that have not sent CONNECT yet; returns how many there were.
     pub fn disconnect_user(&self, user: &UserId, closing: &Closing) -> usize {
-        let sessions = self.sessions_of(user);
-        for session in &sessions {
-            session.close(closing.clone());
-        }
-        sessions.len()
+        self.disconnect_where(|principal| principal.id() == Some(user), closing)
     }
 
-    /// Ends every session.
-    pub(crate) fn disconnect_all(&self, mut closing: impl FnMut() -> Closing) {
-        for session in self.sessions() {
-            session.close(closing());
+    /// Ends every session, and every connection that has not sent CONNECT yet, whose principal is `wanted`; returns how many
+    /// there were. Looks at all of them.
+    ///
+    /// `wanted` is called after the registry's lock was given back.
+    pub fn disconnect_where(&self, wanted: impl Fn(&Principal) -> bool, closing: &Closing) -> usize {
+        let connections = self.connections().into_iter().filter(|(principal, _)| wanted(principal));
+        connections.map(|(_, outbox)| outbox.stop(closing.clone())).count()
+    }
+
+    /// Ends every session and connection, after what was read is answered. `closing` is given their number and its own
+    /// place among them.
+    pub(crate) fn drain_all(&self, closing: impl Fn(u32, u32) -> Closing) {
+        let connections = self.connections();
+        let count = u32::try_from(connections.len()).unwrap_or(u32::MAX);
+        for (place, (_, outbox)) in (1..=count).zip(connections) {
+            outbox.drain(closing(place, count));
         }
+    }
+
+    /// Enters a connection that was authenticated and has not sent CONNECT yet.
+    pub(crate) fn wait(&self, principal: Principal, outbox: Arc<Outbox>) -> Waiting {
+        let mut state = self.state.lock();
+        let key = state.next_waiting;
+        state.next_waiting += 1;
+        state.waiting.insert(key, (principal, outbox));
+        Waiting { registry: self.clone(), key }
+    }
+
+    /// Everyone who is connected, with CONNECT or still without.
+    fn connections(&self) -> Vec<(Principal, Arc<Outbox>)> {
+        let state = self.state.lock();
+        let sessions =
+            state.sessions.values().map(|session| (session.principal().clone(), Arc::clone(session.outbox())));
+        sessions.chain(state.waiting.values().cloned()).collect()
     }
 
     pub(crate) fn enter(&self, session: &Session) -> Presence {
@@ -103,6 +132,19 @@ impl Registry {
             state.users.remove(user);
         }
         last
+    }
+}
+
+/// The entry of a connection before CONNECT: dropping it takes it out.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    registry: Registry,
+    key: u64,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.registry.state.lock().waiting.remove(&self.key);
     }
 }
 
@@ -139,7 +181,6 @@ impl Drop for Presence {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::Principal;
 
     fn user(name: &str) -> Session {
         Session::detached(Principal::user(name.parse().unwrap()))

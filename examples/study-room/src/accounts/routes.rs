@@ -7,7 +7,7 @@ use axum::{
     response::IntoResponse,
     routing::{get, post},
 };
-use parlor::{axum::Authenticated, connection::Closing};
+use parlor::{auth::Principal, axum::Authenticated, connection::Closing};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -61,13 +61,11 @@ fn welcome(web: &Web, status: StatusCode, account: &Account) -> Result<impl Into
 /// the Origin gate keeps forms of other pages out.
 async fn log_out(State(web): State<Web>, user: Option<Authenticated>) -> Result<impl IntoResponse, ApiError> {
     if let Some(Authenticated(user)) = user
-        && let (Some(id), Some(login)) = (user.id(), user.claims::<Claims>())
+        && let Some(login) = user.claims::<Claims>()
     {
-        for session in web.realtime.registry().sessions_of(id) {
-            if session.principal().claims::<Claims>().is_some_and(|claims| claims.sid == login.sid) {
-                session.close(Closing::application("logged-out", LOGGED_OUT, "You were logged out"));
-            }
-        }
+        let of_this_login = |user: &Principal| user.claims::<Claims>().is_some_and(|claims| claims.sid == login.sid);
+        let closing = Closing::application("logged-out", LOGGED_OUT, "You were logged out");
+        web.realtime.registry().disconnect_where(of_this_login, &closing);
     }
     Ok((StatusCode::NO_CONTENT, set_cookie(&web.tokens.log_out())?))
 }

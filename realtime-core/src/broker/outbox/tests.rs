@@ -116,6 +116,24 @@ async fn age_is_bounded() {
     assert!(stopped_as_slow(&outbox));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_large_message_to_a_reader_that_goes_on_reading_is_not_too_old() {
+    let pipe = Pipe::default();
+    pipe.allow(1);
+    let outbox = pipe.outbox(OutboxLimits::default().max_age(Duration::from_secs(10)));
+    outbox.push(wire("a large message"));
+    for _ in 0..5 {
+        tokio::time::advance(Duration::from_secs(8)).await;
+        pipe.allow(1);
+        assert!(matches!(flush(&outbox), Poll::Pending | Poll::Ready(FlushEvent::Queued)));
+        outbox.check_age(clock::now());
+        assert!(outbox.is_open());
+    }
+    tokio::time::advance(Duration::from_secs(10)).await;
+    outbox.check_age(clock::now());
+    assert!(stopped_as_slow(&outbox), "and one that has stopped is");
+}
+
 #[test]
 fn a_frame_that_has_begun_is_finished_before_the_farewell() {
     let pipe = Pipe::default();
