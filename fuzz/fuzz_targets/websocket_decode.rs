@@ -1,6 +1,6 @@
 //! The decoder of WebSocket frames, on frames of every kind and on octets of none.
 //!
-//! What it finds does not depend on how the octets are cut; text is UTF-8; no message is larger or in more fragments than
+//! What it finds does not depend on how the octets are cut; text is UTF-8; no message is larger or has more empty fragments than
 //! the limits say; nothing follows an end.
 
 #![no_main]
@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 use parlor_core::websocket::{WebSocketDecoder, WebSocketError, WebSocketEvent, WebSocketLimits};
 
 const MAX_MESSAGE: usize = 300;
-const MAX_FRAGMENTS: usize = 4;
+const MAX_EMPTY_FRAGMENTS: usize = 4;
 
 /// What a client writes, and where the octets are cut.
 #[derive(Arbitrary, Debug)]
@@ -99,7 +99,7 @@ fn write(part: &Part<'_>, out: &mut Vec<u8>) {
 }
 
 fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
-    let limits = WebSocketLimits::default().max_message_bytes(MAX_MESSAGE).max_fragments(MAX_FRAGMENTS);
+    let limits = WebSocketLimits::default().max_message_bytes(MAX_MESSAGE).max_empty_fragments(MAX_EMPTY_FRAGMENTS);
     let mut decoder = WebSocketDecoder::new(limits);
     let (mut input, mut events) = (BytesMut::new(), Vec::new());
     for piece in pieces {

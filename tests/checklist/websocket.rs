@@ -142,11 +142,11 @@ fn ws_09_a_message_may_be_fragmented() {
 fn ws_09_a_frame_may_take_a_fragment_for_each_octet() {
     let broker = Server::broker(&[]);
     let mut client = listener(&broker, "1.2");
-    let frame = format!("SEND\ndestination:/topic/a\nreceipt:cut\n\n{}\0", "x".repeat(500));
+    let frame = format!("SEND\ndestination:/topic/a\nreceipt:cut\n\n{}\0", "x".repeat(4096));
     for (place, octet) in frame.as_bytes().iter().enumerate() {
         client.fragment(&[*octet], place == 0, place + 1 == frame.len());
     }
-    client.expect_text(&"x".repeat(500));
+    client.expect_text(&"x".repeat(4096));
     client.expect_receipt("cut");
 }
 

@@ -75,8 +75,8 @@ pub enum WebSocketError {
     /// The message is larger than the limit.
     #[error("message too large")]
     TooLarge,
-    /// The message has more fragments than the limit.
-    #[error("too many fragments")]
+    /// The message has more empty fragments than the limit.
+    #[error("too many empty fragments")]
     TooManyFragments,
 }
 
@@ -126,7 +126,7 @@ struct Message {
     is_text: bool,
     /// Announced by the headers so far.
     octets: usize,
-    fragments: usize,
+    empty_fragments: usize,
     utf8: Utf8Stream,
 }
 
@@ -205,16 +205,16 @@ impl WebSocketDecoder {
         let mut message = match (opcode, self.message) {
             (0x0, Some(message)) => message,
             (0x1 | 0x2, None) => {
-                Message { is_text: opcode == 0x1, octets: 0, fragments: 0, utf8: Utf8Stream::default() }
+                Message { is_text: opcode == 0x1, octets: 0, empty_fragments: 0, utf8: Utf8Stream::default() }
             }
             _ => return Err(WebSocketError::Continuation),
         };
         message.octets = message.octets.saturating_add(length);
-        message.fragments = message.fragments.saturating_add(1);
+        message.empty_fragments += usize::from(length == 0);
         if message.octets > self.limits.max_message_bytes {
             return Err(WebSocketError::TooLarge);
         }
-        if message.fragments > self.limits.max_fragments {
+        if message.empty_fragments > self.limits.max_empty_fragments {
             return Err(WebSocketError::TooManyFragments);
         }
         Ok(message)
@@ -432,12 +432,14 @@ mod tests {
     }
 
     #[test]
-    fn fragments_are_bounded_at_the_limit_and_empty_ones_count() {
-        let limits = WebSocketLimits::default().max_fragments(3);
+    fn empty_fragments_are_bounded_at_the_limit_and_others_by_their_octets() {
+        let limits = WebSocketLimits::default().max_empty_fragments(3);
         let within = [frame(0x02, b""), frame(0x00, b""), frame(0x80, b"")].concat();
         assert_eq!(decode(&[&within], limits.clone()).1, None);
         let beyond = [frame(0x02, b""), frame(0x00, b""), frame(0x00, b""), frame(0x00, b"")].concat();
-        assert_eq!(decode(&[&beyond], limits).1, Some(WebSocketError::TooManyFragments));
+        assert_eq!(decode(&[&beyond], limits.clone()).1, Some(WebSocketError::TooManyFragments));
+        let cut: Vec<u8> = (0..10_000).flat_map(|place| frame(if place == 0 { 0x02 } else { 0x00 }, b"x")).collect();
+        assert_eq!(decode(&[&cut], limits).1, None);
     }
 
     #[test]

@@ -9,16 +9,16 @@ pub struct WebSocketLimits {
     /// A message may pack many STOMP frames, each of which has its own, smaller limit, and it is never stored as a whole: the
     /// bound is on how long a peer may stay inside one message.
     pub max_message_bytes: usize,
-    /// Fragments of one message, empty ones included, default 1,024. More are closed with 1008.
+    /// Empty fragments of one message, default 64. More are closed with 1008.
     ///
-    /// RFC 6455 section 5.4 lets a client cut where it likes, one octet each included, so an ordinary frame cut that way
-    /// passes. A fragment costs its header and nothing is kept of it.
-    pub max_fragments: usize,
+    /// Only empty ones need a count: the others are bounded by their octets, and RFC 6455 section 5.4 lets a client cut where
+    /// it likes, one octet each included.
+    pub max_empty_fragments: usize,
 }
 
 impl Default for WebSocketLimits {
     fn default() -> Self {
-        Self { max_message_bytes: 1024 * 1024, max_fragments: 1024 }
+        Self { max_message_bytes: 1024 * 1024, max_empty_fragments: 64 }
     }
 }
 
@@ -30,10 +30,10 @@ impl WebSocketLimits {
         self
     }
 
-    /// Sets [`max_fragments`](Self#structfield.max_fragments).
+    /// Sets [`max_empty_fragments`](Self#structfield.max_empty_fragments).
     #[must_use]
-    pub fn max_fragments(mut self, fragments: usize) -> Self {
-        self.max_fragments = fragments;
+    pub fn max_empty_fragments(mut self, fragments: usize) -> Self {
+        self.max_empty_fragments = fragments;
         self
     }
 }
