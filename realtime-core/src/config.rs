@@ -36,6 +36,11 @@ pub struct Config {
     pub max_inbox_frames: usize,
     /// Octets of frame bodies that were read and wait for a handler, default 256 KiB; one frame always may.
     pub max_inbox_bytes: usize,
+    /// Streams of payloads that one session's handlers may have running, default 16; one more is refused with
+    /// `too-many-streams`.
+    pub max_streams: usize,
+    /// How long one lifecycle listener may take for one event, default 5 s; what takes longer is cut off and logged.
+    pub listener_timeout: Duration,
     /// How long a closing connection may take to deliver its farewell and hear the client's close, default 5 s.
     pub close_linger: Duration,
     /// How long frames that were read before the connection ended may still take, default 30 s.
@@ -61,6 +66,8 @@ impl Default for Config {
             max_subscriptions: 128,
             max_inbox_frames: 64,
             max_inbox_bytes: 256 * 1024,
+            max_streams: 16,
+            listener_timeout: Duration::from_secs(5),
             close_linger: Duration::from_secs(5),
             finish_timeout: Duration::from_secs(30),
             pattern_subscriptions: false,
@@ -95,6 +102,8 @@ setters! {
     max_subscriptions: usize,
     max_inbox_frames: usize,
     max_inbox_bytes: usize,
+    max_streams: usize,
+    listener_timeout: Duration,
     close_linger: Duration,
     finish_timeout: Duration,
     pattern_subscriptions: bool,

@@ -12,6 +12,7 @@ pub mod connection;
 pub mod destination;
 pub mod extract;
 mod message;
+mod rate;
 mod realtime;
 pub mod session;
 pub mod websocket;

@@ -12,13 +12,13 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
-    app::{Authorize, RouteError, Routes, Rules},
+    app::{Authorize, Interceptor, RouteError, RouteListener, Routes, Rules},
     auth::{Authenticator, OriginError, OriginPolicy, Principal},
-    broker::Broker,
+    broker::{Broker, OutboundInterceptor},
     config::Config,
     connection::{Closing, Driver, Transport},
     destination::{Pattern, PatternError},
-    session::{LifecycleListener, Registry},
+    session::{LifecycleEvent, LifecycleListener, Registry, Session, announce},
 };
 
 /// When the server stops, clients are told to come back spread over this time, so that they do not come all at once.
@@ -28,6 +28,9 @@ pub(crate) const RECONNECT_SPREAD: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
+    /// Another endpoint set the outbound interceptors of the same broker.
+    #[error("the broker has outbound interceptors already; add them all where the first of its endpoints is built")]
+    Intercepted,
     /// An allowed origin is not scheme, host and optional port.
     #[error(transparent)]
     Origin(#[from] OriginError),
@@ -80,6 +83,7 @@ struct Inner {
     origins: OriginPolicy,
     config: Config,
     topic_pattern: Pattern,
+    interceptors: Vec<Arc<dyn Interceptor>>,
     listeners: Vec<Arc<dyn LifecycleListener>>,
     connections: Arc<Semaphore>,
     stopping: AtomicBool,
@@ -93,6 +97,8 @@ pub struct RealtimeBuilder {
     rules: Arc<dyn Authorize>,
     origins: Result<OriginPolicy, OriginError>,
     config: Config,
+    interceptors: Vec<Arc<dyn Interceptor>>,
+    outbound: Vec<Arc<dyn OutboundInterceptor>>,
     listeners: Vec<Arc<dyn LifecycleListener>>,
 }
 
@@ -116,6 +122,8 @@ impl Realtime {
             rules: Arc::new(Rules::deny_all()),
             origins: Ok(OriginPolicy::default()),
             config: Config::default(),
+            interceptors: Vec::new(),
+            outbound: Vec::new(),
             listeners: Vec::new(),
         }
     }
@@ -194,8 +202,13 @@ impl Realtime {
         &*self.inner.rules
     }
 
-    pub(crate) fn listeners(&self) -> &[Arc<dyn LifecycleListener>] {
-        &self.inner.listeners
+    pub(crate) fn interceptors(&self) -> &[Arc<dyn Interceptor>] {
+        &self.inner.interceptors
+    }
+
+    /// Tells every listener in turn: those of the builder, then those of the routes.
+    pub(crate) async fn announce(&self, session: &Session, event: LifecycleEvent) {
+        announce(&self.inner.listeners, self.config().listener_timeout, session, event).await;
     }
 
     /// What pattern subscriptions must lie within.
@@ -248,7 +261,23 @@ impl RealtimeBuilder {
         self
     }
 
-    /// Adds a listener to the events of every session.
+    /// Looks at every SEND and SUBSCRIBE before rules and handlers do; several in the order in which they are added.
+    #[must_use]
+    pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
+        self.interceptors.push(Arc::new(interceptor));
+        self
+    }
+
+    /// Looks at every message before it is delivered; several in the order in which they are added. They belong to the broker,
+    /// whoever publishes.
+    #[must_use]
+    pub fn intercept_outbound(mut self, interceptor: impl OutboundInterceptor) -> Self {
+        self.outbound.push(Arc::new(interceptor));
+        self
+    }
+
+    /// Adds a listener to the events of every session. Where extractors are wanted, use
+    /// [`Router::on_connected`](crate::app::Router::on_connected) and its like.
     #[must_use]
     pub fn listen(mut self, listener: impl LifecycleListener) -> Self {
         self.listeners.push(Arc::new(listener));
@@ -268,6 +297,14 @@ impl RealtimeBuilder {
         if !errors.is_empty() {
             return Err(BuildError::Routes(errors));
         }
+        if !self.outbound.is_empty() && !broker.intercept(self.outbound) {
+            return Err(BuildError::Intercepted);
+        }
+        let mut listeners = self.listeners;
+        for listener in self.routes.listeners() {
+            let (listener, broker) = (Arc::clone(listener), broker.clone());
+            listeners.push(Arc::new(RouteListener::new(listener, broker)));
+        }
         let topic_pattern = format!("{}/**", prefixes.topic).parse().map_err(BuildError::Prefix)?;
         Ok(Realtime {
             inner: Arc::new(Inner {
@@ -280,7 +317,8 @@ impl RealtimeBuilder {
                 connections: Arc::new(Semaphore::new(permits(self.config.max_connections) as usize)),
                 config: self.config,
                 topic_pattern,
-                listeners: self.listeners,
+                interceptors: self.interceptors,
+                listeners,
                 stopping: AtomicBool::new(false),
             }),
         })

@@ -16,7 +16,7 @@ use parlor_core::{
     auth::{Anonymous, Principal},
     broker::OutboxLimits,
     connection::Closing,
-    session::{DisconnectReason, LifecycleEvent},
+    session::{DisconnectReason, LifecycleEvent, Session},
     stomp::HeartBeat,
 };
 use support::{Client, Log, Received, header, user};
@@ -31,7 +31,7 @@ fn build(config: Config, log: Log) -> Realtime {
         .authenticate(Anonymous)
         .authorize(rules)
         .config(config)
-        .listen(move |event: LifecycleEvent| -> BoxFuture<'static, ()> {
+        .listen(move |_: Session, event: LifecycleEvent| -> BoxFuture<'static, ()> {
             let text = describe(&event);
             log.lock().unwrap().push(text.clone());
             assert_ne!(text, "subscribed /topic/panic", "this is the test's own panic");
@@ -43,11 +43,11 @@ fn build(config: Config, log: Log) -> Realtime {
 
 fn describe(event: &LifecycleEvent) -> String {
     match event {
-        LifecycleEvent::Connected { first_session, .. } => format!("connected first={first_session}"),
-        LifecycleEvent::Subscribed { destination, .. } => format!("subscribed {destination}"),
-        LifecycleEvent::Unsubscribed { destination, .. } => format!("unsubscribed {destination}"),
-        LifecycleEvent::Disconnected { reason, last_session, .. } => {
-            format!("disconnected {reason:?} last={last_session}")
+        LifecycleEvent::Connected(event) => format!("connected first={}", event.first_session),
+        LifecycleEvent::Subscribed(event) => format!("subscribed {}", event.destination),
+        LifecycleEvent::Unsubscribed(event) => format!("unsubscribed {}", event.destination),
+        LifecycleEvent::Disconnected(event) => {
+            format!("disconnected {:?} last={}", event.reason, event.last_session)
         }
         other => format!("{other:?}"),
     }

@@ -66,6 +66,16 @@ impl<K> Context<K> {
         &self.event
     }
 
+    /// The same place with another event.
+    pub(super) fn map<J>(&self, event: impl FnOnce(&K) -> J) -> Context<J> {
+        Context {
+            session: self.session.clone(),
+            broker: self.broker.clone(),
+            params: self.params.clone(),
+            event: event(&self.event),
+        }
+    }
+
     pub(crate) fn with_params(mut self, params: Params) -> Self {
         self.params = params;
         self

@@ -2,10 +2,7 @@
 
 use std::future::Future;
 
-use crate::{
-    app::{Context, Rejection},
-    extract::FromContext,
-};
+use crate::app::{Context, FromContext, Rejection};
 
 /// An async function whose arguments are extractors. Called by the session's driver, one event of a session at a time.
 ///

@@ -23,7 +23,14 @@
 
 mod authorize;
 mod context;
+mod error_handler;
+mod from_context;
+mod guard;
 mod handler;
+mod handler_error;
+mod interceptor;
+mod layer;
+mod listener;
 mod outcome;
 mod rejection;
 mod route;
@@ -31,9 +38,25 @@ mod router;
 
 pub use authorize::{Authorize, Rules, SendTarget};
 pub use context::{Context, Routed, Subscribe};
+pub(crate) use error_handler::Failure;
+pub use error_handler::{ErrorHandler, Failed, HandlesError, IntoFailure};
+pub use from_context::{FromContext, OptionalFromContext};
+pub use guard::{ByRole, IntoVerdict, RequireRole, require_role};
 pub use handler::Handler;
-pub(crate) use outcome::{Delivery, Recipient};
-pub use outcome::{IntoOutcome, IntoPublication, Outcome};
+pub use handler_error::HandlerError;
+pub use interceptor::Interceptor;
+pub use layer::RouteService;
+pub use listener::Listener;
+pub(crate) use listener::RouteListener;
+pub use outcome::{IntoOutcome, IntoPublications, Outcome, Publications};
+pub(crate) use outcome::{Recipient, Target};
 pub use rejection::Rejection;
+pub(crate) use rejection::millis;
 pub use route::Route;
-pub use router::{Mount, RouteError, Router, Routes};
+pub(crate) use router::Matched;
+pub use router::{Mount, RouteEntry, RouteError, RouteKind, Router, Routes};
+
+pub use crate::{
+    rate::Rate,
+    session::{Connected, Disconnected, Subscribed, Unsubscribed},
+};

@@ -1,36 +1,43 @@
 //! What handlers answer, and what becomes of it.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, fmt, future::ready};
 
 use bytes::Bytes;
-use serde::Serialize;
+use futures_util::{StreamExt, stream::BoxStream};
 
 use crate::{
-    app::{Rejection, Subscribe},
+    app::{HandlerError, Rejection},
     auth::UserId,
-    broker::Publication,
-    destination::Destination,
-    extract::{Payload, Reply, SendToUser},
+    broker::{Broker, Publication},
+    destination::{Destination, Owner, UserDestination},
+    session::Session,
 };
 
 /// What a handler decided: a list of deliveries, done in their order after it returned.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Outcome {
     deliveries: Vec<Delivery>,
 }
 
-/// One thing to send.
-#[derive(Clone, Debug)]
-pub(crate) enum Delivery {
-    /// To every subscription of a destination.
-    Publish { to: Destination, publication: Publication },
-    /// As the first message of the subscription that is being made.
-    Reply(Publication),
-    /// To a user's sessions.
-    ToUser { user: Recipient, path: Destination, publication: Publication },
+/// Something to send, and where.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) to: Target,
+    pub(crate) publications: Publications,
 }
 
-/// Which sessions a [`Delivery::ToUser`] is for.
+/// Where a delivery goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// Back to whoever sent the event: the subscription that is being made, or the session's replies.
+    Reply,
+    /// To every subscription of a destination.
+    Topic(Destination),
+    /// To a user's sessions, at a path.
+    User(Recipient, Destination),
+}
+
+/// Which sessions a [`Target::User`] is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Recipient {
     /// All sessions of the user whose event is being handled.
@@ -39,6 +46,22 @@ pub(crate) enum Recipient {
     ThisSession,
     /// All sessions of this user.
     User(UserId),
+}
+
+/// What is sent to one place: nothing, one publication, or one after another.
+///
+/// A stream is polled by the session's own connection, while its outbox is less than half full, and dropped when the session
+/// (or the subscription that it replies to) ends. An error in it is told to the client by rule 11 and ends it.
+#[derive(Default)]
+#[non_exhaustive]
+pub enum Publications {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// One.
+    One(Publication),
+    /// One after another.
+    Stream(BoxStream<'static, Result<Publication, Rejection>>),
 }
 
 impl Outcome {
@@ -51,11 +74,13 @@ impl Outcome {
     /// Adds a publish to `destination`.
     #[must_use]
     pub fn publish(self, destination: Destination, publication: Publication) -> Self {
-        self.and(Delivery::Publish { to: destination, publication })
+        self.send(Target::Topic(destination), Publications::One(publication))
     }
 
-    pub(crate) fn and(mut self, delivery: Delivery) -> Self {
-        self.deliveries.push(delivery);
+    pub(crate) fn send(mut self, to: Target, publications: Publications) -> Self {
+        if !matches!(publications, Publications::Nothing) {
+            self.deliveries.push(Delivery { to, publications });
+        }
         self
     }
 
@@ -64,74 +89,113 @@ impl Outcome {
     }
 }
 
+impl Target {
+    /// Sends to the topic or user that this is; `session` is the one whose event it was.
+    pub(crate) async fn send(
+        &self,
+        broker: &Broker,
+        session: &Session,
+        publication: Publication,
+    ) -> Result<(), Rejection> {
+        match self {
+            Self::Reply => {}
+            Self::Topic(destination) => {
+                broker.publish_message(destination.clone(), publication).await?;
+            }
+            Self::User(recipient, path) => {
+                let (owner, only) = match recipient {
+                    Recipient::Own => (session.owner(), None),
+                    Recipient::ThisSession => (session.owner(), Some(session.id())),
+                    Recipient::User(user) => (Owner::User(user.clone()), None),
+                };
+                broker.send_to_owner(&UserDestination { owner, path: path.clone() }, &publication, only);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Publications {
+    /// A stream of payloads.
+    pub(crate) fn stream<St>(items: St) -> Self
+    where
+        St: futures_util::Stream<Item: IntoPublications> + Send + 'static,
+    {
+        let one = |item: St::Item| {
+            ready(match item.into_publications() {
+                Ok(Self::One(publication)) => Some(Ok(publication)),
+                Ok(Self::Nothing) => None,
+                Ok(Self::Stream(_)) => Some(Err(Rejection::internal("a stream of payloads held another stream"))),
+                Err(error) => Some(Err(error.into_rejection())),
+            })
+        };
+        Self::Stream(items.filter_map(one).boxed())
+    }
+}
+
+impl fmt::Debug for Publications {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("Nothing"),
+            Self::One(publication) => f.debug_tuple("One").field(publication).finish(),
+            Self::Stream(_) => f.write_str("Stream(..)"),
+        }
+    }
+}
+
 /// What a handler for events of kind `K` may return.
 ///
-/// Called once, after the handler returned. An `Err` is told to the client by rule 11.
+/// Called once, after the handler returned. An `Err` is given to the error handler for its type, else told to the client by
+/// rule 11.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say where it goes",
     label = "this handler's return value goes nowhere",
     note = "add `.send_to(\"/topic/…\")` to the route of a handler that returns a `Payload`, \
-            or return `()`, `SendToUser<T>`, `Reply<T>` (from a subscribe handler), a tuple, `Option` or `Result` of them"
+            or return `()`, `SendToUser<T>`, `Reply<T>`, a tuple, `Option` or `Result` of them"
 )]
 pub trait IntoOutcome<K> {
     /// The outcome.
     ///
     /// # Errors
     /// What the client is told instead.
-    fn into_outcome(self) -> Result<Outcome, Rejection>;
+    fn into_outcome(self) -> Result<Outcome, HandlerError>;
 }
 
 /// A return value that a route's `send_to` can publish.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be published by `send_to`",
     label = "not a payload",
-    note = "return `Payload<T>`, `String`, `Bytes` or `Publication`, or an `Option` or `Result` of one of them"
+    note = "return `Payload<T>`, `Payloads<St>`, `String`, `Bytes` or `Publication`, or an `Option` or `Result` of one of them"
 )]
-pub trait IntoPublication {
+pub trait IntoPublications {
     /// What is published; nothing for `None`.
     ///
     /// # Errors
     /// What the client is told instead.
-    fn into_publication(self) -> Result<Option<Publication>, Rejection>;
+    fn into_publications(self) -> Result<Publications, HandlerError>;
 }
 
 impl<K> IntoOutcome<K> for Outcome {
-    fn into_outcome(self) -> Result<Outcome, Rejection> {
+    fn into_outcome(self) -> Result<Outcome, HandlerError> {
         Ok(self)
     }
 }
 
 impl<K> IntoOutcome<K> for () {
-    fn into_outcome(self) -> Result<Outcome, Rejection> {
+    fn into_outcome(self) -> Result<Outcome, HandlerError> {
         Ok(Outcome::nothing())
     }
 }
 
 impl<K, O: IntoOutcome<K>> IntoOutcome<K> for Option<O> {
-    fn into_outcome(self) -> Result<Outcome, Rejection> {
+    fn into_outcome(self) -> Result<Outcome, HandlerError> {
         self.map_or_else(|| Ok(Outcome::nothing()), O::into_outcome)
     }
 }
 
-impl<K, O: IntoOutcome<K>, E: Into<Rejection>> IntoOutcome<K> for Result<O, E> {
-    fn into_outcome(self) -> Result<Outcome, Rejection> {
-        self.map_err(Into::into)?.into_outcome()
-    }
-}
-
-impl<K, T: Serialize> IntoOutcome<K> for SendToUser<T> {
-    fn into_outcome(self) -> Result<Outcome, Rejection> {
-        let (user, path, payload) = self.into_parts();
-        let path = path.map_err(Rejection::internal)?;
-        let publication = Publication::json(&payload).map_err(Rejection::internal)?;
-        Ok(Outcome::nothing().and(Delivery::ToUser { user, path, publication }))
-    }
-}
-
-impl<T: Serialize> IntoOutcome<Subscribe> for Reply<T> {
-    fn into_outcome(self) -> Result<Outcome, Rejection> {
-        let publication = Publication::json(&self.0).map_err(Rejection::internal)?;
-        Ok(Outcome::nothing().and(Delivery::Reply(publication)))
+impl<K, O: IntoOutcome<K>, E: Into<Rejection> + Send + Sync + 'static> IntoOutcome<K> for Result<O, E> {
+    fn into_outcome(self) -> Result<Outcome, HandlerError> {
+        self.map_err(HandlerError::new)?.into_outcome()
     }
 }
 
@@ -139,7 +203,7 @@ macro_rules! outcome_tuple {
     ($($part:ident),*) => {
         impl<K, $($part: IntoOutcome<K>),*> IntoOutcome<K> for ($($part,)*) {
             #[expect(non_snake_case, reason = "the type parameters name the parts")]
-            fn into_outcome(self) -> Result<Outcome, Rejection> {
+            fn into_outcome(self) -> Result<Outcome, HandlerError> {
                 let ($($part,)*) = self;
                 let mut all = Outcome::nothing();
                 $(all.deliveries.extend($part.into_outcome()?.deliveries);)*
@@ -153,39 +217,33 @@ outcome_tuple!(A, B);
 outcome_tuple!(A, B, C);
 outcome_tuple!(A, B, C, D);
 
-impl IntoPublication for Publication {
-    fn into_publication(self) -> Result<Option<Publication>, Rejection> {
-        Ok(Some(self))
+impl IntoPublications for Publication {
+    fn into_publications(self) -> Result<Publications, HandlerError> {
+        Ok(Publications::One(self))
     }
 }
 
-impl<T: Serialize> IntoPublication for Payload<T> {
-    fn into_publication(self) -> Result<Option<Publication>, Rejection> {
-        Publication::json(&self.0).map(Some).map_err(Rejection::internal)
+impl IntoPublications for String {
+    fn into_publications(self) -> Result<Publications, HandlerError> {
+        Ok(Publications::One(Publication::text(self)))
     }
 }
 
-impl IntoPublication for String {
-    fn into_publication(self) -> Result<Option<Publication>, Rejection> {
-        Ok(Some(Publication::text(self)))
+impl IntoPublications for Bytes {
+    fn into_publications(self) -> Result<Publications, HandlerError> {
+        Ok(Publications::One(Publication::bytes(self)))
     }
 }
 
-impl IntoPublication for Bytes {
-    fn into_publication(self) -> Result<Option<Publication>, Rejection> {
-        Ok(Some(Publication::bytes(self)))
+impl<P: IntoPublications> IntoPublications for Option<P> {
+    fn into_publications(self) -> Result<Publications, HandlerError> {
+        self.map_or_else(|| Ok(Publications::Nothing), P::into_publications)
     }
 }
 
-impl<P: IntoPublication> IntoPublication for Option<P> {
-    fn into_publication(self) -> Result<Option<Publication>, Rejection> {
-        self.map_or(Ok(None), P::into_publication)
-    }
-}
-
-impl<P: IntoPublication, E: Into<Rejection>> IntoPublication for Result<P, E> {
-    fn into_publication(self) -> Result<Option<Publication>, Rejection> {
-        self.map_err(Into::into)?.into_publication()
+impl<P: IntoPublications, E: Into<Rejection> + Send + Sync + 'static> IntoPublications for Result<P, E> {
+    fn into_publications(self) -> Result<Publications, HandlerError> {
+        self.map_err(HandlerError::new)?.into_publications()
     }
 }
 
@@ -198,16 +256,21 @@ impl From<Infallible> for Rejection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Message;
+    use crate::{
+        app::Subscribe,
+        extract::{Reply, SendToUser},
+        message::Message,
+    };
 
-    fn outcome<O: IntoOutcome<Subscribe>>(returned: O) -> Result<Vec<Delivery>, Rejection> {
-        returned.into_outcome().map(Outcome::into_deliveries)
+    fn outcome<O: IntoOutcome<Subscribe>>(returned: O) -> Result<Vec<Target>, Rejection> {
+        let outcome = returned.into_outcome().map_err(HandlerError::into_rejection)?;
+        Ok(outcome.into_deliveries().into_iter().map(|delivery| delivery.to).collect())
     }
 
     #[test]
     fn a_tuple_keeps_its_order() {
         let both = outcome((Reply(1), SendToUser::new("/queue/notes", 2))).unwrap();
-        assert!(matches!(&both[..], [Delivery::Reply(_), Delivery::ToUser { user: Recipient::Own, .. }]));
+        assert_eq!(both, [Target::Reply, Target::User(Recipient::Own, "/queue/notes".parse().unwrap())]);
     }
 
     #[test]
@@ -220,6 +283,6 @@ mod tests {
     #[test]
     fn a_bad_path_in_send_to_user_is_the_servers_fault() {
         let refused = IntoOutcome::<Message>::into_outcome(SendToUser::new("no-slash", 1)).unwrap_err();
-        assert_eq!(refused.code(), "internal");
+        assert_eq!(refused.into_rejection().code(), "internal");
     }
 }

@@ -1,6 +1,9 @@
 //! Why a well-formed SEND or SUBSCRIBE is refused or failed: a stable code and a sentence for the client.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, time::Duration};
+
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
     auth::UserIdError,
@@ -30,6 +33,8 @@ use crate::{
 pub struct Rejection {
     code: Cow<'static, str>,
     message: Cow<'static, str>,
+    retry_after: Option<Duration>,
+    details: Option<Box<Value>>,
 }
 
 impl Rejection {
@@ -37,7 +42,22 @@ impl Rejection {
     /// do. Both are shown to the client: no secret, no internal.
     #[must_use]
     pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: code.into(), message: message.into() }
+        Self { code: code.into(), message: message.into(), retry_after: None, details: None }
+    }
+
+    /// Adds when the client may try again, told in whole milliseconds in the header `retry-after`.
+    #[must_use]
+    pub fn with_retry_after(mut self, time: Duration) -> Self {
+        self.retry_after = Some(time);
+        self
+    }
+
+    /// Adds something for programs to read, the faulty fields of a form say: it stands as `details` in the JSON body on
+    /// `/user/queue/errors`. What JSON cannot hold is left out.
+    #[must_use]
+    pub fn with_details(mut self, details: &impl Serialize) -> Self {
+        self.details = serde_json::to_value(details).ok().map(Box::new);
+        self
     }
 
     /// A failure of the server's own: `error` is logged, the client learns only that something went wrong.
@@ -60,6 +80,35 @@ impl Rejection {
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// When the client may try again, where that is known.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// What programs may read of it.
+    #[must_use]
+    pub fn details(&self) -> Option<&Value> {
+        self.details.as_deref()
+    }
+
+    pub(crate) fn forbidden_use(destination: &Destination) -> Self {
+        Self::new("forbidden", format!("You may not use {destination}."))
+    }
+
+    pub(crate) fn too_large(limit: usize) -> Self {
+        Self::new("payload-too-large", format!("This destination takes bodies of at most {limit} octets. Send less."))
+    }
+
+    pub(crate) fn rate_limited(wait: Duration) -> Self {
+        let message = format!("This destination was used too often. Wait {} ms before the next time.", millis(wait));
+        Self::new("rate-limited", message).with_retry_after(wait)
+    }
+
+    pub(crate) fn too_many_streams(limit: usize) -> Self {
+        Self::new("too-many-streams", format!("A session may have {limit} streams at a time. End one first."))
     }
 
     pub(crate) fn not_found(destination: &Destination) -> Self {
@@ -122,3 +171,8 @@ impl fmt::Display for Rejection {
 }
 
 impl std::error::Error for Rejection {}
+
+/// Whole milliseconds, rounded up: a client that waits so long has waited long enough.
+pub(crate) fn millis(time: Duration) -> u128 {
+    time.as_nanos().div_ceil(1_000_000)
+}

@@ -1,29 +1,42 @@
-//! One route: a pattern, the handler behind it, and where its return value goes.
+//! One route: a pattern, the handler behind it, who may use it and how often, and where its return value goes.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, num::NonZeroUsize, sync::Arc};
 
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, future::BoxFuture};
+use tower::{Layer, Service};
 
 use crate::{
     app::{
-        Context, Handler, IntoOutcome, IntoPublication, Outcome, Rejection, RouteError, Routed, Subscribe,
-        outcome::{Delivery, Recipient},
+        Context, Handler, HandlerError, IntoOutcome, IntoPublications, IntoVerdict, Outcome, Rejection, RouteError,
+        RouteService, Routed, Subscribe,
+        layer::{Wrap, wrap},
+        outcome::{Recipient, Target},
     },
-    destination::{Destination, Pattern, Template},
+    destination::{Destination, Params, Pattern, Template},
     message::Message,
+    rate::Rate,
 };
 
 /// A handler that knows its state but not yet what its return value means.
-type Call<S, K, R> = Arc<dyn Fn(Context<K>, S) -> BoxFuture<'static, Result<R, Rejection>> + Send + Sync>;
+type Call<S, K, R> = Arc<dyn Fn(Context<K>, S) -> BoxFuture<'static, Result<R, HandlerError>> + Send + Sync>;
+
+/// A handler that needs nothing but its event.
+pub(super) type BoundCall<K> =
+    Arc<dyn Fn(Context<K>) -> BoxFuture<'static, Result<Outcome, HandlerError>> + Send + Sync>;
 
 /// A route for events of kind `K` whose handler returns `R`. Mount it on a [`Router`](crate::app::Router).
 ///
+/// An event passes, in this order: [`max_size`](Self::max_size), [`rate`](Self::rate), the layers, the guards of
+/// [`authorize`](Self::authorize), the extractors, the handler. The first to refuse it decides what the client is told.
+///
 /// ```
 /// use parlor_core::{
-///     app::{Rejection, Route, Router},
+///     app::{Rate, Rejection, Route, Router},
+///     auth::Principal,
 ///     extract::{Path, Payload, Reply},
 /// };
 ///
+/// async fn is_member(Path(room): Path<u64>, user: Principal) -> bool { room != 0 && user.id().is_some() }
 /// async fn say(Payload(text): Payload<String>) -> Payload<String> { Payload(text) }
 /// async fn enter(Path(room): Path<u64>) -> Result<Reply<Vec<String>>, Rejection> {
 ///     if room == 0 { return Err(Rejection::new("no-such-room", "There is no room 0.")) }
@@ -31,14 +44,40 @@ type Call<S, K, R> = Arc<dyn Fn(Context<K>, S) -> BoxFuture<'static, Result<R, R
 /// }
 ///
 /// let router: Router<()> = Router::new()
-///     .mount(Route::message("/app/rooms/{room}/say", say).send_to("/topic/rooms/{room}"))
+///     .mount(
+///         Route::message("/app/rooms/{room}/say", say)
+///             .send_to("/topic/rooms/{room}")
+///             .authorize(is_member)
+///             .rate(Rate::per_second(5))
+///             .max_size(4 * 1024),
+///     )
 ///     .mount(Route::subscribe("/topic/rooms/{room}", enter));
 /// # let _ = router;
 /// ```
 pub struct Route<S, K, R> {
     pub(super) pattern: Result<Pattern, RouteError>,
-    pub(super) target: Option<Template>,
+    pub(super) target: Option<RouteTarget>,
+    pub(super) options: RouteOptions,
     call: Call<S, K, R>,
+    guards: Vec<Call<S, K, ()>>,
+    layers: Vec<Wrap<K>>,
+}
+
+/// Where a route's return value goes, as it was written.
+#[derive(Clone, Debug)]
+pub(super) enum RouteTarget {
+    Topic(Template),
+    User(Destination),
+}
+
+/// What a route asks of its events before its handler is called.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RouteOptions {
+    pub(crate) max_size: Option<usize>,
+    pub(crate) rate: Option<Rate>,
+    /// How many of one session's messages may be handled at a time; one where absent.
+    pub(crate) concurrent: Option<NonZeroUsize>,
+    pub(crate) guards: usize,
 }
 
 impl<S, R> Route<S, Message, R>
@@ -54,6 +93,25 @@ where
     {
         Self::new(pattern, handler)
     }
+
+    /// Refuses messages with a body of more than `octets`, with `payload-too-large`, before anything else looks at them.
+    ///
+    /// Default: no limit but the endpoint's own for frames, 64 KiB unless set otherwise.
+    #[must_use]
+    pub fn max_size(mut self, octets: usize) -> Self {
+        self.options.max_size = Some(octets);
+        self
+    }
+
+    /// Lets up to `count` messages of one session be handled at the same time, so that one that waits holds up no other; they,
+    /// and the session's later frames, may then overtake each other. A count of 0 is taken for 1.
+    ///
+    /// Default: one at a time, in order (rule 9). DISCONNECT still waits for all of them (rule 10).
+    #[must_use]
+    pub fn concurrent(mut self, count: usize) -> Self {
+        self.options.concurrent = NonZeroUsize::new(count);
+        self
+    }
 }
 
 impl<S, R> Route<S, Subscribe, R>
@@ -62,10 +120,10 @@ where
     R: Send + 'static,
 {
     /// A handler that judges SUBSCRIBEs to `pattern`: `Err` refuses, [`Reply`](crate::extract::Reply) is the first
-    /// message of the subscription.
+    /// message of the subscription, [`Replies`](crate::extract::Replies) are messages for it alone until it ends.
     ///
     /// Under the topic prefix the subscription stays in force afterwards; no rule is asked beside the handler. Under the
-    /// application prefix the reply is all there is.
+    /// application prefix the reply or replies are all there is.
     #[must_use]
     pub fn subscribe<H, T>(pattern: &str, handler: H) -> Self
     where
@@ -88,10 +146,13 @@ where
         Self {
             pattern: pattern.parse().map_err(|error| RouteError::pattern(pattern, error)),
             target: None,
+            options: RouteOptions::default(),
             call: Arc::new(move |context, state| {
                 let handler = handler.clone();
-                Box::pin(async move { handler.call(context, state).await })
+                Box::pin(async move { Ok(handler.call(context, state).await?) })
             }),
+            guards: Vec::new(),
+            layers: Vec::new(),
         }
     }
 
@@ -100,21 +161,11 @@ where
     #[must_use]
     pub fn send_to(self, template: &str) -> Route<S, K, Outcome>
     where
-        R: IntoPublication,
+        R: IntoPublications,
     {
-        let template = match template.parse::<Template>() {
-            Ok(template) => template,
-            Err(error) => return self.broken(RouteError::pattern(template, error)),
-        };
-        let target = template.clone();
-        Route {
-            pattern: self.pattern,
-            target: Some(target),
-            call: then(self.call, move |params, returned: R| {
-                let Some(publication) = returned.into_publication()? else { return Ok(Outcome::nothing()) };
-                let to = template.expand(params)?;
-                Ok(Outcome::nothing().publish(to, publication))
-            }),
+        match template.parse::<Template>() {
+            Ok(template) => self.directed(RouteTarget::Topic(template)),
+            Err(error) => self.broken(RouteError::pattern(template, error)),
         }
     }
 
@@ -122,20 +173,77 @@ where
     #[must_use]
     pub fn send_to_user(self, path: &str) -> Route<S, K, Outcome>
     where
-        R: IntoPublication,
+        R: IntoPublications,
     {
-        let path: Destination = match path.parse() {
-            Ok(path) => path,
-            Err(error) => return self.broken(RouteError::destination(path, error)),
-        };
-        Route {
-            pattern: self.pattern,
-            target: None,
-            call: then(self.call, move |_, returned: R| {
-                let Some(publication) = returned.into_publication()? else { return Ok(Outcome::nothing()) };
-                Ok(Outcome::nothing().and(Delivery::ToUser { user: Recipient::Own, path: path.clone(), publication }))
-            }),
+        match path.parse::<Destination>() {
+            Ok(path) => self.directed(RouteTarget::User(path)),
+            Err(error) => self.broken(RouteError::destination(path, error)),
         }
+    }
+
+    /// Asks `guard` before the handler: an async function with extractors that answers `bool`, `Result<(), E>` or
+    /// `Result<bool, E>`, or [`require_role`](crate::app::require_role). `false` refuses with `forbidden`. Several guards
+    /// are asked in their order, and all must agree.
+    #[must_use]
+    pub fn authorize<G, T>(mut self, guard: G) -> Self
+    where
+        G: Handler<S, K, T>,
+        G::Output: IntoVerdict + Send,
+    {
+        self.options.guards += 1;
+        self.guards.push(Arc::new(move |context, state| {
+            let guard = guard.clone();
+            Box::pin(async move {
+                let destination = context.event().destination().clone();
+                if guard.call(context, state).await?.into_verdict()? {
+                    Ok(())
+                } else {
+                    Err(Rejection::forbidden_use(&destination).into())
+                }
+            })
+        }));
+        self
+    }
+
+    /// How often one session may use the route; what comes faster is refused with `rate-limited` and the header
+    /// `retry-after` (in ms), and the session goes on.
+    ///
+    /// Default: as often as the endpoint's own rates allow.
+    #[must_use]
+    pub fn rate(mut self, rate: Rate) -> Self {
+        self.options.rate = Some(rate);
+        self
+    }
+
+    /// Wraps guards, extractors and handler in a tower layer, around the layers before it.
+    ///
+    /// A future that the layer drops counts as a failure. tower's `Elapsed` is told as `timeout`, its `Overloaded` as
+    /// `overloaded`, a [`HandlerError`] or [`Rejection`] as itself, and any other error as `internal`.
+    #[must_use]
+    pub fn layer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<RouteService<K>> + Send + Sync + 'static,
+        L::Service: Service<Context<K>, Response = Outcome> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Context<K>>>::Error: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+        <L::Service as Service<Context<K>>>::Future: Send + 'static,
+    {
+        self.layers.push(wrap(layer));
+        self
+    }
+
+    fn directed(self, target: RouteTarget) -> Route<S, K, Outcome>
+    where
+        R: IntoPublications,
+    {
+        let written = target.clone();
+        self.then(Some(written), move |params, returned| {
+            let publications = returned.into_publications()?;
+            let to = match &target {
+                RouteTarget::Topic(template) => Target::Topic(template.expand(params).map_err(Rejection::from)?),
+                RouteTarget::User(path) => Target::User(Recipient::Own, path.clone()),
+            };
+            Ok(Outcome::nothing().send(to, publications))
+        })
     }
 
     /// The route with its return value turned into an outcome.
@@ -143,48 +251,68 @@ where
     where
         R: IntoOutcome<K>,
     {
-        Route {
-            pattern: self.pattern,
-            target: self.target,
-            call: then(self.call, |_, returned: R| returned.into_outcome()),
-        }
+        let target = self.target.clone();
+        self.then(target, |_, returned| returned.into_outcome())
     }
 
     /// A route that cannot be used; the error is reported when the endpoint is built.
-    fn broken(self, error: RouteError) -> Route<S, K, Outcome> {
-        Route {
-            pattern: self.pattern.and(Err(error)),
-            target: None,
-            call: then(self.call, |_, _| Ok(Outcome::nothing())),
+    fn broken(mut self, error: RouteError) -> Route<S, K, Outcome> {
+        self.pattern = self.pattern.and(Err(error));
+        self.then(None, |_, _| Ok(Outcome::nothing()))
+    }
+
+    /// The route with `finish` done with what its handler returned and what it captured.
+    fn then<F>(self, target: Option<RouteTarget>, finish: F) -> Route<S, K, Outcome>
+    where
+        F: Fn(&Params, R) -> Result<Outcome, HandlerError> + Send + Sync + 'static,
+    {
+        let Self { pattern, options, call, guards, layers, .. } = self;
+        let finish = Arc::new(finish);
+        let call: Call<S, K, Outcome> = Arc::new(move |context, state| {
+            let finish = Arc::clone(&finish);
+            let params = context.params().clone();
+            let running = call(context, state);
+            async move { finish(&params, running.await?) }.boxed()
+        });
+        Route { pattern, target, options, call, guards, layers }
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static, K: Routed + Clone + Send + Sync + 'static> Route<S, K, Outcome> {
+    /// The guards and the handler with their state given, inside the layers.
+    pub(super) fn bind(&self, state: &S) -> BoundCall<K> {
+        let (call, guards, state) = (Arc::clone(&self.call), self.guards.clone(), state.clone());
+        let guarded: BoundCall<K> = if guards.is_empty() {
+            Arc::new(move |context| call(context, state.clone()))
+        } else {
+            let guards: Arc<[_]> = guards.into();
+            Arc::new(move |context: Context<K>| {
+                let (call, guards, state) = (Arc::clone(&call), Arc::clone(&guards), state.clone());
+                Box::pin(async move {
+                    for guard in &*guards {
+                        guard(context.clone(), state.clone()).await?;
+                    }
+                    call(context, state).await
+                })
+            })
+        };
+        self.layers.iter().fold(guarded, |call, layer| layer(call))
+    }
+
+    /// Adds a layer around those that the route has.
+    pub(super) fn wrapped(&mut self, layer: Wrap<K>) {
+        self.layers.push(layer);
+    }
+}
+
+impl RouteTarget {
+    /// The target as it was written.
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            Self::Topic(template) => template.as_str(),
+            Self::User(path) => path.as_str(),
         }
     }
-}
-
-impl<S: Clone + Send + Sync + 'static, K: 'static> Route<S, K, Outcome> {
-    /// The handler with its state given.
-    pub(super) fn bind(&self, state: &S) -> BoundCall<K> {
-        let (call, state) = (Arc::clone(&self.call), state.clone());
-        Arc::new(move |context| call(context, state.clone()))
-    }
-}
-
-/// A handler that needs nothing but its event.
-pub(super) type BoundCall<K> = Arc<dyn Fn(Context<K>) -> BoxFuture<'static, Result<Outcome, Rejection>> + Send + Sync>;
-
-/// `call`, then `finish` with what it returned and what the route captured.
-fn then<S, K, R, F>(call: Call<S, K, R>, finish: F) -> Call<S, K, Outcome>
-where
-    S: 'static,
-    K: Routed + Send + Sync + 'static,
-    R: Send + 'static,
-    F: Fn(&crate::destination::Params, R) -> Result<Outcome, Rejection> + Clone + Send + Sync + 'static,
-{
-    Arc::new(move |context, state| {
-        let finish = finish.clone();
-        let params = context.params().clone();
-        let running = call(context, state);
-        Box::pin(async move { finish(&params, running.await?) })
-    })
 }
 
 impl<S, K, R> fmt::Debug for Route<S, K, R> {

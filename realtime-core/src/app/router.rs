@@ -3,20 +3,31 @@
 //! Handlers are chosen by specificity (rule 4). What is wrong with a route is kept and reported when the endpoint is
 //! built, never at the first message.
 
-use std::fmt;
+use std::{any::TypeId, collections::HashMap, fmt};
 
 use futures_util::future::BoxFuture;
+use tower::{Layer, Service};
 
 use crate::{
-    app::{Context, IntoOutcome, Outcome, Rejection, Route, Routed, Subscribe, route::BoundCall},
-    destination::{Destination, DestinationError, Params, Pattern, PatternError, Prefixes, Template},
+    app::{
+        Context, ErrorHandler, Failed, Handler, HandlerError, HandlesError, IntoFailure, IntoOutcome, Listener,
+        Outcome, Rejection, Route, RouteService, Routed, Subscribe,
+        error_handler::{BoundErrorHandler, Failure},
+        layer::wrap,
+        listener::BoundListener,
+        route::{BoundCall, RouteOptions, RouteTarget},
+    },
+    destination::{Destination, DestinationError, Params, Pattern, PatternError, Prefixes},
     message::Message,
+    session::{Connected, Disconnected, Subscribed, Unsubscribed},
 };
 
-/// Routes that still miss their state `S`.
+/// Routes, listeners and error handlers that still miss their state `S`.
 pub struct Router<S> {
     messages: Vec<Entry<Route<S, Message, Outcome>>>,
     subscribes: Vec<Entry<Route<S, Subscribe, Outcome>>>,
+    listeners: Vec<Listener<S>>,
+    error_handlers: Vec<ErrorHandler<S>>,
     errors: Vec<RouteError>,
 }
 
@@ -24,19 +35,51 @@ pub struct Router<S> {
 pub struct Routes {
     messages: Vec<Entry<BoundCall<Message>>>,
     subscribes: Vec<Entry<BoundCall<Subscribe>>>,
+    listeners: Vec<BoundListener>,
+    error_handlers: HashMap<TypeId, BoundErrorHandler>,
+    has_concurrent: bool,
     errors: Vec<RouteError>,
 }
 
 struct Entry<H> {
     pattern: Pattern,
-    target: Option<Template>,
+    target: Option<RouteTarget>,
+    options: RouteOptions,
     handler: H,
 }
 
 /// A route that was found for an event, with what it captured.
 pub(crate) struct Matched<'a, K> {
+    routes: &'a Routes,
     call: &'a BoundCall<K>,
     params: Params,
+    /// Tells the route from every other of the router.
+    pub(crate) id: usize,
+    pub(crate) options: RouteOptions,
+}
+
+/// A route as others may know it, for tables and tests.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct RouteEntry<'a> {
+    /// What the route is for.
+    pub kind: RouteKind,
+    /// Its pattern.
+    pub pattern: &'a Pattern,
+    /// Where the return value goes, as it was written in `send_to` or `send_to_user`.
+    pub target: Option<&'a str>,
+    /// How many guards are asked before the handler.
+    pub guards: usize,
+}
+
+/// What a route is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RouteKind {
+    /// SENDs.
+    Message,
+    /// SUBSCRIBEs.
+    Subscribe,
 }
 
 /// What is wrong with a route or a rule.
@@ -66,6 +109,12 @@ pub enum RouteError {
         text: String,
         /// What is wrong with it.
         error: PatternError,
+    },
+    /// Two error handlers for one type of error.
+    #[error("there are two error handlers for `{error}`; keep one")]
+    DuplicateErrorHandler {
+        /// The type.
+        error: &'static str,
     },
     /// A placeholder in `send_to` that the route does not capture.
     #[error("`send_to(\"{target}\")` names {{{placeholder}}}, which the route `{route}` does not capture")]
@@ -97,11 +146,10 @@ impl RouteError {
     }
 }
 
-/// A route that can be mounted: its handler's return value says where it goes.
-///
-/// Implemented for [`Route`] alone.
+/// What can be mounted on a router: a [`Route`] whose handler's return value says where it goes, a [`Listener`], an
+/// [`ErrorHandler`], or a pair of such.
 pub trait Mount<S> {
-    /// Adds the route to `router`.
+    /// Adds it to `router`.
     fn mount(self, router: &mut Router<S>);
 }
 
@@ -125,6 +173,29 @@ where
     }
 }
 
+impl<S> Mount<S> for Listener<S> {
+    fn mount(self, router: &mut Router<S>) {
+        router.listeners.push(self);
+    }
+}
+
+impl<S> Mount<S> for ErrorHandler<S> {
+    fn mount(self, router: &mut Router<S>) {
+        if router.error_handlers.iter().any(|known| known.error == self.error) {
+            router.errors.push(RouteError::DuplicateErrorHandler { error: self.name });
+        } else {
+            router.error_handlers.push(self);
+        }
+    }
+}
+
+impl<S, A: Mount<S>, B: Mount<S>> Mount<S> for (A, B) {
+    fn mount(self, router: &mut Router<S>) {
+        self.0.mount(router);
+        self.1.mount(router);
+    }
+}
+
 impl<S> Router<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -132,17 +203,24 @@ where
     /// No routes.
     #[must_use]
     pub fn new() -> Self {
-        Self { messages: Vec::new(), subscribes: Vec::new(), errors: Vec::new() }
+        Self {
+            messages: Vec::new(),
+            subscribes: Vec::new(),
+            listeners: Vec::new(),
+            error_handlers: Vec::new(),
+            errors: Vec::new(),
+        }
     }
 
-    /// Adds a route. What is wrong with it is reported by [`RealtimeBuilder::build`](crate::RealtimeBuilder::build).
+    /// Adds a route, a listener or an error handler. What is wrong with it is reported by
+    /// [`RealtimeBuilder::build`](crate::RealtimeBuilder::build).
     #[must_use]
-    pub fn mount(mut self, route: impl Mount<S>) -> Self {
-        route.mount(&mut self);
+    pub fn mount(mut self, mounted: impl Mount<S>) -> Self {
+        mounted.mount(&mut self);
         self
     }
 
-    /// Adds the routes of another router.
+    /// Adds everything of another router. The layers of each stay around its own routes; error handlers are for all.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
         self.errors.extend(other.errors);
@@ -152,23 +230,138 @@ where
         for entry in other.subscribes {
             insert(&mut self.subscribes, &mut self.errors, entry);
         }
+        self.listeners.extend(other.listeners);
+        for handler in other.error_handlers {
+            handler.mount(&mut self);
+        }
         self
     }
 
-    /// Gives all handlers their state.
+    /// Wraps every route that was added before in a tower layer, around the layers that it has; see [`Route::layer`].
+    /// Listeners have none.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use parlor_core::app::{Route, Router};
+    /// use tower::{limit::GlobalConcurrencyLimitLayer, load_shed::LoadShedLayer, timeout::TimeoutLayer};
+    ///
+    /// async fn search() {}
+    ///
+    /// let router: Router<()> = Router::new()
+    ///     .mount(Route::message("/app/search", search))
+    ///     .layer(GlobalConcurrencyLimitLayer::new(8))
+    ///     .layer(LoadShedLayer::new())
+    ///     .layer(TimeoutLayer::new(Duration::from_secs(5)));
+    /// # let _ = router;
+    /// ```
+    #[must_use]
+    pub fn layer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<RouteService<Message>> + Layer<RouteService<Subscribe>> + Clone + Send + Sync + 'static,
+        <L as Layer<RouteService<Message>>>::Service:
+            Service<Context<Message>, Response = Outcome> + Clone + Send + Sync + 'static,
+        <<L as Layer<RouteService<Message>>>::Service as Service<Context<Message>>>::Error:
+            Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+        <<L as Layer<RouteService<Message>>>::Service as Service<Context<Message>>>::Future: Send + 'static,
+        <L as Layer<RouteService<Subscribe>>>::Service:
+            Service<Context<Subscribe>, Response = Outcome> + Clone + Send + Sync + 'static,
+        <<L as Layer<RouteService<Subscribe>>>::Service as Service<Context<Subscribe>>>::Error:
+            Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+        <<L as Layer<RouteService<Subscribe>>>::Service as Service<Context<Subscribe>>>::Future: Send + 'static,
+    {
+        let messages = wrap::<Message, L>(layer.clone());
+        self.messages.iter_mut().for_each(|entry| entry.handler.wrapped(messages.clone()));
+        let subscribes = wrap::<Subscribe, L>(layer);
+        self.subscribes.iter_mut().for_each(|entry| entry.handler.wrapped(subscribes.clone()));
+        self
+    }
+
+    /// Calls `listener` once a session is open; see [`Listener::connected`].
+    #[must_use]
+    pub fn on_connected<H, T>(self, listener: H) -> Self
+    where
+        H: Handler<S, Connected, T, Output: IntoOutcome<Connected> + Send>,
+    {
+        self.mount(Listener::connected(listener))
+    }
+
+    /// Calls `listener` once a subscription is registered; see [`Listener::subscribed`].
+    #[must_use]
+    pub fn on_subscribed<H, T>(self, listener: H) -> Self
+    where
+        H: Handler<S, Subscribed, T, Output: IntoOutcome<Subscribed> + Send>,
+    {
+        self.mount(Listener::subscribed(listener))
+    }
+
+    /// Calls `listener` once a subscription ended; see [`Listener::unsubscribed`].
+    #[must_use]
+    pub fn on_unsubscribed<H, T>(self, listener: H) -> Self
+    where
+        H: Handler<S, Unsubscribed, T, Output: IntoOutcome<Unsubscribed> + Send>,
+    {
+        self.mount(Listener::unsubscribed(listener))
+    }
+
+    /// Calls `listener` once a session ended; see [`Listener::disconnected`].
+    #[must_use]
+    pub fn on_disconnected<H, T>(self, listener: H) -> Self
+    where
+        H: Handler<S, Disconnected, T, Output: IntoOutcome<Disconnected> + Send>,
+    {
+        self.mount(Listener::disconnected(listener))
+    }
+
+    /// Gives `handler` every error of the type of its first argument; see [`ErrorHandler`].
+    #[must_use]
+    pub fn on_error<H, E, T>(self, handler: H) -> Self
+    where
+        H: HandlesError<S, E, T, Output: IntoFailure>,
+        E: Into<Rejection> + Send + Sync + 'static,
+    {
+        self.mount(ErrorHandler::new(handler))
+    }
+
+    /// Gives everything its state.
     #[must_use]
     pub fn with_state(self, state: S) -> Routes {
-        Routes { messages: bind(self.messages, &state), subscribes: bind(self.subscribes, &state), errors: self.errors }
+        Routes {
+            has_concurrent: self.messages.iter().any(|entry| entry.options.concurrent.is_some()),
+            messages: bind(self.messages, &state),
+            subscribes: bind(self.subscribes, &state),
+            listeners: self.listeners.iter().map(|listener| listener.bind(state.clone())).collect(),
+            error_handlers: self
+                .error_handlers
+                .iter()
+                .map(|handler| (handler.error, handler.bind(state.clone())))
+                .collect(),
+            errors: self.errors,
+        }
     }
 }
 
 impl Routes {
+    /// Every route, the most specific first: messages, then subscriptions.
+    pub fn entries(&self) -> impl Iterator<Item = RouteEntry<'_>> {
+        let messages = self.messages.iter().map(|entry| entry.shown(RouteKind::Message));
+        messages.chain(self.subscribes.iter().map(|entry| entry.shown(RouteKind::Subscribe)))
+    }
+
     pub(crate) fn message(&self, destination: &Destination) -> Option<Matched<'_, Message>> {
-        find(&self.messages, destination)
+        self.find(&self.messages, 0, destination)
     }
 
     pub(crate) fn subscribe(&self, destination: &Destination) -> Option<Matched<'_, Subscribe>> {
-        find(&self.subscribes, destination)
+        self.find(&self.subscribes, self.messages.len(), destination)
+    }
+
+    /// Whether any route lets messages of one session be handled at the same time.
+    pub(crate) fn has_concurrent(&self) -> bool {
+        self.has_concurrent
+    }
+
+    pub(crate) fn listeners(&self) -> &[BoundListener] {
+        &self.listeners
     }
 
     /// Whether a subscribe handler judges any destination that `pattern` can match.
@@ -180,32 +373,79 @@ impl Routes {
     pub(crate) fn check(&self, prefixes: &Prefixes) -> Vec<RouteError> {
         let mut errors = self.errors.clone();
         let mut under = |text: &str, allowed: &[&Destination]| {
-            let lies_under =
-                |prefix: &&Destination| text.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.starts_with('/'));
-            if !allowed.iter().any(lies_under) {
+            if !allowed.iter().any(|prefix| lies_under(prefix, text)) {
                 let expected = allowed.iter().map(|prefix| prefix.as_str()).collect::<Vec<_>>().join(" or ");
                 errors.push(RouteError::WrongPrefix { text: text.to_owned(), expected });
             }
         };
-        for entry in &self.messages {
-            under(entry.pattern.as_str(), &[&prefixes.app]);
-        }
-        for entry in &self.subscribes {
-            under(entry.pattern.as_str(), &[&prefixes.app, &prefixes.topic]);
+        for entry in self.entries() {
+            match entry.kind {
+                RouteKind::Message => under(entry.pattern.as_str(), &[&prefixes.app]),
+                RouteKind::Subscribe => under(entry.pattern.as_str(), &[&prefixes.app, &prefixes.topic]),
+            }
         }
         let targets = self.messages.iter().map(|entry| &entry.target);
         for target in targets.chain(self.subscribes.iter().map(|entry| &entry.target)).flatten() {
-            under(target.as_str(), &[&prefixes.topic]);
+            match target {
+                RouteTarget::Topic(template) => under(template.as_str(), &[&prefixes.topic]),
+                RouteTarget::User(path) => under(path.as_str(), &[&prefixes.queue, &prefixes.topic]),
+            }
         }
         errors
     }
+
+    fn find<'a, K>(
+        &'a self,
+        entries: &'a [Entry<BoundCall<K>>],
+        first_id: usize,
+        destination: &Destination,
+    ) -> Option<Matched<'a, K>> {
+        entries.iter().enumerate().find_map(|(place, entry)| {
+            let params = entry.pattern.captures(destination)?;
+            let Entry { options, handler, .. } = entry;
+            Some(Matched { routes: self, call: handler, params, id: first_id + place, options: *options })
+        })
+    }
+
+    /// What becomes of an error: the error handler for its type decides, else the error itself.
+    async fn failed(&self, error: HandlerError, context: Context<Failed>) -> Failure {
+        match self.error_handlers.get(&error.kind()) {
+            Some(handler) => handler(error, context).await,
+            None => error.into_rejection().into(),
+        }
+    }
 }
 
-impl<K> Matched<'_, K> {
-    /// Calls the handler.
-    pub(crate) fn call(self, context: Context<K>) -> BoxFuture<'static, Result<Outcome, Rejection>> {
-        (self.call)(context.with_params(self.params))
+impl<'a, K: Routed + Send + Sync + 'static> Matched<'a, K> {
+    /// Calls the handler, and the error handler if it fails.
+    pub(crate) fn call(self, context: Context<K>) -> BoxFuture<'a, Result<Outcome, Failure>> {
+        let context = context.with_params(self.params);
+        let failing = context.map(|event| Failed::of(event));
+        let answer = (self.call)(context);
+        let routes = self.routes;
+        Box::pin(async move {
+            match answer.await {
+                Ok(outcome) => Ok(outcome),
+                Err(error) => Err(routes.failed(error, failing).await),
+            }
+        })
     }
+}
+
+impl<H> Entry<H> {
+    fn shown(&self, kind: RouteKind) -> RouteEntry<'_> {
+        RouteEntry {
+            kind,
+            pattern: &self.pattern,
+            target: self.target.as_ref().map(RouteTarget::as_str),
+            guards: self.options.guards,
+        }
+    }
+}
+
+/// By whole segments, and not the prefix itself.
+fn lies_under(prefix: &Destination, text: &str) -> bool {
+    text.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn add<S, K>(
@@ -218,8 +458,8 @@ fn add<S, K>(
 {
     match route.pattern.clone() {
         Ok(pattern) => {
-            let target = route.target.take();
-            insert(entries, errors, Entry { pattern, target, handler: route });
+            let (target, options) = (route.target.take(), route.options);
+            insert(entries, errors, Entry { pattern, target, options, handler: route });
         }
         Err(error) => errors.push(error),
     }
@@ -232,7 +472,7 @@ fn insert<H>(entries: &mut Vec<Entry<H>>, errors: &mut Vec<RouteError>, entry: E
         errors.push(RouteError::Ambiguous { first: rival.pattern.as_str().to_owned(), second: route.to_owned() });
         return;
     }
-    if let Some(target) = &entry.target {
+    if let Some(RouteTarget::Topic(target)) = &entry.target {
         for name in target.placeholders() {
             if !entry.pattern.placeholders().any(|captured| captured == name) {
                 errors.push(RouteError::UnknownPlaceholder {
@@ -250,20 +490,15 @@ fn insert<H>(entries: &mut Vec<Entry<H>>, errors: &mut Vec<RouteError>, entry: E
 fn bind<S, K>(entries: Vec<Entry<Route<S, K, Outcome>>>, state: &S) -> Vec<Entry<BoundCall<K>>>
 where
     S: Clone + Send + Sync + 'static,
-    K: 'static,
+    K: Routed + Clone + Send + Sync + 'static,
 {
     let bound = |entry: Entry<Route<S, K, Outcome>>| Entry {
         pattern: entry.pattern,
         target: entry.target,
+        options: entry.options,
         handler: entry.handler.bind(state),
     };
     entries.into_iter().map(bound).collect()
-}
-
-fn find<'a, K>(entries: &'a [Entry<BoundCall<K>>], destination: &Destination) -> Option<Matched<'a, K>> {
-    entries
-        .iter()
-        .find_map(|entry| Some(Matched { params: entry.pattern.captures(destination)?, call: &entry.handler }))
 }
 
 impl<S> Default for Router<S>

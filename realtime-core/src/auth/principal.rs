@@ -41,6 +41,7 @@ pub struct Principal {
     id: Option<UserId>,
     name: Option<Arc<str>>,
     expires_at: Option<SystemTime>,
+    roles: Arc<[Box<str>]>,
     claims: Option<Arc<dyn Any + Send + Sync>>,
 }
 
@@ -56,13 +57,13 @@ impl Principal {
     /// A user.
     #[must_use]
     pub fn user(id: UserId) -> Self {
-        Self { id: Some(id), name: None, expires_at: None, claims: None }
+        Self { id: Some(id), ..Self::anonymous() }
     }
 
     /// Nobody in particular: each such session is its own user.
     #[must_use]
     pub fn anonymous() -> Self {
-        Self { id: None, name: None, expires_at: None, claims: None }
+        Self { id: None, name: None, expires_at: None, roles: Arc::new([]), claims: None }
     }
 
     /// Adds a name to show.
@@ -76,6 +77,14 @@ impl Principal {
     #[must_use]
     pub fn with_expiry(mut self, at: SystemTime) -> Self {
         self.expires_at = Some(at);
+        self
+    }
+
+    /// Sets the roles, for [`has_role`](Self::has_role), [`require_role`](crate::app::require_role) and
+    /// [`Rule::role`](crate::app::Rule::role).
+    #[must_use]
+    pub fn with_roles<R: AsRef<str>>(mut self, roles: impl IntoIterator<Item = R>) -> Self {
+        self.roles = roles.into_iter().map(|role| role.as_ref().into()).collect();
         self
     }
 
@@ -102,6 +111,17 @@ impl Principal {
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.expires_at
+    }
+
+    /// The roles, in the order in which they were given.
+    pub fn roles(&self) -> impl Iterator<Item = &str> {
+        self.roles.iter().map(AsRef::as_ref)
+    }
+
+    /// Whether `role` is one of the roles. Roles are compared as whole texts.
+    #[must_use]
+    pub fn has_role(&self, role: &str) -> bool {
+        self.roles().any(|has| has == role)
     }
 
     /// What the authenticator learned, if it is a `T`.

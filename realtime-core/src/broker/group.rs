@@ -97,7 +97,7 @@ impl Member {
     }
 
     /// Lets the held messages go, after `first`.
-    pub(super) fn release(&mut self, first: Option<Bytes>) {
+    pub(super) fn release(&mut self, first: Vec<Bytes>) {
         for wire in first.into_iter().chain(self.held.take().into_iter().flatten()) {
             self.outbox.push(wire);
         }

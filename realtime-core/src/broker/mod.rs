@@ -9,6 +9,7 @@ mod group;
 mod index;
 #[cfg(test)]
 mod model_tests;
+mod outbound;
 mod outbox;
 mod patterns;
 mod publication;
@@ -18,13 +19,14 @@ mod topic;
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 pub use address::Address;
 use bytes::Bytes;
+pub use outbound::OutboundInterceptor;
 pub(crate) use outbox::FlushEvent;
 pub use outbox::{Outbox, OutboxLimits, Pushed, WireWriter};
 pub use publication::Publication;
@@ -66,6 +68,8 @@ struct Inner {
     node: String,
     next_message: AtomicU64,
     next_subscriber: AtomicU64,
+    /// Set when an endpoint is built, before there is a message.
+    outbound: OnceLock<Vec<Arc<dyn OutboundInterceptor>>>,
 }
 
 /// What a publish to a destination reached.
@@ -118,6 +122,7 @@ impl Broker {
                 node: crate::session::random_tag(),
                 next_message: AtomicU64::new(1),
                 next_subscriber: AtomicU64::new(1),
+                outbound: OnceLock::new(),
             }),
         }
     }
@@ -151,7 +156,11 @@ impl Broker {
         if destination.below(&self.inner.prefixes.topic).is_none() {
             return Err(PublishError::NotATopic(destination));
         }
-        let Reach { subscriptions, queued } = self.fan_out(&destination, &publication);
+        let address = Address::Topic(destination);
+        let Some(publication) = self.outbound(&address, publication) else {
+            return Ok(Published { subscriptions: 0 });
+        };
+        let Reach { subscriptions, queued } = self.fan_out(address, &publication);
         if queued {
             // A connection's task has to write. It may be the very task that runs the publisher, or share a thread with it:
             // a loop of publishes must let it.
@@ -191,8 +200,10 @@ impl Broker {
         let mut sessions = Vec::new();
         let mut subscriptions = 0;
         if let Some(topic) = self.inner.index.topic(&address)
+            && let Some(publication) = self.outbound(&address, publication.clone())
             && let Some(mut state) = topic.lock()
         {
+            let publication = &publication;
             let message_id = self.next_message_id();
             let position = state.next_position();
             let envelope = Envelope { message_id: &message_id, destination: &shown, publication, only };
@@ -260,8 +271,19 @@ impl Broker {
         ActiveSubscription { broker: self.clone(), topic, place, group, key }
     }
 
-    fn fan_out(&self, destination: &Destination, publication: &Publication) -> Reach {
-        let address = Address::Topic(destination.clone());
+    /// Sets what every message passes; false if that was done before.
+    pub(crate) fn intercept(&self, interceptors: Vec<Arc<dyn OutboundInterceptor>>) -> bool {
+        self.inner.outbound.set(interceptors).is_ok()
+    }
+
+    /// The publication after the outbound interceptors.
+    fn outbound(&self, to: &Address, publication: Publication) -> Option<Publication> {
+        let interceptors = self.inner.outbound.get().map(Vec::as_slice).unwrap_or_default();
+        interceptors.iter().try_fold(publication, |publication, interceptor| interceptor.on_publish(to, publication))
+    }
+
+    fn fan_out(&self, address: Address, publication: &Publication) -> Reach {
+        let Address::Topic(destination) = &address else { return Reach::default() };
         let patterns = self.inner.index.matching_patterns(destination);
         loop {
             let topic = if patterns.is_empty() {

@@ -314,6 +314,12 @@ impl Outbox {
         self.state.lock().waiting
     }
 
+    /// Whether less than half of what may wait does: room for those who can wait themselves.
+    pub(crate) fn is_half_empty(&self) -> bool {
+        let state = self.state.lock();
+        state.waiting <= self.limits.max_bytes / 2 && state.queue.len() <= self.limits.max_messages / 2
+    }
+
     /// Whether pushes are still taken.
     #[must_use]
     pub fn is_open(&self) -> bool {

@@ -23,9 +23,9 @@ pub(crate) struct ActiveSubscription {
 }
 
 impl ActiveSubscription {
-    /// Sends `reply` as the subscription's first message, then what was held back while the reply was made.
-    pub(crate) fn release(&self, destination: &str, reply: Option<&Publication>) {
-        let first = reply.map(|reply| self.encode(destination, reply));
+    /// Sends `replies` as the subscription's first messages, then what was held back while they were made.
+    pub(crate) fn release(&self, destination: &str, replies: &[Publication]) {
+        let first = replies.iter().map(|reply| self.encode(destination, reply)).collect();
         if let Some(mut state) = self.topic.lock()
             && let Some(member) = state.member_mut(&self.group, self.key)
         {

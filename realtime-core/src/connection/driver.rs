@@ -20,6 +20,7 @@ use crate::{
     clock,
     connection::{
         Closing, Socket, Transport,
+        background::Background,
         conversation::{Conversation, Flow, wire},
     },
     realtime::Realtime,
@@ -41,6 +42,7 @@ pub(crate) struct Driver {
     inbox: VecDeque<Request>,
     inbox_bytes: usize,
     work: Work,
+    background: Background,
     beats: Option<HeartBeatTimer>,
     /// When an unconnected client is sent away; none once CONNECT was accepted.
     connect_deadline: Option<Instant>,
@@ -104,6 +106,7 @@ impl Driver {
             inbox: VecDeque::new(),
             inbox_bytes: 0,
             work: Work::Idle(Box::new(conversation)),
+            background: Background::default(),
             beats: None,
             connect_deadline: Some(clock::after(now, config.connect_timeout)),
             expires,
@@ -118,7 +121,7 @@ impl Driver {
     /// Runs the connection to its end.
     pub(crate) async fn run(mut self) {
         let Ended { closing, reason } = self.serve().await;
-        let Self { socket, stomp, work, cancel, realtime, finish_deadline, .. } = self;
+        let Self { socket, stomp, work, mut background, cancel, realtime, finish_deadline, .. } = self;
         let config = realtime.config();
         let version = stomp.version().unwrap_or(Version::V1_2);
         let farewell = async {
@@ -134,24 +137,28 @@ impl Driver {
         };
         // Beside the farewell: whoever is gone is gone for others before their last octet is read.
         let rest = async {
-            let conversation = match work {
-                Work::Idle(conversation) => conversation,
-                Work::Moving => return,
-                Work::Busy(mut running) => {
-                    let patience = || clock::after(clock::now(), config.finish_timeout);
-                    let limit = sleep_until(finish_deadline.unwrap_or_else(patience));
-                    tokio::pin!(limit);
-                    let (conversation, _) = tokio::select! {
-                        done = running.as_mut() => done,
-                        () = limit => {
-                            cancel.send_replace(true);
-                            running.await
-                        }
-                    };
-                    conversation
+            let running = async {
+                let conversation = match work {
+                    Work::Idle(conversation) => Some(conversation),
+                    Work::Moving => None,
+                    Work::Busy(running) => Some(running.await.0),
+                };
+                background.finish().await;
+                conversation
+            };
+            tokio::pin!(running);
+            let patience = || clock::after(clock::now(), config.finish_timeout);
+            let limit = sleep_until(finish_deadline.unwrap_or_else(patience));
+            let conversation = tokio::select! {
+                conversation = running.as_mut() => conversation,
+                () = limit => {
+                    cancel.send_replace(true);
+                    running.await
                 }
             };
-            conversation.end(reason).await;
+            if let Some(conversation) = conversation {
+                conversation.end(reason).await;
+            }
         };
         tokio::join!(farewell, rest);
     }
@@ -169,7 +176,8 @@ impl Driver {
             }
             self.arm(&outbox, timer.as_mut());
             let reading = self.input_end.is_none() && self.has_room();
-            let Self { socket, work, .. } = self;
+            let Self { socket, work, background, input_end, .. } = self;
+            let streaming = input_end.is_none();
             tokio::select! {
                 // In this order: a client that never stops sending must not keep time from being looked at.
                 biased;
@@ -178,7 +186,7 @@ impl Driver {
                     FlushEvent::Failed(error) => {
                         tracing::debug!(%error, "nothing can be written any more");
                         self.end_input(InputEnd::Lost);
-                        if matches!(self.work, Work::Idle(_)) && self.inbox.is_empty() {
+                        if matches!(self.work, Work::Idle(_)) && self.inbox.is_empty() && !self.background.is_handling() {
                             return Ended { closing: None, reason: DisconnectReason::Lost };
                         }
                         // What was read still counts.
@@ -196,6 +204,11 @@ impl Driver {
                 flow = work.done() => {
                     if let Flow::End(closing, reason) = flow {
                         return Ended { closing: Some(closing), reason };
+                    }
+                }
+                result = poll_fn(|cx| background.poll(cx, || streaming && outbox.is_half_empty())) => {
+                    if let Err(closing) = result {
+                        return Ended::by_server(closing);
                     }
                 }
                 more = socket.read_more(), if reading => {
@@ -217,11 +230,17 @@ impl Driver {
         let all = async {
             loop {
                 self.start_next();
-                if matches!(self.work, Work::Idle(_)) {
+                let Self { work, background, .. } = self;
+                if matches!(work, Work::Idle(_)) && !background.is_handling() {
                     return;
                 }
-                if let Flow::End(..) = self.work.done().await {
-                    return;
+                tokio::select! {
+                    flow = work.done() => if let Flow::End(..) = flow {
+                        return;
+                    },
+                    result = poll_fn(|cx| background.poll(cx, || false)) => if result.is_err() {
+                        return;
+                    },
                 }
             }
         };
@@ -278,7 +297,10 @@ impl Driver {
     }
 
     fn start_next(&mut self) {
-        if !matches!(self.work, Work::Idle(_)) {
+        let Work::Idle(conversation) = &mut self.work else { return };
+        self.background.add(conversation.take_jobs());
+        // Its receipt says that everything before it was handled (rule 10).
+        if matches!(self.inbox.front(), Some(Request::Disconnect(_))) && self.background.is_handling() {
             return;
         }
         let Some(request) = self.inbox.pop_front() else { return };
@@ -293,7 +315,7 @@ impl Driver {
 
     /// How the connection ends, once reading ended and everything that was read is answered.
     fn ended(&self) -> Option<Ended> {
-        if !self.inbox.is_empty() || !matches!(self.work, Work::Idle(_)) {
+        if !self.inbox.is_empty() || !matches!(self.work, Work::Idle(_)) || self.background.is_handling() {
             return None;
         }
         Some(match self.input_end.clone()? {

@@ -1,13 +1,15 @@
 //! One connection: its transport, its WebSocket, the driver that runs it, and how it ends.
 //!
 //! ```text
-//! transport -> Socket (WebSocket) -> ServerSession (STOMP) -> inbox -> Conversation -> router, broker
-//!                                                                          |
-//! transport <------------------------ Outbox <-----------------------------+---- other sessions' publishes
+//! transport -> Socket (WebSocket) -> ServerSession (STOMP) -> inbox -> Conversation -> Dispatch -> router, broker
+//!                                                                                        |
+//! transport <------------------------ Outbox <-------------------------------------------+---- other sessions' publishes
 //! ```
 
+mod background;
 mod close;
 mod conversation;
+mod dispatch;
 mod driver;
 mod refusal;
 mod socket;

@@ -6,9 +6,10 @@
 
 use parlor_stomp::Fault;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
-    app::Rejection,
+    app::{Rejection, millis},
     broker::{Broker, Publication},
     connection::Closing,
     destination::{Destination, UserDestination},
@@ -20,6 +21,7 @@ use crate::{
 pub(super) struct Refused<'a> {
     pub(super) destination: &'a str,
     pub(super) receipt: Option<&'a str>,
+    pub(super) correlation: Option<&'a str>,
     pub(super) is_subscribe: bool,
 }
 
@@ -27,6 +29,8 @@ pub(super) struct Refused<'a> {
 struct Body<'a> {
     code: &'a str,
     message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<&'a Value>,
 }
 
 impl Refused<'_> {
@@ -57,13 +61,19 @@ impl Refused<'_> {
     }
 
     fn send_error_message(&self, broker: &Broker, session: &Session, rejection: &Rejection) -> bool {
-        let body = Body { code: rejection.code(), message: rejection.message() };
+        let body = Body { code: rejection.code(), message: rejection.message(), details: rejection.details() };
         let path = format!("{}/errors", broker.prefixes().queue).parse::<Destination>();
         let (Ok(publication), Ok(path)) = (Publication::json(&body), path) else { return false };
         let mut publication =
             publication.with_header("code", rejection.code()).with_header("refused-destination", self.destination);
         if let Some(receipt) = self.receipt {
             publication = publication.with_header("receipt-id", receipt);
+        }
+        if let Some(correlation) = self.correlation {
+            publication = publication.with_header("correlation-id", correlation);
+        }
+        if let Some(time) = rejection.retry_after() {
+            publication = publication.with_header("retry-after", &millis(time).to_string());
         }
         let errors = UserDestination { owner: session.owner(), path };
         broker.send_to_owner(&errors, &publication, Some(session.id())).subscriptions > 0

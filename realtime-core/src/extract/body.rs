@@ -6,9 +6,8 @@ use bytes::Bytes;
 use parlor_stomp::Headers;
 
 use crate::{
-    app::{Context, Rejection, Routed, Subscribe},
+    app::{Context, FromContext, OptionalFromContext, Rejection, Routed, Subscribe},
     destination::Destination,
-    extract::FromContext,
     message::Message,
 };
 
@@ -33,6 +32,26 @@ impl<S: Sync> FromContext<S, Message> for String {
                 format!("The body is not UTF-8 text (octet {}). Send text.", error.valid_up_to()),
             )),
         }
+    }
+}
+
+/// The body's octets, unless it is empty.
+impl<S: Sync> OptionalFromContext<S, Message> for Bytes {
+    type Rejection = Infallible;
+
+    async fn from_context(context: &Context<Message>, _: &S) -> Result<Option<Self>, Infallible> {
+        let body = context.event().body();
+        Ok((!body.is_empty()).then(|| body.clone()))
+    }
+}
+
+/// The body as text, unless it is empty.
+impl<S: Sync> OptionalFromContext<S, Message> for String {
+    type Rejection = Rejection;
+
+    async fn from_context(context: &Context<Message>, state: &S) -> Result<Option<Self>, Rejection> {
+        let text = <Self as FromContext<S, Message>>::from_context(context, state).await?;
+        Ok((!text.is_empty()).then_some(text))
     }
 }
 

@@ -2,10 +2,7 @@
 
 use std::fmt;
 
-use crate::{
-    app::{Context, Rejection, Routed},
-    extract::FromContext,
-};
+use crate::app::{Context, FromContext, OptionalFromContext, Rejection, Routed};
 
 /// A header that is required: refused with `missing-header` or `invalid-header`. Take `Option<Header<T>>` where it may
 /// be missing.
@@ -54,10 +51,10 @@ impl<S: Sync, K: Routed + Sync, T: NamedHeader> FromContext<S, K> for Header<T> 
     }
 }
 
-impl<S: Sync, K: Routed + Sync, T: NamedHeader> FromContext<S, K> for Option<Header<T>> {
+impl<S: Sync, K: Routed + Sync, T: NamedHeader> OptionalFromContext<S, K> for Header<T> {
     type Rejection = Rejection;
 
-    async fn from_context(context: &Context<K>, _: &S) -> Result<Self, Rejection> {
+    async fn from_context(context: &Context<K>, _: &S) -> Result<Option<Self>, Rejection> {
         find(context)
     }
 }

@@ -1,20 +1,33 @@
 //! Extractors: the arguments of handlers, in any order, and the return types that carry payloads.
 
 mod body;
-mod from_context;
+#[cfg(feature = "cbor")]
+mod cbor;
+mod codec;
 mod header;
 mod identity;
 mod path;
 mod path_deserializer;
 mod payload;
+mod payloads;
 mod reply;
 mod send_to_user;
+mod session_data;
 mod state;
+#[cfg(feature = "garde")]
+mod validated;
 
-pub use from_context::FromContext;
+#[cfg(feature = "cbor")]
+pub use cbor::Cbor;
 pub use header::{Header, NamedHeader};
 pub use path::Path;
 pub use payload::Payload;
-pub use reply::Reply;
+pub use payloads::Payloads;
+pub use reply::{Replies, Reply};
 pub use send_to_user::SendToUser;
+pub use session_data::SessionData;
 pub use state::{FromRef, State};
+#[cfg(feature = "garde")]
+pub use validated::Validated;
+
+pub use crate::app::{FromContext, OptionalFromContext};

@@ -3,8 +3,8 @@
 use serde::de::DeserializeOwned;
 
 use crate::{
-    app::{Context, Rejection, Routed},
-    extract::{FromContext, path_deserializer::PathDeserializer},
+    app::{Context, FromContext, Rejection, Routed},
+    extract::path_deserializer::PathDeserializer,
 };
 
 /// The captured segments of the destination: one value, a tuple in the order of the placeholders, or a struct or map by

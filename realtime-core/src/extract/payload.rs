@@ -1,17 +1,23 @@
 //! A typed body, in and out.
 
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    app::{Context, Rejection},
-    extract::FromContext,
+    app::{Context, FromContext, HandlerError, IntoPublications, OptionalFromContext, Publications, Rejection},
+    broker::Publication,
+    extract::codec::{Undecoded, decode},
     message::Message,
 };
 
-/// A body as JSON: as an argument what the client sent, as a return value what the route's `send_to` publishes.
+/// A typed body: as an argument what the client sent, as a return value what the route's `send_to` publishes, as JSON.
 ///
-/// A message without a content type is taken for JSON, as clients often send none; one with another type is refused
-/// with `unsupported-content-type`, and a body that does not fit `T` with `invalid-payload`.
+/// What the client sent is read by its content type: `application/json` and `+json` types, which is also what a message
+/// without a content type is taken for, as clients often send none; `text/plain` where `T` is made of a string; and, with
+/// the feature `cbor`, `application/cbor` and `+cbor` types. Another type is refused with `unsupported-content-type`, and a
+/// body that does not fit `T` with `invalid-payload`. `Option<Payload<T>>` is `None` where the body is empty.
+///
+/// To publish something else than JSON, return `String` (text), `Bytes`, a [`Publication`], or with the feature `cbor` a
+/// `Cbor<T>`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Payload<T>(pub T);
 
@@ -19,29 +25,41 @@ impl<S: Sync, T: DeserializeOwned> FromContext<S, Message> for Payload<T> {
     type Rejection = Rejection;
 
     async fn from_context(context: &Context<Message>, _: &S) -> Result<Self, Rejection> {
-        let message = context.event();
-        if let Some(content_type) = message.content_type()
-            && !is_json(content_type)
-        {
-            return Err(Rejection::new(
-                "unsupported-content-type",
-                "This destination takes application/json. Send JSON, or leave content-type out.",
-            ));
-        }
-        match serde_json::from_slice(message.body()) {
-            Ok(payload) => Ok(Self(payload)),
-            Err(error) => Err(Rejection::new(
-                "invalid-payload",
-                format!("The body is not the JSON that this destination takes: {error}."),
-            )),
-        }
+        payload(context.event()).map(Self)
     }
 }
 
-/// `application/json` or a `+json` type, whatever the parameters (RFC 6839 section 3.1).
-fn is_json(content_type: &str) -> bool {
-    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json" || essence.ends_with("+json")
+impl<S: Sync, T: DeserializeOwned> OptionalFromContext<S, Message> for Payload<T> {
+    type Rejection = Rejection;
+
+    async fn from_context(context: &Context<Message>, _: &S) -> Result<Option<Self>, Rejection> {
+        let message = context.event();
+        if message.body().is_empty() {
+            return Ok(None);
+        }
+        payload(message).map(|payload| Some(Self(payload)))
+    }
+}
+
+impl<T: Serialize> IntoPublications for Payload<T> {
+    fn into_publications(self) -> Result<Publications, HandlerError> {
+        let publication = Publication::json(&self.0).map_err(Rejection::internal)?;
+        Ok(Publications::One(publication))
+    }
+}
+
+/// The body of a message as a `T`.
+pub(super) fn payload<T: DeserializeOwned>(message: &Message) -> Result<T, Rejection> {
+    decode(message.content_type(), message.body()).map_err(|undecoded| match undecoded {
+        Undecoded::ContentType { known } => Rejection::new(
+            "unsupported-content-type",
+            format!("This destination takes {known}. Send that, or leave content-type out and send JSON."),
+        ),
+        Undecoded::Body { format, error } => Rejection::new(
+            "invalid-payload",
+            format!("The body is not the {format} that this destination takes: {error}."),
+        ),
+    })
 }
 
 #[cfg(test)]
@@ -62,7 +80,7 @@ mod tests {
             Bytes::from_static(body.as_bytes()),
         );
         let context = Context::new(Session::detached(Principal::anonymous()), Broker::default(), message);
-        Payload::from_context(&context, &()).now_or_never().unwrap()
+        <Payload<_> as FromContext<_, _>>::from_context(&context, &()).now_or_never().unwrap()
     }
 
     #[test]

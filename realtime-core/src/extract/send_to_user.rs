@@ -1,8 +1,11 @@
 //! A return value for a user's own sessions.
 
+use serde::Serialize;
+
 use crate::{
-    app::Recipient,
+    app::{HandlerError, IntoOutcome, Outcome, Publications, Recipient, Rejection, Target},
     auth::UserId,
+    broker::Publication,
     destination::{Destination, DestinationError},
 };
 
@@ -45,8 +48,12 @@ impl<T> SendToUser<T> {
         self.recipient = Recipient::User(user);
         self
     }
+}
 
-    pub(crate) fn into_parts(self) -> (Recipient, Result<Destination, DestinationError>, T) {
-        (self.recipient, self.path, self.payload)
+impl<K, T: Serialize> IntoOutcome<K> for SendToUser<T> {
+    fn into_outcome(self) -> Result<Outcome, HandlerError> {
+        let path = self.path.map_err(Rejection::internal)?;
+        let publication = Publication::json(&self.payload).map_err(Rejection::internal)?;
+        Ok(Outcome::nothing().send(Target::User(self.recipient, path), Publications::One(publication)))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use crate::{app::Context, extract::FromContext};
+use crate::app::{Context, FromContext};
 
 /// The application's state, as given to [`Router::with_state`](crate::app::Router::with_state), or a part of it by
 /// [`FromRef`].

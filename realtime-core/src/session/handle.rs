@@ -1,16 +1,19 @@
 //! The handle to a connected session: who it is, what it listens to, and how to end it.
 
-use std::{fmt, io, sync::Arc, task};
+use std::{collections::HashMap, fmt, io, sync::Arc, task, time::Duration};
 
 use parking_lot::Mutex;
 use parlor_stomp::{SubscriptionId, Version};
+use tokio::time::Instant;
 
 use crate::{
     auth::Principal,
     broker::{Outbox, OutboxLimits, WireWriter},
+    clock,
     connection::Closing,
     destination::Owner,
-    session::SessionId,
+    rate::Rate,
+    session::{Extensions, SessionId},
 };
 
 /// A connected session. Cheap to clone; it stays valid, and does nothing, after the session ended.
@@ -25,12 +28,28 @@ struct Shared {
     version: Version,
     outbox: Arc<Outbox>,
     subscriptions: Mutex<Vec<(SubscriptionId, String)>>,
+    extensions: Extensions,
+    since: Instant,
+    /// By route: when all of its turns will be there again, counted from `since`. As many entries as there are routes with
+    /// a rate, at most.
+    turns: Mutex<HashMap<usize, Duration>>,
 }
 
 impl Session {
     pub(crate) fn new(principal: Principal, version: Version, outbox: Arc<Outbox>) -> Self {
         let id = SessionId::random();
-        Self { shared: Arc::new(Shared { id, principal, version, outbox, subscriptions: Mutex::default() }) }
+        Self {
+            shared: Arc::new(Shared {
+                id,
+                principal,
+                version,
+                outbox,
+                subscriptions: Mutex::default(),
+                extensions: Extensions::default(),
+                since: clock::now(),
+                turns: Mutex::default(),
+            }),
+        }
     }
 
     /// A session without a connection, for tests of handlers: what is sent to it goes nowhere.
@@ -64,6 +83,12 @@ impl Session {
         self.shared.subscriptions.lock().clone()
     }
 
+    /// What the application keeps with the session.
+    #[must_use]
+    pub fn extensions(&self) -> &Extensions {
+        &self.shared.extensions
+    }
+
     /// Ends the session: the client gets the ERROR and the close frame of `closing`. Returns at once.
     pub fn close(&self, closing: Closing) {
         self.shared.outbox.stop(closing);
@@ -85,8 +110,19 @@ impl Session {
         &self.shared.outbox
     }
 
+    /// Takes a turn at a route with a rate; the error is how long to wait for the next one.
+    pub(crate) fn take_turn(&self, route: usize, rate: Rate) -> Result<(), Duration> {
+        let now = clock::now() - self.shared.since;
+        rate.take(self.shared.turns.lock().entry(route).or_default(), now)
+    }
+
     pub(crate) fn subscribed(&self, id: &SubscriptionId, destination: &str) {
         self.shared.subscriptions.lock().push((id.clone(), destination.to_owned()));
+    }
+
+    /// Its subscriptions are gone; handles that outlive it must not show them.
+    pub(crate) fn ended(&self) {
+        self.shared.subscriptions.lock().clear();
     }
 
     pub(crate) fn unsubscribed(&self, id: &SubscriptionId) {

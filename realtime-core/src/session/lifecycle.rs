@@ -11,47 +11,56 @@ use parlor_stomp::SubscriptionId;
 
 use crate::session::Session;
 
-/// How long one listener may take for one event; what takes longer is cut off and logged.
-const LISTENER_TIME_LIMIT: Duration = Duration::from_secs(5);
-
 /// Something that happened to a session.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum LifecycleEvent {
-    /// CONNECTED was sent.
-    Connected {
-        /// The session.
-        session: Session,
-        /// Whether the user had no session on this node before.
-        first_session: bool,
-    },
-    /// A subscription is registered: every message accepted from now on is covered.
-    Subscribed {
-        /// The session.
-        session: Session,
-        /// The subscription.
-        id: SubscriptionId,
-        /// The destination, as the client named it.
-        destination: String,
-    },
-    /// A subscription ended by UNSUBSCRIBE. Those that end with their session have no event of their own.
-    Unsubscribed {
-        /// The session.
-        session: Session,
-        /// The subscription.
-        id: SubscriptionId,
-        /// The destination, as the client named it.
-        destination: String,
-    },
-    /// The session ended; it is out of the registry and its subscriptions are gone.
-    Disconnected {
-        /// The session.
-        session: Session,
-        /// Why.
-        reason: DisconnectReason,
-        /// Whether the user has no session left on this node.
-        last_session: bool,
-    },
+    /// The session is open.
+    Connected(Connected),
+    /// A subscription is registered.
+    Subscribed(Subscribed),
+    /// A subscription ended.
+    Unsubscribed(Unsubscribed),
+    /// The session ended.
+    Disconnected(Disconnected),
+}
+
+/// CONNECTED was sent.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Connected {
+    /// Whether the user had no session on this node before; always for an anonymous one.
+    pub first_session: bool,
+}
+
+/// A subscription is registered: every message accepted from now on is covered.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Subscribed {
+    /// The subscription.
+    pub id: SubscriptionId,
+    /// The destination, as the client named it.
+    pub destination: String,
+}
+
+/// A subscription ended by UNSUBSCRIBE, or was taken away. Those that end with their session have no event of their own.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Unsubscribed {
+    /// The subscription.
+    pub id: SubscriptionId,
+    /// The destination, as the client named it.
+    pub destination: String,
+}
+
+/// The session ended; it is out of the registry and its subscriptions are gone.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Disconnected {
+    /// Why.
+    pub reason: DisconnectReason,
+    /// Whether the user has no session left on this node; always for an anonymous one.
+    pub last_session: bool,
 }
 
 /// Why a session ended.
@@ -73,33 +82,55 @@ pub enum DisconnectReason {
 
 /// Hears of every event of every session.
 ///
-/// Called by each session's driver, in the order of that session's events. Closures that return a boxed future are
-/// listeners too.
+/// Called by each session's driver, in the order of that session's events. Closures of a session and an event that return a
+/// boxed future are listeners too. Where extractors are wanted, mount a [`Listener`](crate::app::Listener) instead.
 pub trait LifecycleListener: Send + Sync + 'static {
-    /// Handles one event, in at most five seconds.
-    fn on_event(&self, event: LifecycleEvent) -> BoxFuture<'static, ()>;
+    /// Handles one event, in at most the settings' [`listener_timeout`](crate::Config::listener_timeout).
+    fn on_event(&self, session: Session, event: LifecycleEvent) -> BoxFuture<'static, ()>;
 }
 
 impl<F> LifecycleListener for F
 where
-    F: Fn(LifecycleEvent) -> BoxFuture<'static, ()> + Send + Sync + 'static,
+    F: Fn(Session, LifecycleEvent) -> BoxFuture<'static, ()> + Send + Sync + 'static,
 {
-    fn on_event(&self, event: LifecycleEvent) -> BoxFuture<'static, ()> {
-        self(event)
+    fn on_event(&self, session: Session, event: LifecycleEvent) -> BoxFuture<'static, ()> {
+        self(session, event)
     }
 }
 
-/// Tells every listener in turn.
-pub(crate) async fn announce(listeners: &[Arc<dyn LifecycleListener>], event: LifecycleEvent) {
+/// Tells every listener in turn, each for at most `limit`.
+pub(crate) async fn announce(
+    listeners: &[Arc<dyn LifecycleListener>],
+    limit: Duration,
+    session: &Session,
+    event: LifecycleEvent,
+) {
     for listener in listeners {
         // The future is made inside the guarded block as well: a listener may panic before its first await.
-        let heard = AssertUnwindSafe(async { listener.on_event(event.clone()).await }).catch_unwind();
-        match tokio::time::timeout(LISTENER_TIME_LIMIT, heard).await {
+        let heard = async { listener.on_event(session.clone(), event.clone()).await };
+        match tokio::time::timeout(limit, AssertUnwindSafe(heard).catch_unwind()).await {
             Ok(Ok(())) => {}
-            Ok(Err(_)) => tracing::error!("a lifecycle listener panicked"),
-            Err(_) => {
-                tracing::error!(limit = ?LISTENER_TIME_LIMIT, "a lifecycle listener took too long and was cut off")
+            Ok(Err(_)) => {
+                tracing::error!(session = %session.id(), event = event.name(), "a lifecycle listener panicked");
             }
+            Err(_) => tracing::error!(
+                session = %session.id(),
+                event = event.name(),
+                ?limit,
+                "a lifecycle listener took too long and was cut off"
+            ),
+        }
+    }
+}
+
+impl LifecycleEvent {
+    /// The event's name, for logs.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Connected(_) => "connected",
+            Self::Subscribed(_) => "subscribed",
+            Self::Unsubscribed(_) => "unsubscribed",
+            Self::Disconnected(_) => "disconnected",
         }
     }
 }

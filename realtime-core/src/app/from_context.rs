@@ -1,0 +1,82 @@
+//! The one extractor trait.
+
+use std::future::Future;
+
+use crate::app::{Context, Rejection};
+
+/// What can be an argument of a handler for events of kind `K`, in an application with state `S`.
+///
+/// Called once for each argument, in the order of the arguments, before the handler; the first error refuses the event.
+/// A STOMP body is whole and cheap to share, so any number of arguments may look at it, in any order.
+///
+/// ```
+/// use parlor_core::{app::{Context, Rejection}, extract::FromContext};
+///
+/// struct SessionName(String);
+///
+/// impl<S: Sync, K: Sync> FromContext<S, K> for SessionName {
+///     type Rejection = Rejection;
+///
+///     async fn from_context(context: &Context<K>, _: &S) -> Result<Self, Rejection> {
+///         Ok(Self(context.session().id().to_string()))
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be extracted from this kind of event",
+    label = "not an extractor here",
+    note = "use `Path`, `State`, `Principal`, `Session`, `Broker`, `Header`, and for messages `Payload`, `String` or `Bytes`"
+)]
+pub trait FromContext<S, K>: Sized {
+    /// Why it could not be extracted.
+    type Rejection: Into<Rejection>;
+
+    /// Takes the value from the event.
+    fn from_context(context: &Context<K>, state: &S) -> impl Future<Output = Result<Self, Self::Rejection>> + Send;
+}
+
+/// What can be an argument inside an `Option`: absent is not an error, malformed still is.
+///
+/// Called for `Option<Self>` in the place of [`FromContext`].
+#[diagnostic::on_unimplemented(
+    message = "`Option<{Self}>` cannot be extracted from this kind of event",
+    label = "not optional here",
+    note = "`Option` works around `Header`, `SessionData` and, for messages, `Payload`, `String` and `Bytes`"
+)]
+pub trait OptionalFromContext<S, K>: Sized {
+    /// Why it could not be extracted although it is there.
+    type Rejection: Into<Rejection>;
+
+    /// Takes the value from the event, or finds that there is none.
+    fn from_context(
+        context: &Context<K>,
+        state: &S,
+    ) -> impl Future<Output = Result<Option<Self>, Self::Rejection>> + Send;
+}
+
+impl<S, K, T> FromContext<S, K> for Option<T>
+where
+    S: Sync,
+    K: Sync,
+    T: OptionalFromContext<S, K>,
+{
+    type Rejection = T::Rejection;
+
+    fn from_context(context: &Context<K>, state: &S) -> impl Future<Output = Result<Self, Self::Rejection>> + Send {
+        T::from_context(context, state)
+    }
+}
+
+/// The handler decides itself what a failed extraction means.
+impl<S, K, T> FromContext<S, K> for Result<T, T::Rejection>
+where
+    S: Sync,
+    K: Sync,
+    T: FromContext<S, K>,
+{
+    type Rejection = std::convert::Infallible;
+
+    async fn from_context(context: &Context<K>, state: &S) -> Result<Self, Self::Rejection> {
+        Ok(T::from_context(context, state).await)
+    }
+}
