@@ -11,7 +11,7 @@ use std::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use tower::{Layer, Service, ServiceExt, load_shed, timeout};
+use tower::{Layer, Service, ServiceExt, load_shed, timeout, util::BoxCloneSyncService};
 
 use crate::app::{Context, HandlerError, Outcome, Rejection, route::BoundCall};
 
@@ -22,11 +22,17 @@ type BoxError = Box<dyn Error + Send + Sync>;
 ///
 /// Its request is the event's [`Context`], its response the [`Outcome`].
 pub struct RouteService<K> {
-    call: BoundCall<K>,
+    inner: Inner<K>,
+}
+
+enum Inner<K> {
+    Handler(BoundCall<K>),
+    /// With layers around it, whose readiness the next layer must see.
+    Layered(BoxCloneSyncService<Context<K>, Outcome, HandlerError>),
 }
 
 /// Wraps a handler.
-pub(super) type Wrap<K> = Arc<dyn Fn(BoundCall<K>) -> BoundCall<K> + Send + Sync>;
+pub(super) type Wrap<K> = Arc<dyn Fn(RouteService<K>) -> RouteService<K> + Send + Sync>;
 
 /// The layer as a function of handlers.
 pub(super) fn wrap<K, L>(layer: L) -> Wrap<K>
@@ -37,13 +43,24 @@ where
     <L::Service as Service<Context<K>>>::Error: Into<BoxError> + 'static,
     <L::Service as Service<Context<K>>>::Future: Send + 'static,
 {
-    Arc::new(move |call| {
-        let service = layer.layer(RouteService { call });
-        Arc::new(move |context| {
-            let answer = service.clone().oneshot(context);
-            async move { answer.await.map_err(|error| of_layer(error.into())) }.boxed()
-        })
+    Arc::new(move |service| {
+        let layered = layer.layer(service).map_err(|error| of_layer(error.into()));
+        RouteService { inner: Inner::Layered(BoxCloneSyncService::new(layered)) }
     })
+}
+
+impl<K: Send + 'static> RouteService<K> {
+    pub(super) fn new(handler: BoundCall<K>) -> Self {
+        Self { inner: Inner::Handler(handler) }
+    }
+
+    /// The service as a function. A message that must wait for a layer to be ready waits in the future.
+    pub(super) fn into_call(self) -> BoundCall<K> {
+        match self.inner {
+            Inner::Handler(handler) => handler,
+            Inner::Layered(service) => Arc::new(move |context| service.clone().oneshot(context).boxed()),
+        }
+    }
 }
 
 /// What a layer's error is to the client.
@@ -71,18 +88,28 @@ impl<K> Service<Context<K>> for RouteService<K> {
     type Error = HandlerError;
     type Future = BoxFuture<'static, Result<Outcome, HandlerError>>;
 
-    fn poll_ready(&mut self, _: &mut task::Context<'_>) -> Poll<Result<(), HandlerError>> {
-        Poll::Ready(Ok(()))
+    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<(), HandlerError>> {
+        match &mut self.inner {
+            Inner::Handler(_) => Poll::Ready(Ok(())),
+            Inner::Layered(service) => service.poll_ready(cx),
+        }
     }
 
     fn call(&mut self, context: Context<K>) -> Self::Future {
-        (self.call)(context)
+        match &mut self.inner {
+            Inner::Handler(handler) => handler(context),
+            Inner::Layered(service) => service.call(context),
+        }
     }
 }
 
 impl<K> Clone for RouteService<K> {
     fn clone(&self) -> Self {
-        Self { call: Arc::clone(&self.call) }
+        let inner = match &self.inner {
+            Inner::Handler(handler) => Inner::Handler(Arc::clone(handler)),
+            Inner::Layered(service) => Inner::Layered(service.clone()),
+        };
+        Self { inner }
     }
 }
 

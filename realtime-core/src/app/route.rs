@@ -296,7 +296,7 @@ impl<S: Clone + Send + Sync + 'static, K: Routed + Clone + Send + Sync + 'static
                 })
             })
         };
-        self.layers.iter().fold(guarded, |call, layer| layer(call))
+        self.layers.iter().fold(RouteService::new(guarded), |service, layer| layer(service)).into_call()
     }
 
     /// Adds a layer around those that the route has.
