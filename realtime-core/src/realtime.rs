@@ -12,7 +12,7 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
-    app::{Authorize, Interceptor, RouteError, RouteListener, Routes, Rules},
+    app::{Authorize, Interceptor, Permissions, RouteError, RouteListener, Routes, Rules},
     auth::{Authenticator, OriginError, OriginPolicy, Principal},
     broker::{Broker, OutboundInterceptor},
     config::Config,
@@ -158,6 +158,12 @@ impl Realtime {
         &self.inner.config
     }
 
+    /// Who may send and subscribe where, as a table to print or to compare in a test.
+    #[must_use]
+    pub fn permissions(&self) -> Permissions {
+        Permissions::of(self.routes(), self.rules(), self.broker().prefixes())
+    }
+
     /// The right to one more connection, or none when the endpoint is full or stopping.
     #[must_use]
     pub fn admit(&self) -> Option<Admission> {
@@ -293,7 +299,7 @@ impl RealtimeBuilder {
         let broker = self.broker.unwrap_or_else(|| Broker::new(self.config.prefixes.clone()));
         let prefixes = broker.prefixes();
         let mut errors = self.routes.check(prefixes);
-        errors.extend(self.rules.errors());
+        errors.extend(self.rules.errors(prefixes));
         if !errors.is_empty() {
             return Err(BuildError::Routes(errors));
         }

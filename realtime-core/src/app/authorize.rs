@@ -4,12 +4,12 @@
 //! broker's: `/topic/**` and `/user/**`. Subscriptions to one's own `/user/**` need no rule, as nobody else can be
 //! reached through them.
 
-use futures_util::future::{BoxFuture, ready};
+use futures_util::future::BoxFuture;
 
 use crate::{
-    app::RouteError,
+    app::{Action, Permission, RouteError, Rule, rule::Scope},
     auth::{Principal, UserId},
-    destination::{Destination, Pattern},
+    destination::{Destination, Pattern, Prefixes},
 };
 
 /// A broker destination that a client wants to send to.
@@ -32,7 +32,8 @@ pub enum SendTarget {
 /// Decides who may send and subscribe where.
 ///
 /// Asked by a session's driver for each SEND to a broker destination and each SUBSCRIBE that no handler judges, in the
-/// order of the session's frames. It may look things up; the session's later frames wait meanwhile.
+/// order of the session's frames. It may look things up; the session's later frames wait meanwhile. [`Rules`] are the usual
+/// implementation.
 pub trait Authorize: Send + Sync + 'static {
     /// Whether `principal` may send to `target`.
     fn may_send<'a>(&'a self, principal: &'a Principal, target: &'a SendTarget) -> BoxFuture<'a, bool>;
@@ -41,26 +42,45 @@ pub trait Authorize: Send + Sync + 'static {
     /// matches only itself.
     fn may_subscribe<'a>(&'a self, principal: &'a Principal, pattern: &'a Pattern) -> BoxFuture<'a, bool>;
 
-    /// What is wrong with the rules themselves, reported when the endpoint is built.
-    fn errors(&self) -> Vec<RouteError> {
+    /// What is wrong with the rules themselves, reported when the endpoint is built. Default: nothing.
+    fn errors(&self, prefixes: &Prefixes) -> Vec<RouteError> {
+        let _ = prefixes;
         Vec::new()
+    }
+
+    /// The rules for [`Realtime::permissions`](crate::Realtime::permissions). Default: one row that names the type.
+    fn describe(&self, prefixes: &Prefixes) -> Vec<Permission> {
+        [Action::Send, Action::Subscribe]
+            .map(|action| Permission::new(action, format!("{}/**", prefixes.topic), std::any::type_name::<Self>()))
+            .into()
     }
 }
 
-/// Rules by pattern. The empty set denies everything.
+/// Rules by pattern. The empty set denies everything; an event passes when one rule lets it.
+///
+/// A client's pattern passes only if one rule includes all that it can match.
 ///
 /// ```
-/// use parlor_core::app::Rules;
+/// use parlor_core::{
+///     app::{Rule, Rules},
+///     auth::Principal,
+///     destination::Params,
+/// };
 ///
-/// let rules = Rules::deny_all().allow_subscribe("/topic/news/**").allow_send("/topic/cursors/{page}");
+/// async fn is_member(user: Principal, params: Params) -> bool {
+///     params.get("room") == Some("lobby") || user.has_role("member")
+/// }
+///
+/// let rules = Rules::deny_all()
+///     .allow_subscribe("/topic/news/**")
+///     .allow(Rule::subscribe("/topic/audit/**").role("admin"))
+///     .allow(Rule::subscribe("/topic/rooms/{room}/**").authenticated().when(is_member))
+///     .allow(Rule::send("/topic/cursors/{page}").authenticated());
 /// # let _ = rules;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
-    send: Vec<Pattern>,
-    send_to_own_user: bool,
-    send_to_other_users: bool,
-    subscribe: Vec<Pattern>,
+    rules: Vec<Rule>,
     errors: Vec<RouteError>,
 }
 
@@ -71,60 +91,73 @@ impl Rules {
         Self::default()
     }
 
+    /// Adds a rule.
+    #[must_use]
+    pub fn allow(mut self, rule: Rule) -> Self {
+        self.errors.extend(rule.pattern.as_ref().err().cloned());
+        self.rules.push(rule);
+        self
+    }
+
     /// Everyone who is connected may SEND straight to the fan-out destinations that `pattern` matches.
     ///
     /// Subscribers then cannot tell a client's message from the server's. A handler with `send_to` is the safer way.
     #[must_use]
-    pub fn allow_send(mut self, pattern: &str) -> Self {
-        Self::add(&mut self.send, &mut self.errors, pattern);
-        self
+    pub fn allow_send(self, pattern: &str) -> Self {
+        self.allow(Rule::send(pattern))
     }
 
     /// Everyone may SEND to their own `/user/**`.
     #[must_use]
-    pub fn allow_send_to_own_user(mut self) -> Self {
-        self.send_to_own_user = true;
-        self
+    pub fn allow_send_to_own_user(self) -> Self {
+        self.allow(Rule::send_to_own_user("/**"))
     }
 
     /// Everyone may SEND to everyone's `/user/{name}/**`. Receivers cannot tell such a message from the server's.
     #[must_use]
-    pub fn allow_send_to_other_users(mut self) -> Self {
-        self.send_to_other_users = true;
-        self
+    pub fn allow_send_to_other_users(self) -> Self {
+        self.allow(Rule::send_to_other_users("/**"))
     }
 
     /// Everyone who is connected may subscribe to the destinations that `pattern` matches, and to patterns that lie
     /// wholly within it.
     #[must_use]
-    pub fn allow_subscribe(mut self, pattern: &str) -> Self {
-        Self::add(&mut self.subscribe, &mut self.errors, pattern);
-        self
+    pub fn allow_subscribe(self, pattern: &str) -> Self {
+        self.allow(Rule::subscribe(pattern))
     }
 
-    fn add(to: &mut Vec<Pattern>, errors: &mut Vec<RouteError>, pattern: &str) {
-        match pattern.parse() {
-            Ok(parsed) => to.push(parsed),
-            Err(error) => errors.push(RouteError::pattern(pattern, error)),
+    async fn allows(&self, scope: Scope, principal: &Principal, pattern: &Pattern) -> bool {
+        for rule in self.rules.iter().filter(|rule| rule.scope == scope) {
+            if rule.allows(principal, pattern).await {
+                return true;
+            }
         }
+        false
     }
 }
 
 impl Authorize for Rules {
-    fn may_send<'a>(&'a self, _: &'a Principal, target: &'a SendTarget) -> BoxFuture<'a, bool> {
-        Box::pin(ready(match target {
-            SendTarget::OtherUser { .. } => self.send_to_other_users,
-            SendTarget::OwnUser(_) => self.send_to_own_user,
-            SendTarget::Topic(destination) => self.send.iter().any(|pattern| pattern.matches(destination)),
-        }))
+    fn may_send<'a>(&'a self, principal: &'a Principal, target: &'a SendTarget) -> BoxFuture<'a, bool> {
+        let (scope, destination) = match target {
+            SendTarget::OtherUser { path, .. } => (Scope::SendToOtherUsers, path),
+            SendTarget::OwnUser(path) => (Scope::SendToOwnUser, path),
+            SendTarget::Topic(destination) => (Scope::Send, destination),
+        };
+        let pattern = Pattern::from(destination.clone());
+        Box::pin(async move { self.allows(scope, principal, &pattern).await })
     }
 
-    fn may_subscribe<'a>(&'a self, _: &'a Principal, pattern: &'a Pattern) -> BoxFuture<'a, bool> {
-        Box::pin(ready(self.subscribe.iter().any(|allowed| allowed.includes(pattern))))
+    fn may_subscribe<'a>(&'a self, principal: &'a Principal, pattern: &'a Pattern) -> BoxFuture<'a, bool> {
+        Box::pin(self.allows(Scope::Subscribe, principal, pattern))
     }
 
-    fn errors(&self) -> Vec<RouteError> {
-        self.errors.clone()
+    fn errors(&self, prefixes: &Prefixes) -> Vec<RouteError> {
+        let misplaced = self.rules.iter().filter_map(|rule| rule.misplaced(prefixes));
+        self.errors.iter().cloned().chain(misplaced).collect()
+    }
+
+    fn describe(&self, prefixes: &Prefixes) -> Vec<Permission> {
+        self.rules.iter().filter_map(|rule| rule.describe(prefixes)).collect()
     }
 }
 
@@ -171,8 +204,44 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_belongs_under_its_prefix() {
+        let rules = Rules::deny_all().allow_subscribe("/app/a").allow_send("/topicx/a").allow_subscribe("/topic/a");
+        let found = rules.errors(&Prefixes::default());
+        assert_eq!(found.len(), 2, "{found:?}");
+    }
+
+    #[test]
+    fn a_condition_holds_for_all_that_a_pattern_can_match_or_it_is_denied() {
+        let seven = |_: Principal, params: crate::destination::Params| {
+            let seven = params.get("room") == Some("7");
+            async move { seven }
+        };
+        let rules = Rules::deny_all().allow(Rule::subscribe("/topic/rooms/{room}/**").when(seven));
+        assert!(may_subscribe(&rules, "/topic/rooms/7/typing"));
+        assert!(may_subscribe(&rules, "/topic/rooms/7/*"));
+        assert!(!may_subscribe(&rules, "/topic/rooms/8/typing"));
+        assert!(!may_subscribe(&rules, "/topic/rooms/*/typing"));
+        assert!(!may_subscribe(&rules, "/topic/rooms/**"));
+    }
+
+    #[test]
+    fn roles_and_authentication_are_asked_for() {
+        let rules = Rules::deny_all()
+            .allow(Rule::subscribe("/topic/audit").role("admin").role("auditor"))
+            .allow(Rule::send("/topic/audit").authenticated());
+        let user = |roles: &[&str]| Principal::user("ada".parse().unwrap()).with_roles(roles);
+        let audit: Pattern = "/topic/audit".parse().unwrap();
+        let subscribes = |who: &Principal| rules.may_subscribe(who, &audit).now_or_never().unwrap();
+        assert!(subscribes(&user(&["auditor"])) && subscribes(&user(&["x", "admin"])));
+        assert!(!subscribes(&user(&["administrator"])) && !subscribes(&Principal::anonymous()));
+        let target = SendTarget::Topic("/topic/audit".parse().unwrap());
+        assert!(rules.may_send(&user(&[]), &target).now_or_never().unwrap());
+        assert!(!rules.may_send(&Principal::anonymous(), &target).now_or_never().unwrap());
+    }
+
+    #[test]
     fn a_rule_that_is_no_pattern_is_reported() {
         let rules = Rules::deny_all().allow_send("topic");
-        assert_eq!(rules.errors().len(), 1);
+        assert_eq!(rules.errors(&Prefixes::default()).len(), 1);
     }
 }

@@ -68,6 +68,10 @@ pub struct ByRole;
 impl<S: Send + 'static, K: Send + Sync + 'static> Handler<S, K, ByRole> for RequireRole {
     type Output = bool;
 
+    fn name(&self) -> Cow<'static, str> {
+        format!("role {}", self.role).into()
+    }
+
     fn call(self, context: Context<K>, _: S) -> impl Future<Output = Result<bool, Rejection>> + Send {
         let has = context.session().principal().has_role(&self.role);
         std::future::ready(Ok(has))

@@ -1,6 +1,6 @@
 //! Plain async functions as handlers.
 
-use std::future::Future;
+use std::{borrow::Cow, future::Future};
 
 use crate::app::{Context, FromContext, Rejection};
 
@@ -18,6 +18,11 @@ use crate::app::{Context, FromContext, Rejection};
 pub trait Handler<S, K, T>: Clone + Send + Sync + 'static {
     /// What the function returns.
     type Output;
+
+    /// What it is called in tables: the name of the function's type.
+    fn name(&self) -> Cow<'static, str> {
+        std::any::type_name::<Self>().into()
+    }
 
     /// Extracts the arguments, in their order, and calls the function.
     fn call(self, context: Context<K>, state: S) -> impl Future<Output = Result<Self::Output, Rejection>> + Send;

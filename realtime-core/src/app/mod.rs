@@ -32,9 +32,11 @@ mod interceptor;
 mod layer;
 mod listener;
 mod outcome;
+mod permissions;
 mod rejection;
 mod route;
 mod router;
+mod rule;
 
 pub use authorize::{Authorize, Rules, SendTarget};
 pub use context::{Context, Routed, Subscribe};
@@ -50,11 +52,13 @@ pub use listener::Listener;
 pub(crate) use listener::RouteListener;
 pub use outcome::{IntoOutcome, IntoPublications, Outcome, Publications};
 pub(crate) use outcome::{Recipient, Target};
+pub use permissions::{Action, Permission, Permissions};
 pub use rejection::Rejection;
 pub(crate) use rejection::millis;
 pub use route::Route;
 pub(crate) use router::Matched;
 pub use router::{Mount, RouteEntry, RouteError, RouteKind, Router, Routes};
+pub use rule::Rule;
 
 pub use crate::{
     rate::Rate,

@@ -1,6 +1,6 @@
 //! One route: a pattern, the handler behind it, who may use it and how often, and where its return value goes.
 
-use std::{fmt, num::NonZeroUsize, sync::Arc};
+use std::{borrow::Cow, fmt, num::NonZeroUsize, sync::Arc};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use tower::{Layer, Service};
@@ -59,7 +59,7 @@ pub struct Route<S, K, R> {
     pub(super) target: Option<RouteTarget>,
     pub(super) options: RouteOptions,
     call: Call<S, K, R>,
-    guards: Vec<Call<S, K, ()>>,
+    guards: Vec<Guard<S, K>>,
     layers: Vec<Wrap<K>>,
 }
 
@@ -77,7 +77,12 @@ pub(crate) struct RouteOptions {
     pub(crate) rate: Option<Rate>,
     /// How many of one session's messages may be handled at a time; one where absent.
     pub(crate) concurrent: Option<NonZeroUsize>,
-    pub(crate) guards: usize,
+}
+
+/// A guard, with its name for tables.
+struct Guard<S, K> {
+    name: Cow<'static, str>,
+    ask: Call<S, K, ()>,
 }
 
 impl<S, R> Route<S, Message, R>
@@ -190,8 +195,8 @@ where
         G: Handler<S, K, T>,
         G::Output: IntoVerdict + Send,
     {
-        self.options.guards += 1;
-        self.guards.push(Arc::new(move |context, state| {
+        let name = guard.name();
+        let ask: Call<S, K, ()> = Arc::new(move |context, state| {
             let guard = guard.clone();
             Box::pin(async move {
                 let destination = context.event().destination().clone();
@@ -201,7 +206,8 @@ where
                     Err(Rejection::forbidden_use(&destination).into())
                 }
             })
-        }));
+        });
+        self.guards.push(Guard { name, ask });
         self
     }
 
@@ -281,11 +287,11 @@ where
 impl<S: Clone + Send + Sync + 'static, K: Routed + Clone + Send + Sync + 'static> Route<S, K, Outcome> {
     /// The guards and the handler with their state given, inside the layers.
     pub(super) fn bind(&self, state: &S) -> BoundCall<K> {
-        let (call, guards, state) = (Arc::clone(&self.call), self.guards.clone(), state.clone());
+        let (call, state) = (Arc::clone(&self.call), state.clone());
+        let guards: Arc<[_]> = self.guards.iter().map(|guard| Arc::clone(&guard.ask)).collect();
         let guarded: BoundCall<K> = if guards.is_empty() {
             Arc::new(move |context| call(context, state.clone()))
         } else {
-            let guards: Arc<[_]> = guards.into();
             Arc::new(move |context: Context<K>| {
                 let (call, guards, state) = (Arc::clone(&call), Arc::clone(&guards), state.clone());
                 Box::pin(async move {
@@ -302,6 +308,13 @@ impl<S: Clone + Send + Sync + 'static, K: Routed + Clone + Send + Sync + 'static
     /// Adds a layer around those that the route has.
     pub(super) fn wrapped(&mut self, layer: Wrap<K>) {
         self.layers.push(layer);
+    }
+}
+
+impl<S, K, R> Route<S, K, R> {
+    /// What the guards are called in tables.
+    pub(super) fn guard_names(&self) -> Vec<Cow<'static, str>> {
+        self.guards.iter().map(|guard| guard.name.clone()).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 //! Handlers are chosen by specificity (rule 4). What is wrong with a route is kept and reported when the endpoint is
 //! built, never at the first message.
 
-use std::{any::TypeId, collections::HashMap, fmt};
+use std::{any::TypeId, borrow::Cow, collections::HashMap, fmt};
 
 use futures_util::future::BoxFuture;
 use tower::{Layer, Service};
@@ -45,6 +45,7 @@ struct Entry<H> {
     pattern: Pattern,
     target: Option<RouteTarget>,
     options: RouteOptions,
+    guards: Vec<Cow<'static, str>>,
     handler: H,
 }
 
@@ -68,8 +69,8 @@ pub struct RouteEntry<'a> {
     pub pattern: &'a Pattern,
     /// Where the return value goes, as it was written in `send_to` or `send_to_user`.
     pub target: Option<&'a str>,
-    /// How many guards are asked before the handler.
-    pub guards: usize,
+    /// The guards that are asked before the handler, by their names.
+    pub guards: &'a [Cow<'static, str>],
 }
 
 /// What a route is for.
@@ -433,12 +434,13 @@ impl<'a, K: Routed + Send + Sync + 'static> Matched<'a, K> {
 }
 
 impl<H> Entry<H> {
+    /// The entry without its handler.
     fn shown(&self, kind: RouteKind) -> RouteEntry<'_> {
         RouteEntry {
             kind,
             pattern: &self.pattern,
             target: self.target.as_ref().map(RouteTarget::as_str),
-            guards: self.options.guards,
+            guards: &self.guards,
         }
     }
 }
@@ -458,8 +460,8 @@ fn add<S, K>(
 {
     match route.pattern.clone() {
         Ok(pattern) => {
-            let (target, options) = (route.target.take(), route.options);
-            insert(entries, errors, Entry { pattern, target, options, handler: route });
+            let (target, options, guards) = (route.target.take(), route.options, route.guard_names());
+            insert(entries, errors, Entry { pattern, target, options, guards, handler: route });
         }
         Err(error) => errors.push(error),
     }
@@ -496,6 +498,7 @@ where
         pattern: entry.pattern,
         target: entry.target,
         options: entry.options,
+        guards: entry.guards,
         handler: entry.handler.bind(state),
     };
     entries.into_iter().map(bound).collect()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::destination::Destination;
+use crate::destination::segments;
 
 /// Captured segments by placeholder name, in the order of the pattern. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -13,13 +13,13 @@ pub struct Params {
 #[derive(Debug)]
 struct Captured {
     names: Arc<[(usize, Box<str>)]>,
-    destination: Destination,
+    text: Arc<str>,
 }
 
 impl Params {
-    /// `names` are the places of segments with the names of their placeholders.
-    pub(super) fn new(names: Arc<[(usize, Box<str>)]>, destination: Destination) -> Self {
-        Self { inner: Some(Arc::new(Captured { names, destination })) }
+    /// `names` are the places of segments with the names of their placeholders, `text` is what they were captured of.
+    pub(super) fn new(names: Arc<[(usize, Box<str>)]>, text: Arc<str>) -> Self {
+        Self { inner: Some(Arc::new(Captured { names, text })) }
     }
 
     /// The segment that the placeholder `name` captured.
@@ -31,9 +31,10 @@ impl Params {
     /// All names and segments.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.inner.iter().flat_map(|captured| {
-            captured.names.iter().filter_map(|(place, name)| {
-                captured.destination.segments().nth(*place).map(|segment| (&**name, segment))
-            })
+            captured
+                .names
+                .iter()
+                .filter_map(|(place, name)| segments(&captured.text).nth(*place).map(|segment| (&**name, segment)))
         })
     }
 

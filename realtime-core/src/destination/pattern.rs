@@ -91,8 +91,28 @@ impl Pattern {
         Some(if self.names.is_empty() {
             Params::default()
         } else {
-            Params::new(Arc::clone(&self.names), destination.clone())
+            Params::new(Arc::clone(&self.names), Arc::clone(&destination.0))
         })
+    }
+
+    /// What the placeholders capture of every destination of `other`; `None` where it is not wholly within this pattern, or
+    /// where a placeholder would capture different segments of different destinations.
+    ///
+    /// ```
+    /// use parlor_core::destination::Pattern;
+    ///
+    /// let rule: Pattern = "/topic/rooms/{room}/**".parse().unwrap();
+    /// let within = |text: &str| rule.captures_within(&text.parse().unwrap()).map(|params| params.get("room").unwrap().to_owned());
+    /// assert_eq!(within("/topic/rooms/7/*"), Some("7".to_owned()));
+    /// assert_eq!(within("/topic/rooms/*/typing"), None);
+    /// ```
+    #[must_use]
+    pub fn captures_within(&self, other: &Self) -> Option<Params> {
+        let one = |place: &usize| matches!(other.parts.get(*place), Some(Part::Literal(_)));
+        if !self.includes(other) || !self.names.iter().all(|(place, _)| one(place)) {
+            return None;
+        }
+        Some(Params::new(Arc::clone(&self.names), Arc::clone(&other.text)))
     }
 
     /// The names of the placeholders, from the left.
