@@ -402,3 +402,38 @@ async fn connections_are_bounded_by_address_user_and_anonymity_and_each_comes_ba
     assert!(realtime.admit(None).is_ok());
     drop((anonymous, known));
 }
+
+/// How many octets of frames a server takes while the first of them is handled.
+async fn taken_while_busy(max_inbox_frames: usize, max_inbox_bytes: usize) -> usize {
+    let config = Config::development().max_inbox_frames(max_inbox_frames).max_inbox_bytes(max_inbox_bytes);
+    let realtime = realtime(config);
+    let mut client = Client::open_with_buffer(&realtime, user("ada"), 1024);
+    client.send("CONNECT\naccept-version:1.2\n\n").await;
+    client.frame().await;
+    let frame = format!("SEND\ndestination:/app/slow\n\n{}", "x".repeat(1024));
+    let mut octets = 0;
+    while octets < 64 * 1024 && tokio::time::timeout(SECOND, client.send(&frame)).await.is_ok() {
+        octets += frame.len();
+    }
+    octets
+}
+
+#[tokio::test(start_paused = true)]
+async fn reading_stops_at_either_bound_of_the_inbox() {
+    const LITTLE: usize = 16 * 1024;
+    assert!(taken_while_busy(2, usize::MAX).await < LITTLE);
+    assert!(taken_while_busy(usize::MAX, 2048).await < LITTLE);
+    assert!(taken_while_busy(usize::MAX, usize::MAX).await >= 64 * 1024);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_close_is_not_waited_for_longer_than_the_linger() {
+    let realtime = realtime(Config::default().close_linger(SECOND * 3));
+    let mut client = Client::connect(&realtime, user("ada")).await;
+    client.send("DISCONNECT\nreceipt:bye\n\n").await;
+    client.receipt("bye").await;
+    let since = now();
+    assert!(matches!(client.next().await, Received::Close(1000, _)));
+    assert_eq!(client.next().await, Received::End);
+    assert_eq!(since.elapsed(), SECOND * 3);
+}

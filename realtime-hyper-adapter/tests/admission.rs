@@ -9,11 +9,14 @@ use std::{future::pending, net::TcpStream, pin::Pin, time::Duration};
 use parlor_core::{
     Config, Realtime,
     auth::{Anonymous, AuthError, Authenticator, Handshake, Principal},
+    broker::{OutboxLimits, Publication},
+    destination::Destination,
     limits::{ConnectionLimits, TrustedProxies},
 };
 use parlor_hyper::WebSocketService;
-use support::{Answer, Server, endpoint};
-use tungstenite::WebSocket;
+use socket2::SockRef;
+use support::{Answer, Server, endpoint, read_text};
+use tungstenite::{Message, WebSocket};
 
 /// The production profile with other bounds of connections.
 fn config(limits: impl FnOnce(ConnectionLimits) -> ConnectionLimits) -> Config {
@@ -120,4 +123,35 @@ fn an_authenticator_that_does_not_answer_is_not_waited_for() {
     }
     let (server, _) = serve(Config::default().authenticate_timeout(Duration::from_millis(50)), Silent);
     assert!(is_refused(&server.handshake(&[]), 503, "unavailable") > 0);
+}
+
+/// How many octets of messages a server takes for a client that does not read, until it gives the client up.
+fn taken_for_a_stalled_client(send_buffer_bytes: usize) -> usize {
+    const BODY: usize = 1024;
+    let outbox = OutboxLimits::default().max_bytes(16 * BODY);
+    let (server, realtime) =
+        serve(Config::development().send_buffer_bytes(send_buffer_bytes).outbox(outbox), Anonymous);
+    let mut client = server.connect(&[]);
+    SockRef::from(client.get_ref()).set_recv_buffer_size(BODY).unwrap();
+    client.send(Message::text("CONNECT\naccept-version:1.2\n\n\0")).unwrap();
+    client.send(Message::text("SUBSCRIBE\nid:1\ndestination:/topic/a\nreceipt:1\n\n\0")).unwrap();
+    while !read_text(&mut client).starts_with("RECEIPT") {}
+    let session = realtime.registry().sessions().remove(0);
+    let destination: Destination = "/topic/a".parse().unwrap();
+    let publication = Publication::bytes(vec![b'x'; BODY]);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut octets = 0;
+    while session.is_open() {
+        runtime.block_on(realtime.broker().publish_message(destination.clone(), publication.clone())).unwrap();
+        octets += BODY;
+    }
+    octets
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_the_system_holds_back_for_a_client_that_does_not_read_is_bounded() {
+    let (small, large) = (taken_for_a_stalled_client(16 * 1024), taken_for_a_stalled_client(0));
+    assert!(small < 512 * 1024, "{small}");
+    assert!(large > 2 * small, "left to itself the system holds more: {large}, {small}");
 }

@@ -27,7 +27,7 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// assert_eq!(client("10.0.0.1"), "203.0.113.7");
 /// assert_eq!(client("198.51.100.9"), "198.51.100.9");
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies {
     ranges: Vec<IpNet>,
     header: ProxyHeader,
@@ -129,6 +129,13 @@ impl fmt::Display for TrustedProxies {
             write!(f, "{}{range}", if index == 0 { "" } else { ", " })?;
         }
         Ok(())
+    }
+}
+
+/// The ranges and the header, or `none`.
+impl fmt::Debug for TrustedProxies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() { f.write_str("none") } else { write!(f, "{self} by {:?}", self.header) }
     }
 }
 
