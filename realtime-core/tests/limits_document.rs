@@ -1,5 +1,7 @@
 //! `docs/limits.md` is true: every field of the settings stands there with its default, and nothing else does.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of the tests, too, fail by panicking")]
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use parlor_core::Config;

@@ -15,7 +15,7 @@ impl FromRequestParts<Web> for ClientAddr {
 
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Infallible> {
         // Without an address all share one bucket, which is the safe side.
-        let peer = parts.extensions.get::<PeerAddr>().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0.ip());
+        let peer = parts.extensions.get::<PeerAddr>().map_or_else(|| Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0.ip());
         Ok(Self(Network::of(web.realtime.config().trusted_proxies.client_addr(peer, &parts.headers))))
     }
 }
