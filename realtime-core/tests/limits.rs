@@ -296,16 +296,38 @@ async fn frames_that_are_always_cut_but_come_whole_in_time_are_fine() {
     client.receipt("19").await;
 }
 
+/// A masked frame with a mask of zeros.
+fn short_frame(first: u8, payload: &str) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).ok().filter(|length| *length < 126).expect("a short frame");
+    [&[first, 0x80 | length, 0, 0, 0, 0], payload.as_bytes()].concat()
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_are_always_cut_but_come_whole_in_time_are_fine() {
+    let realtime = realtime(Config::development());
+    let mut client = Client::connect(&realtime, user("ada")).await;
+    let message = |number: u64| short_frame(0x81, &format!("{}\0", send(number)));
+    client.send_raw(&message(0)[..1]).await;
+    for number in 0..20 {
+        sleep(SECOND * 3).await;
+        client.send_raw(&[&message(number)[1..], &message(number + 1)[..1]].concat()).await;
+        client.receipt(&number.to_string()).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn time_in_which_the_server_does_not_read_does_not_count() {
     let realtime = realtime(Config::development().max_inbox_frames(1));
     let mut client = Client::connect(&realtime, user("ada")).await;
-    client.send("SEND\ndestination:/app/slow\nreceipt:slow\n\n").await;
-    client.send(&send(1)).await;
-    client.send_message(0x1, &send(2).as_bytes()[..10]).await;
+    // One message that is not complete while its first frame is handled, for longer than a message may take.
+    client.send_raw(&short_frame(0x01, "\n")).await;
+    sleep(SECOND).await;
+    client.send_raw(&short_frame(0x00, "SEND\ndestination:/app/slow\nreceipt:slow\n\n\0")).await;
+    sleep(SECOND).await;
+    client.send_raw(&short_frame(0x00, &format!("{}\0", send(1)))).await;
     client.receipt("slow").await;
     client.receipt("1").await;
-    client.send_message(0x1, format!("{}\0", &send(2)[10..]).as_bytes()).await;
+    client.send_raw(&short_frame(0x80, &format!("{}\0", send(2)))).await;
     client.receipt("2").await;
 }
 
