@@ -1,6 +1,6 @@
 //! A bare STOMP broker for development and interoperability tests: `cargo run --release --example broker`.
 //!
-//! Clients may SEND and SUBSCRIBE to `/topic/**`, `/queue/**` and their own `/user/**`. Anyone may connect, unless a JWT
+//! Clients may SEND and SUBSCRIBE to `/topic/**` and their own `/user/**`. Anyone may connect, unless a JWT
 //! secret is given. `/echo` beside it is a plain WebSocket echo through the same transport, for protocol test suites.
 
 use std::{error::Error, io, net::SocketAddr, num::ParseFloatError, process::ExitCode, time::Duration};
@@ -11,6 +11,7 @@ use parlor::{
     app::{Router, Rules},
     auth::{Anonymous, JwtVerifier, OriginPolicy},
     broker::OutboxLimits,
+    limits::{ProxyRangeError, TrustedProxies},
     stomp::{HeartBeat, Limits},
     websocket::WebSocketLimits,
 };
@@ -26,7 +27,8 @@ struct Options {
     /// Where to listen
     #[arg(long, default_value = "127.0.0.1:15674")]
     addr: SocketAddr,
-    /// `dev` lifts caps per address, on anonymous clients and on rates, and nothing else
+    /// `dev` lifts caps per address, on anonymous clients and on rates, and nothing else; tests and load generators on one
+    /// machine need it
     #[arg(long, value_enum, default_value_t = Profile::Dev)]
     profile: Profile,
     /// The largest body of a STOMP frame, in octets [default: 65536]
@@ -54,6 +56,12 @@ struct Options {
     /// 1000 on)
     #[arg(long, default_value = "10", value_parser = duration)]
     connect_timeout: Duration,
+    /// How long a message or frame may take from its first octet to its last, in the same units [default: 10]
+    #[arg(long, value_parser = duration)]
+    frame_timeout: Option<Duration>,
+    /// An address or range of a proxy whose X-Forwarded-For is believed
+    #[arg(long)]
+    trusted_proxy: Vec<String>,
     /// An origin whose pages may connect; its own address in its loopback forms always may
     #[arg(long)]
     origin: Vec<String>,
@@ -105,7 +113,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     let addr = listener.local_addr()?;
     let profile = match options.profile {
         Profile::Dev => "dev: no caps per address, on anonymous clients or on rates",
-        Profile::Production => "production: caps per address and on rates come with a later release",
+        Profile::Production => "production: all limits of docs/limits.md are on",
     };
     let realtime = realtime(&options, addr)?;
     let http = axum::Router::new()
@@ -118,18 +126,15 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
 }
 
 fn realtime(options: &Options, addr: SocketAddr) -> Result<Realtime, Box<dyn Error>> {
-    let mut rules = Rules::deny_all()
-        .allow_send("/topic/**")
-        .allow_send("/queue/**")
-        .allow_send_to_own_user()
-        .allow_subscribe("/topic/**")
-        .allow_subscribe("/queue/**");
+    let mut rules = Rules::deny_all().allow_send("/topic/**").allow_send_to_own_user().allow_subscribe("/topic/**");
     if options.allow_user_send {
         rules = rules.allow_send_to_other_users();
     }
     let origins = OriginPolicy::new(&options.origin)?.allow_own_loopback(addr);
-    let builder =
-        Realtime::builder(Router::new().with_state(())).authorize(rules).origin_policy(origins).config(config(options));
+    let builder = Realtime::builder(Router::new().with_state(()))
+        .authorize(rules)
+        .origin_policy(origins)
+        .config(config(options)?);
     let builder = match &options.jwt_secret {
         Some(secret) => {
             builder.authenticate(JwtVerifier::hs256(secret.as_bytes())?.cookie(&options.cookie_name).bearer())
@@ -139,7 +144,7 @@ fn realtime(options: &Options, addr: SocketAddr) -> Result<Realtime, Box<dyn Err
     Ok(builder.build()?)
 }
 
-fn config(options: &Options) -> Config {
+fn config(options: &Options) -> Result<Config, ProxyRangeError> {
     let mut stomp = Limits::default();
     if let Some(octets) = options.max_message {
         stomp = stomp.max_body_bytes(octets);
@@ -163,16 +168,25 @@ fn config(options: &Options) -> Config {
     if let Some(messages) = options.max_queue_messages {
         outbox = outbox.max_messages(messages);
     }
-    let config = Config::default()
+    let defaults = match options.profile {
+        Profile::Dev => Config::development(),
+        Profile::Production => Config::default(),
+    };
+    let config = defaults
         .websocket(WebSocketLimits::default().max_message_bytes(message))
         .stomp(stomp)
         .outbox(outbox)
         .heart_beat(options.heartbeat)
-        .connect_timeout(options.connect_timeout);
-    match options.max_connections {
+        .connect_timeout(options.connect_timeout)
+        .trusted_proxies(TrustedProxies::new(&options.trusted_proxy)?);
+    let config = match options.frame_timeout {
+        Some(limit) => config.frame_timeout(limit),
+        None => config,
+    };
+    Ok(match options.max_connections {
         Some(connections) => config.max_connections(connections),
         None => config,
-    }
+    })
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 pub use parlor_core::{
-    Admission, BuildError, Config, Message, Realtime, RealtimeBuilder, app, auth, broker, connection, destination,
-    extract, session, stomp, websocket,
+    Admission, Applicant, BuildError, Config, Message, Profile, Realtime, RealtimeBuilder, app, auth, broker,
+    connection, destination, extract, limits, session, stomp, websocket,
 };
 /// The WebSocket upgrade as a tower service, and an accept loop, for hyper and any tower stack.
 pub use parlor_hyper as hyper;

@@ -17,10 +17,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a broker with one worker thread on a free port and waits until it listens.
+    /// Starts a broker with one worker thread on a free port and waits until it listens. In its development profile: all
+    /// the load comes from one address and anonymous clients, as fast as it can.
     pub(crate) async fn start(program: &Path) -> Result<Self, Box<dyn Error>> {
         let mut child = Command::new(program)
-            .args(["--addr", "127.0.0.1:0", "--workers", "1", "--max-connections", "100000"])
+            .args(["--addr", "127.0.0.1:0", "--workers", "1", "--max-connections", "100000", "--profile", "dev"])
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()

@@ -35,7 +35,7 @@ async fn authenticate(realtime: &Realtime, parts: &Parts) -> Result<Principal, R
         realtime.origins().judge(&parts.headers)?;
     }
     let handshake = Handshake::new(&parts.headers, &parts.uri, peer(&parts.extensions));
-    Ok(realtime.authenticator().authenticate(handshake).await?)
+    Ok(realtime.authenticate(handshake).await?)
 }
 
 /// The peer address that either accept loop has left.

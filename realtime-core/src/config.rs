@@ -4,9 +4,15 @@ use std::time::Duration;
 
 use parlor_stomp::{HeartBeat, Limits};
 
-use crate::{broker::OutboxLimits, destination::Prefixes, websocket::WebSocketLimits};
+use crate::{
+    broker::OutboxLimits,
+    destination::Prefixes,
+    limits::{ConnectionLimits, Rate, RateLimits, TrustedProxies},
+    websocket::WebSocketLimits,
+};
 
-/// The settings of a [`Realtime`](crate::Realtime). Every field has a safe default; set what differs.
+/// The settings of a [`Realtime`](crate::Realtime). Every field has a safe default, the production profile; set what
+/// differs. `docs/limits.md` has all of them in one table, with what each protects.
 ///
 /// ```
 /// use std::time::Duration;
@@ -18,6 +24,7 @@ use crate::{broker::OutboxLimits, destination::Prefixes, websocket::WebSocketLim
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
+    profile: Profile,
     /// Limits of STOMP frames, enforced while they are read.
     pub stomp: Limits,
     /// Limits of WebSocket frames and messages.
@@ -26,9 +33,23 @@ pub struct Config {
     pub outbox: OutboxLimits,
     /// What the server offers in heart-beats, default 10,000 ms each way. `0,0` switches them off.
     pub heart_beat: HeartBeat,
+    /// How much a connection and a user may send in a time.
+    pub rates: RateLimits,
+    /// Connections by user and by network address, and of who is not known by name.
+    pub connections: ConnectionLimits,
+    /// The proxies whose word about a client's address is believed, default none.
+    pub trusted_proxies: TrustedProxies,
+    /// How long the authenticator may take, default 10 s; then the handshake is refused with 503. Protects the room for
+    /// handshakes from an identity store that does not answer.
+    pub authenticate_timeout: Duration,
     /// From the upgrade to an accepted CONNECT, default 10 s.
     pub connect_timeout: Duration,
+    /// From the first octet of a WebSocket message or STOMP frame to its last, default 10 s; then ERROR with the code
+    /// `frame-timeout` and close with 1008. Time in which the server itself does not read does not count. Protects from
+    /// clients that send an octet now and then.
+    pub frame_timeout: Duration,
     /// Connections at a time, default 10,000 and at most 4,294,967,295; one more is refused with 503 before the upgrade.
+    /// Where the limit of open files is known, 80 % of it is the most in any case.
     pub max_connections: usize,
     /// Subscriptions of one session, default 128.
     pub max_subscriptions: usize,
@@ -41,6 +62,10 @@ pub struct Config {
     pub max_streams: usize,
     /// How long one lifecycle listener may take for one event, default 5 s; what takes longer is cut off and logged.
     pub listener_timeout: Duration,
+    /// Octets that the operating system may hold back for one client behind what the outbox holds (`SO_SNDBUF`, which Linux
+    /// doubles for its own accounts), default 131,072; 0 leaves it to the system, which then holds up to some MiB. Protects the
+    /// kernel's memory, and lets a client that does not read be noticed soon. Of connections over plain TCP.
+    pub send_buffer_bytes: usize,
     /// How long a closing connection may take to deliver its farewell and hear the client's close, default 5 s.
     pub close_linger: Duration,
     /// How long frames that were read before the connection ended may still take, default 30 s.
@@ -54,20 +79,65 @@ pub struct Config {
     pub server_name: String,
 }
 
+/// Which set of defaults a [`Config`] began with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "rule 26 knows these two")]
+pub enum Profile {
+    /// [`Config::development`].
+    Development,
+    /// [`Config::default`].
+    #[default]
+    Production,
+}
+
+impl Config {
+    /// The settings for development and load tests on one machine: no caps by network address, on anonymous clients or on
+    /// rates (rule 26). All else is as in production. Named in a line of the log when the endpoint is built.
+    ///
+    /// ```
+    /// use parlor_core::Config;
+    ///
+    /// let config = Config::development();
+    /// assert!(config.rates.frames.is_unlimited());
+    /// assert_eq!(config.connections.max_per_user, Config::default().connections.max_per_user);
+    /// ```
+    #[must_use]
+    pub fn development() -> Self {
+        let connections = ConnectionLimits::default()
+            .failed_handshakes(Rate::unlimited())
+            .max_anonymous(usize::MAX)
+            .max_per_address(usize::MAX);
+        Self { profile: Profile::Development, rates: RateLimits::unlimited(), connections, ..Self::default() }
+    }
+
+    /// Which defaults these settings began with.
+    #[must_use]
+    pub fn profile(&self) -> Profile {
+        self.profile
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
+            profile: Profile::Production,
             stomp: Limits::default(),
             websocket: WebSocketLimits::default(),
             outbox: OutboxLimits::default(),
             heart_beat: HeartBeat { can_send_ms: 10_000, wants_ms: 10_000 },
+            rates: RateLimits::default(),
+            connections: ConnectionLimits::default(),
+            trusted_proxies: TrustedProxies::default(),
+            authenticate_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(10),
+            frame_timeout: Duration::from_secs(10),
             max_connections: 10_000,
             max_subscriptions: 128,
             max_inbox_frames: 64,
             max_inbox_bytes: 256 * 1024,
             max_streams: 16,
             listener_timeout: Duration::from_secs(5),
+            send_buffer_bytes: 128 * 1024,
             close_linger: Duration::from_secs(5),
             finish_timeout: Duration::from_secs(30),
             pattern_subscriptions: false,
@@ -97,13 +167,19 @@ setters! {
     websocket: WebSocketLimits,
     outbox: OutboxLimits,
     heart_beat: HeartBeat,
+    rates: RateLimits,
+    connections: ConnectionLimits,
+    trusted_proxies: TrustedProxies,
+    authenticate_timeout: Duration,
     connect_timeout: Duration,
+    frame_timeout: Duration,
     max_connections: usize,
     max_subscriptions: usize,
     max_inbox_frames: usize,
     max_inbox_bytes: usize,
     max_streams: usize,
     listener_timeout: Duration,
+    send_buffer_bytes: usize,
     close_linger: Duration,
     finish_timeout: Duration,
     pattern_subscriptions: bool,

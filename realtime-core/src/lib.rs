@@ -11,14 +11,15 @@ mod config;
 pub mod connection;
 pub mod destination;
 pub mod extract;
+pub mod limits;
 mod message;
-mod rate;
 mod realtime;
 pub mod session;
 pub mod websocket;
 
-pub use config::Config;
+pub use config::{Config, Profile};
+pub use limits::{Admission, Applicant};
 pub use message::Message;
 /// The protocol crate, for its types in public signatures.
 pub use parlor_stomp as stomp;
-pub use realtime::{Admission, BuildError, Realtime, RealtimeBuilder};
+pub use realtime::{BuildError, Realtime, RealtimeBuilder};

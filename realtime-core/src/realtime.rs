@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -9,15 +10,14 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
 use crate::{
     app::{Authorize, Interceptor, Permissions, RouteError, RouteListener, Routes, Rules},
     auth::{Authenticator, OriginError, OriginPolicy, Principal},
     broker::{Broker, OutboundInterceptor},
-    config::Config,
+    config::{Config, Profile},
     connection::{Closing, Driver, Transport},
     destination::{Pattern, PatternError},
+    limits::{Admission, AdmissionError, Applicant, Gate},
     session::{LifecycleEvent, LifecycleListener, Registry, Session, announce},
 };
 
@@ -40,11 +40,6 @@ pub enum BuildError {
     /// Routes or rules are wrong.
     #[error("{}", sentences(.0))]
     Routes(Vec<RouteError>),
-}
-
-/// As many connections as a wait for all of them can count.
-fn permits(max_connections: usize) -> u32 {
-    u32::try_from(max_connections.min(Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX)
 }
 
 /// The share of the whole that comes up to a place, from above 0 to 1.
@@ -85,7 +80,7 @@ struct Inner {
     topic_pattern: Pattern,
     interceptors: Vec<Arc<dyn Interceptor>>,
     listeners: Vec<Arc<dyn LifecycleListener>>,
-    connections: Arc<Semaphore>,
+    gate: Gate,
     stopping: AtomicBool,
 }
 
@@ -100,12 +95,6 @@ pub struct RealtimeBuilder {
     interceptors: Vec<Arc<dyn Interceptor>>,
     outbound: Vec<Arc<dyn OutboundInterceptor>>,
     listeners: Vec<Arc<dyn LifecycleListener>>,
-}
-
-/// The right to one connection; dropping it gives it back.
-#[derive(Debug)]
-pub struct Admission {
-    _permit: OwnedSemaphorePermit,
 }
 
 impl Realtime {
@@ -164,21 +153,37 @@ impl Realtime {
         Permissions::of(self.routes(), self.rules(), self.broker().prefixes())
     }
 
-    /// The right to one more connection, or none when the endpoint is full or stopping.
-    #[must_use]
-    pub fn admit(&self) -> Option<Admission> {
+    /// A place for one more client, whose handshake is to be judged. `from` is where it comes from, by
+    /// [`trusted_proxies`](Config::trusted_proxies); without it bounds by address do not apply.
+    ///
+    /// ```
+    /// use parlor_core::{Realtime, app::Router, auth::{Anonymous, Handshake}};
+    ///
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).build()?;
+    /// # let (headers, uri) = (http::HeaderMap::new(), http::Uri::from_static("/ws"));
+    /// let applicant = realtime.admit(Some("192.0.2.1".parse()?))?;
+    /// let principal = applicant.authenticate(Handshake::new(&headers, &uri, None)).await?;
+    /// let admission = applicant.for_principal(&principal)?;
+    /// // The request is upgraded, and then: realtime.serve(transport, principal, admission).await
+    /// # let _ = admission; Ok(()) }
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run()).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// The endpoint is full or stopping, or the client's address has too many connections or refused handshakes.
+    pub fn admit(&self, from: Option<IpAddr>) -> Result<Applicant, AdmissionError> {
         if self.is_stopping() {
-            return None;
+            return Err(AdmissionError::Full);
         }
-        let permit = Arc::clone(&self.inner.connections).try_acquire_owned().ok()?;
-        Some(Admission { _permit: permit })
+        Applicant::enter(self, from)
     }
 
     /// Serves one upgraded connection to its end. `principal` is who the handshake authenticated.
     ///
     /// Spawn it: a connection must outlive the HTTP request that it came from.
     pub async fn serve(self, transport: Transport, principal: Principal, admission: Admission) {
-        Driver::new(self, transport, principal).run().await;
+        Driver::new(self, transport, principal, admission.user_frames()).run().await;
         drop(admission);
     }
 
@@ -196,8 +201,11 @@ impl Realtime {
         self.inner
             .registry
             .drain_all(|place, count| Closing::going_away(RECONNECT_SPREAD.mul_f64(share(place, count))));
-        let all = permits(self.inner.config.max_connections);
-        tokio::time::timeout(patience, self.inner.connections.acquire_many(all)).await.is_ok()
+        tokio::time::timeout(patience, self.inner.gate.all_gone()).await.is_ok()
+    }
+
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.inner.gate
     }
 
     pub(crate) fn routes(&self) -> &Routes {
@@ -311,6 +319,13 @@ impl RealtimeBuilder {
             let (listener, broker) = (Arc::clone(listener), broker.clone());
             listeners.push(Arc::new(RouteListener::new(listener, broker)));
         }
+        match self.config.profile() {
+            Profile::Development => tracing::warn!(
+                profile = "development",
+                "no caps by network address, on anonymous clients or on rates: not for the open network"
+            ),
+            Profile::Production => tracing::info!(profile = "production", "all limits are on"),
+        }
         let topic_pattern = format!("{}/**", prefixes.topic).parse().map_err(BuildError::Prefix)?;
         Ok(Realtime {
             inner: Arc::new(Inner {
@@ -320,7 +335,7 @@ impl RealtimeBuilder {
                 authenticator: self.authenticator.unwrap_or_else(|| Arc::new(crate::auth::Nobody)),
                 rules: self.rules,
                 origins: self.origins?,
-                connections: Arc::new(Semaphore::new(permits(self.config.max_connections) as usize)),
+                gate: Gate::new(&self.config),
                 config: self.config,
                 topic_pattern,
                 interceptors: self.interceptors,

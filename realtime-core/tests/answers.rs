@@ -129,7 +129,7 @@ async fn heart_beats_and_other_sessions_go_on_beside_a_slow_handler() {
 #[tokio::test(start_paused = true)]
 async fn reading_stops_at_the_bound_of_the_inbox_and_nothing_is_lost() {
     let shared = Shared::default();
-    let realtime = realtime_with(&shared, Config::default().max_inbox_frames(4));
+    let realtime = realtime_with(&shared, Config::development().max_inbox_frames(4));
     let mut client = Client::connect(&realtime, user("ada")).await;
     for number in 0..100 {
         client.send(&format!("SEND\ndestination:/app/slow\nreceipt:{number}\n\n{number}")).await;

@@ -230,10 +230,10 @@ async fn subscriptions_are_bounded_at_the_limit_and_not_one_beyond() {
 #[tokio::test(start_paused = true)]
 async fn connections_are_bounded_at_the_limit_and_not_one_beyond() {
     let realtime = realtime_with(Config::default().max_connections(2));
-    let (one, two) = (realtime.admit(), realtime.admit());
-    assert!(one.is_some() && two.is_some() && realtime.admit().is_none());
+    let (one, two) = (realtime.admit(None), realtime.admit(None));
+    assert!(one.is_ok() && two.is_ok() && realtime.admit(None).is_err());
     drop(one);
-    assert!(realtime.admit().is_some());
+    assert!(realtime.admit(None).is_ok());
 }
 
 #[tokio::test(start_paused = true)]
@@ -275,7 +275,7 @@ async fn rule_27_on_shutdown_clients_get_1012_with_a_spread_retry_time() {
     let (all_gone, times) = tokio::join!(stopping, closing);
     assert!(all_gone);
     assert_eq!(times.len(), 3, "spread: {times:?}");
-    assert!(realtime.admit().is_none());
+    assert!(realtime.admit(None).is_err());
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,6 +13,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use parlor_core::{
     Admission, Realtime,
+    auth::Principal,
     connection::{Socket, Transport},
     websocket::{Opcode, WebSocketEvent, encode_close},
 };
@@ -22,6 +23,7 @@ use tower_service::Service;
 use crate::{
     Refusal,
     handshake::{Accepted, transport},
+    peer::client_addr,
 };
 
 /// How often an echo looks whether the server stops: it is no session, so nobody tells it.
@@ -43,7 +45,8 @@ impl EchoService {
     fn answer<B>(&self, mut request: Request<B>) -> Result<Response<Full<Bytes>>, Refusal> {
         let accepted = Accepted::check(&request, false)?;
         self.realtime.origins().judge(request.headers())?;
-        let admission = self.realtime.admit().ok_or(Refusal::Full)?;
+        let applicant = self.realtime.admit(client_addr(&self.realtime, &request))?;
+        let admission = applicant.for_principal(&Principal::anonymous())?;
         let upgrade = hyper::upgrade::on(&mut request);
         let response =
             accepted.into_response().map_err(|_| Refusal::BadHandshake("The handshake could not be answered."))?;
@@ -51,7 +54,7 @@ impl EchoService {
         #[expect(clippy::disallowed_methods, reason = "the connection owns itself and ends with its client")]
         tokio::spawn(async move {
             match upgrade.await {
-                Ok(upgraded) => echo(&realtime, transport(upgraded), admission).await,
+                Ok(upgraded) => echo(&realtime, transport(upgraded, realtime.config()), admission).await,
                 Err(error) => tracing::debug!(%error, "the connection broke before the upgrade"),
             }
         });
@@ -62,7 +65,7 @@ impl EchoService {
 /// Echoes until the client closes or breaks the protocol, or the server stops.
 async fn echo(realtime: &Realtime, transport: Transport, _admission: Admission) {
     let config = realtime.config();
-    let mut socket = Socket::new(transport, config.websocket.clone(), config.outbox);
+    let mut socket = Socket::new(transport, config);
     let mut message = Vec::new();
     let mut stop_check = interval(STOP_CHECK);
     stop_check.set_missed_tick_behavior(MissedTickBehavior::Delay);

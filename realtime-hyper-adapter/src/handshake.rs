@@ -6,7 +6,8 @@ use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Version
 use http_body_util::Full;
 use hyper::upgrade::Upgraded;
 use hyper_util::{rt::TokioIo, server::conn::auto};
-use parlor_core::connection::Transport;
+use parlor_core::{Config, connection::Transport};
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tungstenite::handshake::derive_accept_key;
 
@@ -65,21 +66,26 @@ impl Accepted {
 }
 
 /// The transport of an upgraded connection: the TCP stream itself where hyper has nothing around it.
-pub(crate) fn transport(upgraded: Upgraded) -> Transport {
+pub(crate) fn transport(upgraded: Upgraded, config: &Config) -> Transport {
     // A connection of hyper-util's `auto` wraps the stream once more than one of hyper's own.
     let upgraded = match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
-        Ok(parts) => return tcp(parts.io.into_inner(), parts.read_buf),
+        Ok(parts) => return tcp(parts.io.into_inner(), parts.read_buf, config),
         Err(upgraded) => upgraded,
     };
     match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => tcp(parts.io.into_inner(), parts.read_buf),
+        Ok(parts) => tcp(parts.io.into_inner(), parts.read_buf, config),
         Err(upgraded) => Transport::stream(TokioIo::new(upgraded), Bytes::new()),
     }
 }
 
-fn tcp(stream: TcpStream, read_ahead: Bytes) -> Transport {
+fn tcp(stream: TcpStream, read_ahead: Bytes, config: &Config) -> Transport {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set; small messages may wait for others");
+    }
+    if config.send_buffer_bytes > 0
+        && let Err(error) = SockRef::from(&stream).set_send_buffer_size(config.send_buffer_bytes)
+    {
+        tracing::debug!(%error, "SO_SNDBUF could not be set; the system may hold back more than it should");
     }
     Transport::tcp(stream, read_ahead)
 }

@@ -1,8 +1,18 @@
-//! The other end of a request's TCP connection.
+//! Where a request comes from.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-/// A request extension that accept loops set, for authenticators and logs. Behind a proxy it is the proxy.
+use http::Request;
+use parlor_core::Realtime;
+
+/// A request extension that accept loops set, for authenticators, limits and logs. Behind a proxy it is the proxy; who
+/// stands behind that is told by [`TrustedProxies`](parlor_core::limits::TrustedProxies).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "an address is all there is to it")]
 pub struct PeerAddr(pub SocketAddr);
+
+/// The client's address by the endpoint's trusted proxies; none where no accept loop has left a [`PeerAddr`].
+pub(crate) fn client_addr<B>(realtime: &Realtime, request: &Request<B>) -> Option<IpAddr> {
+    let PeerAddr(peer) = request.extensions().get()?;
+    Some(realtime.config().trusted_proxies.client_addr(peer.ip(), request.headers()))
+}

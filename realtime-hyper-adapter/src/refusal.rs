@@ -1,28 +1,31 @@
 //! Why a request was not upgraded, as status and JSON.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
-use parlor_core::auth::{AuthError, OriginRefusal};
+use parlor_core::{
+    auth::{AuthError, OriginRefusal},
+    limits::AdmissionError,
+};
 
-/// How long a client should wait when the endpoint cannot serve it now, in seconds.
-const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
+/// How long a client should wait when it cannot be told now who it is.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// A handshake that is refused before the upgrade. The response's body is `{"code": …, "message": …}`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
+    /// There are too many connections, or too many refused handshakes: 429 or 503 with `Retry-After`.
+    #[error(transparent)]
+    Admission(#[from] AdmissionError),
     /// The authenticator does not let the client in: 401, 403, or 503 with `Retry-After`.
     #[error(transparent)]
     Auth(#[from] AuthError),
     /// Not a well-formed WebSocket handshake: 400.
     #[error("{0}")]
     BadHandshake(&'static str),
-    /// The endpoint is full or stopping: 503 with `Retry-After`.
-    #[error("The server takes no more connections now. Try again later.")]
-    Full,
     /// Not a GET: 405.
     #[error("Connect with GET.")]
     Method,
@@ -45,9 +48,9 @@ impl Refusal {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Admission(error) => error.code(),
             Self::Auth(error) => error.code(),
             Self::BadHandshake(_) => "bad-handshake",
-            Self::Full => "full",
             Self::Method => "method-not-allowed",
             Self::Origin(_) => "origin-not-allowed",
             Self::Subprotocol => "subprotocol-not-supported",
@@ -60,12 +63,22 @@ impl Refusal {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
+            Self::Admission(error) => error.status(),
             Self::Auth(error) => error.status(),
             Self::BadHandshake(_) | Self::Subprotocol => StatusCode::BAD_REQUEST,
-            Self::Full => StatusCode::SERVICE_UNAVAILABLE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Origin(_) => StatusCode::FORBIDDEN,
             Self::UpgradeRequired | Self::Version => StatusCode::UPGRADE_REQUIRED,
+        }
+    }
+
+    /// How long the client should wait where trying again can help.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Admission(error) => Some(error.retry_after()),
+            Self::Auth(AuthError::Unavailable) => Some(RETRY_AFTER),
+            _ => None,
         }
     }
 
@@ -85,9 +98,6 @@ impl Refusal {
             StatusCode::METHOD_NOT_ALLOWED => {
                 headers.insert(header::ALLOW, HeaderValue::from_static("GET"));
             }
-            StatusCode::SERVICE_UNAVAILABLE => {
-                headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
-            }
             StatusCode::UNAUTHORIZED => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
@@ -97,6 +107,11 @@ impl Refusal {
                 headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
             }
             _ => {}
+        }
+        if let Some(time) = self.retry_after() {
+            // Whole seconds (RFC 9110 section 10.2.3), never too few.
+            let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+            headers.insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }

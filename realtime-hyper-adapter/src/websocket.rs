@@ -20,6 +20,7 @@ use tower_service::Service;
 use crate::{
     PeerAddr, Refusal,
     handshake::{Accepted, transport},
+    peer::client_addr,
 };
 
 /// The response to a handshake, on its way.
@@ -28,9 +29,10 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, Infallib
 /// Upgrades requests to STOMP over WebSocket. Clone it freely; all clones serve one [`Realtime`].
 ///
 /// In this order: the request must be a WebSocket handshake (400, 405, 426) with a known subprotocol where any is offered
-/// (400), its Origin allowed (403), the endpoint neither full nor stopping (503), and the authenticator satisfied (401,
-/// 403, or 503 where it cannot tell). The peer address is taken from a [`PeerAddr`] extension. The connection then runs in a task of its own, which ends with it,
-/// or when [`Realtime::shutdown`] closes it.
+/// (400), its Origin allowed (403), the endpoint neither full nor stopping (503), its address within its limits (429), the
+/// authenticator satisfied (401, 403, or 503 where it cannot tell) and the user within theirs (429). The peer address is
+/// taken from a [`PeerAddr`] extension, and behind trusted proxies the client's from their header. The connection then runs
+/// in a task of its own, which ends with it, or when [`Realtime::shutdown`] closes it.
 #[derive(Clone)]
 pub struct WebSocketService {
     realtime: Realtime,
@@ -46,10 +48,11 @@ impl WebSocketService {
     async fn judge(&self, request: &Request<()>) -> Result<(Accepted, Admission, Principal), Refusal> {
         let accepted = Accepted::check(request, true)?;
         self.realtime.origins().judge(request.headers())?;
-        let admission = self.realtime.admit().ok_or(Refusal::Full)?;
+        let applicant = self.realtime.admit(client_addr(&self.realtime, request))?;
         let peer = request.extensions().get::<PeerAddr>().map(|peer| peer.0);
         let handshake = Handshake::new(request.headers(), request.uri(), peer);
-        let principal = self.realtime.authenticator().authenticate(handshake).await?;
+        let principal = applicant.authenticate(handshake).await?;
+        let admission = applicant.for_principal(&principal)?;
         Ok((accepted, admission, principal))
     }
 
@@ -73,7 +76,10 @@ impl WebSocketService {
         )]
         tokio::spawn(async move {
             match upgrade.await {
-                Ok(upgraded) => realtime.serve(transport(upgraded), principal, admission).await,
+                Ok(upgraded) => {
+                    let transport = transport(upgraded, realtime.config());
+                    realtime.serve(transport, principal, admission).await;
+                }
                 Err(error) => tracing::debug!(%error, "the connection broke before the upgrade"),
             }
         });

@@ -206,7 +206,7 @@ fn a_full_endpoint_refuses_one_more_and_takes_it_when_there_is_room() {
     // The server has noticed when an admission can be had again.
     let is_free = (0..10_000_000).any(|_| {
         std::thread::yield_now();
-        realtime.admit().is_some()
+        realtime.admit(None).is_ok()
     });
     assert!(is_free);
     assert_eq!(server.handshake(&[]).status, 101);

@@ -86,7 +86,7 @@ fn rule_27_a_stop_tells_sessions_when_to_come_back_and_then_ends() {
     while client.read().is_ok() {}
     stopping.finish();
     assert!(std::net::TcpStream::connect(address).is_err(), "the listener is closed");
-    assert!(realtime.admit().is_none());
+    assert!(realtime.admit(None).is_err());
 }
 
 #[test]

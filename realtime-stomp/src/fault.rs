@@ -2,7 +2,7 @@
 //!
 //! Every code of this crate stands in one table, on [`Fault`]; codes are stable.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use crate::{
     Command, Version,
@@ -52,6 +52,8 @@ pub struct Fault {
     pub too_large: bool,
     /// Whether ERROR lists the versions that the server speaks.
     pub lists_versions: bool,
+    /// After which time the peer may try again, for the header `retry-after` (whole milliseconds, rounded up).
+    pub retry_after: Option<Duration>,
 }
 
 impl Fault {
@@ -65,6 +67,7 @@ impl Fault {
             receipt: None,
             too_large: false,
             lists_versions: false,
+            retry_after: None,
         }
     }
 
@@ -97,6 +100,13 @@ impl Fault {
         self
     }
 
+    /// Says after which time the peer may try again.
+    #[must_use]
+    pub fn with_retry_after(mut self, time: Duration) -> Self {
+        self.retry_after = Some(time);
+        self
+    }
+
     /// The ERROR frame. Nothing may follow it (ALL-07).
     #[must_use]
     pub fn encode(&self, version: Version) -> Encoded {
@@ -106,6 +116,9 @@ impl Fault {
             frame.header("code", &self.code);
             if let Some(receipt) = &self.receipt {
                 frame.header("receipt-id", receipt);
+            }
+            if let Some(time) = self.retry_after {
+                frame.header("retry-after", &time.as_nanos().div_ceil(1_000_000).to_string());
             }
             if self.lists_versions {
                 frame.header("version", Version::ALL);

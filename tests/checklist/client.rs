@@ -1,6 +1,7 @@
 //! A client that can be wrong on purpose, and that takes no wrong from the server.
 
 use std::{
+    io::Write,
     net::TcpStream,
     time::{Duration, Instant},
 };
@@ -24,7 +25,7 @@ pub(crate) const VERSIONS: [&str; 3] = ["1.0", "1.1", "1.2"];
 pub(crate) const SINCE_1_1: [&str; 2] = ["1.1", "1.2"];
 
 /// A test that waits longer for one answer has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One frame of the server, its headers decoded by the session's version.
 #[derive(Clone, Debug)]
@@ -128,6 +129,11 @@ impl Client {
         let kind = if is_first { Data::Text } else { Data::Continue };
         let frame = WebSocketFrame::message(payload.to_vec(), OpCode::Data(kind), is_last);
         self.socket.send(Message::Frame(frame)).expect("the server reads");
+    }
+
+    /// Sends octets that are WebSocket frames, or begin one, or are none.
+    pub(crate) fn raw(&mut self, octets: &[u8]) {
+        self.socket.get_mut().write_all(octets).expect("the server reads");
     }
 
     /// Subscribes; the subscription is in force when this returns.

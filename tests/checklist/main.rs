@@ -15,6 +15,7 @@ mod client;
 mod connecting;
 mod disconnecting;
 mod encoding;
+mod floods;
 mod frames;
 mod heart_beats;
 mod limits;

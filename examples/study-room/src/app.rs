@@ -9,7 +9,7 @@ use std::{
 
 use http::Uri;
 use parlor::{
-    Realtime,
+    Config, Realtime,
     auth::{JwtKeyError, OriginError, OriginPolicy},
     broker::Broker,
 };
@@ -83,6 +83,7 @@ impl App {
             .broker(broker)
             .authenticate(tokens.verifier())
             .origin_policy(OriginPolicy::new(origins(&public_url))?)
+            .config(Config::default().trusted_proxies(settings.trusted_proxies))
             .build()?;
         let router = web::router(Web { realtime: realtime.clone(), store, accounts, tokens }, &public_url);
         let data_place = sqlite_file(&settings.database_url)?

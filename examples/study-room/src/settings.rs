@@ -9,7 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use parlor::auth::OriginPolicy;
+use parlor::{
+    auth::OriginPolicy,
+    limits::{ProxyRangeError, TrustedProxies},
+};
 
 use crate::{ids, store::sqlite_file};
 
@@ -29,6 +32,9 @@ pub struct Settings {
     pub database_url: String,
     /// `JWT_SECRET`: signs the cookies. Default: made at the first start and kept beside the database.
     pub jwt_secret: Vec<u8>,
+    /// `TRUSTED_PROXIES`: the addresses or ranges of proxies in front, with commas between them, whose `X-Forwarded-For` is
+    /// believed; default none.
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// What is wrong with the settings, and what to do.
@@ -66,6 +72,9 @@ pub enum SettingsError {
         "STUDY_ROOM_PUBLIC_URL is `{0}`; write http:// or https://, a host and at most a port, as in https://study.example."
     )]
     PublicUrl(String),
+    /// `TRUSTED_PROXIES` has something else than addresses.
+    #[error("TRUSTED_PROXIES: {0}.")]
+    Proxies(#[from] ProxyRangeError),
     /// `JWT_SECRET` can be guessed.
     #[error("JWT_SECRET has {0} octets; it needs at least {SHORTEST_SECRET} random ones.")]
     Secret(usize),
@@ -88,6 +97,7 @@ impl Settings {
             public_url: None,
             database_url: url_of(database),
             jwt_secret: b"only for tests, thirty-two octets".to_vec(),
+            trusted_proxies: TrustedProxies::default(),
         }
     }
 
@@ -115,7 +125,8 @@ impl Settings {
                 None => new_secret()?,
             },
         };
-        Ok(Self { addr, public_url, database_url, jwt_secret })
+        let trusted_proxies = text("TRUSTED_PROXIES")?.unwrap_or_default().parse()?;
+        Ok(Self { addr, public_url, database_url, jwt_secret, trusted_proxies })
     }
 }
 
@@ -259,6 +270,17 @@ mod tests {
         }
         let settings = read(&[("STUDY_ROOM_PUBLIC_URL", "https://study.example/")]).unwrap();
         assert_eq!(settings.public_url.as_deref(), Some("https://study.example"));
+    }
+
+    #[test]
+    fn proxies_are_trusted_by_address_or_range() {
+        assert!(read(&[]).unwrap().trusted_proxies.is_empty());
+        let settings = read(&[("TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8")]).unwrap();
+        assert_eq!(settings.trusted_proxies.to_string(), "127.0.0.1/32, 10.0.0.0/8");
+        for wrong in ["nginx", "*", "10.0.0.0/40"] {
+            let error = read(&[("TRUSTED_PROXIES", wrong)]).unwrap_err();
+            assert!(matches!(&error, SettingsError::Proxies(_)) && error.to_string().contains(wrong), "{error}");
+        }
     }
 
     #[test]

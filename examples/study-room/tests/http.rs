@@ -74,6 +74,28 @@ fn refused_in_the_end(room: &Room, attempt: &Value) -> Answer {
     attempts.take(20).find(|answer| answer.status == 429).unwrap()
 }
 
+/// The statuses of failed log-ins under many names, each with another X-Forwarded-For.
+fn statuses_of_many_forwarded(room: &Room) -> Vec<u16> {
+    let attempts = (0..16).map(|number| {
+        let headers =
+            [("content-type", "application/json".to_owned()), ("x-forwarded-for", format!("203.0.113.{number}"))];
+        let body = json!({ "name": format!("Name {number}"), "password": "wrong horse" }).to_string();
+        room.raw_request("POST", "/api/login", &headers, &body).status
+    });
+    attempts.collect()
+}
+
+#[test]
+fn a_forwarded_address_counts_only_where_the_proxy_is_trusted() {
+    let folder = Folder::new();
+    let mut settings = Settings::for_tests(&folder.database());
+    let room = Room::start_with(settings.clone());
+    assert!(statuses_of_many_forwarded(&room).contains(&429), "spoofed headers must not move the bucket");
+    drop(room);
+    settings.trusted_proxies = "127.0.0.1".parse().unwrap();
+    assert_eq!(statuses_of_many_forwarded(&Room::start_with(settings)), [401; 16]);
+}
+
 #[test]
 fn a_log_out_needs_no_body_and_no_login_but_a_page_of_ours() {
     let folder = Folder::new();

@@ -61,6 +61,6 @@ pub use router::{Mount, RouteEntry, RouteError, RouteKind, Router, Routes};
 pub use rule::Rule;
 
 pub use crate::{
-    rate::Rate,
+    limits::Rate,
     session::{Connected, Disconnected, Subscribed, Unsubscribed},
 };

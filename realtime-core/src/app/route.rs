@@ -13,8 +13,8 @@ use crate::{
         outcome::{Recipient, Target},
     },
     destination::{Destination, Params, Pattern, Template},
+    limits::Rate,
     message::Message,
-    rate::Rate,
 };
 
 /// A handler that knows its state but not yet what its return value means.

@@ -181,7 +181,7 @@ impl Outbox {
             return Pushed::Refused;
         }
         if state.queue.is_empty() {
-            return state.write_or_queue(wire);
+            return state.write_or_queue(wire, false);
         }
         if state.waiting_behind_head() + wire.len() > self.limits.max_bytes
             || state.queue.len() >= self.limits.max_messages
@@ -201,7 +201,7 @@ impl Outbox {
             return;
         }
         if state.queue.is_empty() {
-            state.write_or_queue(wire);
+            state.write_or_queue(wire, true);
             return;
         }
         let begun = usize::from(state.head_written > 0);
@@ -242,7 +242,7 @@ impl Outbox {
         for wire in farewell {
             if !state.queue.is_empty() {
                 state.enqueue(wire, 0, false);
-            } else if matches!(state.write_or_queue(wire), Pushed::Refused) {
+            } else if matches!(state.write_or_queue(wire, false), Pushed::Refused) {
                 return;
             }
         }
@@ -328,7 +328,7 @@ impl Outbox {
 }
 
 impl State {
-    fn write_or_queue(&mut self, wire: Bytes) -> Pushed {
+    fn write_or_queue(&mut self, wire: Bytes, is_pong: bool) -> Pushed {
         let Some(writer) = &mut self.writer else { return Pushed::Refused };
         match writer.try_write(&wire) {
             Ok(written) if written == wire.len() => {
@@ -337,11 +337,11 @@ impl State {
             }
             Ok(written) => {
                 self.last_write = clock::now();
-                self.enqueue(wire, written, false);
+                self.enqueue(wire, written, is_pong);
                 Pushed::Queued
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.enqueue(wire, 0, false);
+                self.enqueue(wire, 0, is_pong);
                 Pushed::Queued
             }
             Err(_) => {

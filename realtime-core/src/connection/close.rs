@@ -7,6 +7,8 @@ use std::{borrow::Cow, time::Duration};
 
 use parlor_stomp::Fault;
 
+use crate::limits::Excess;
+
 /// The end of a connection, as the server decided it.
 #[derive(Clone, Debug)]
 pub struct Closing {
@@ -58,6 +60,26 @@ impl Closing {
         )
     }
 
+    /// A message or frame was begun and not completed in time: ERROR, then close with 1008.
+    #[must_use]
+    pub fn frame_timeout(limit: Duration) -> Self {
+        Self::told(
+            "frame-timeout",
+            1008,
+            "A message or frame was not completed in time",
+            format!("Send a WebSocket message and a STOMP frame whole within {} ms.", limit.as_millis()),
+        )
+    }
+
+    /// The client sends more than a rate allows: ERROR with `retry-after` in milliseconds, then close with 1008.
+    #[must_use]
+    pub fn rate_limited(excess: &Excess) -> Self {
+        let fault = Fault::new("rate-limited", format!("There were more {} than the rate allows", excess.what))
+            .with_detail("Send less in the same time, and wait for retry-after (milliseconds) before you reconnect.")
+            .with_retry_after(excess.retry_after);
+        Self::of_fault(fault, 1008)
+    }
+
     /// The client fell silent although it agreed to send heart-beats: ERROR, then close with 1002.
     #[must_use]
     pub fn heart_beat_timeout() -> Self {
@@ -104,6 +126,15 @@ impl Closing {
     #[must_use]
     pub fn application(code: &'static str, status: u16, message: impl Into<Cow<'static, str>>) -> Self {
         Self::told(code, status, message, "")
+    }
+
+    /// Names the receipt that the frame asked for which the connection ends for.
+    #[must_use]
+    pub(crate) fn with_receipt(mut self, receipt: Option<&str>) -> Self {
+        if let (Some(error), Some(receipt)) = (&mut self.error, receipt) {
+            error.receipt = Some(receipt.to_owned());
+        }
+        self
     }
 
     /// The stable code.

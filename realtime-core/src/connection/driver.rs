@@ -19,10 +19,12 @@ use crate::{
     broker::{FlushEvent, Outbox},
     clock,
     connection::{
-        Closing, Socket, Transport,
+        Closing, Socket, SocketError, Transport,
+        assembly::Assembly,
         background::Background,
         conversation::{Conversation, Flow, wire},
     },
+    limits::{Excess, SharedBucket, TokenBucket},
     realtime::Realtime,
     session::DisconnectReason,
     websocket::{Opcode, WebSocketEvent, encode_close, encode_frame},
@@ -47,6 +49,12 @@ pub(crate) struct Driver {
     /// When an unconnected client is sent away; none once CONNECT was accepted.
     connect_deadline: Option<Instant>,
     expires: Option<Instant>,
+    /// What is incomplete of what was read.
+    assembly: Assembly,
+    /// What was used of the connection's rate of frames.
+    frames: TokenBucket,
+    /// What all connections of the user together have used of theirs.
+    user_frames: Option<SharedBucket>,
     /// Set when nothing more is read: how the connection ends once the inbox is worked off.
     input_end: Option<InputEnd>,
     finish_deadline: Option<Instant>,
@@ -68,10 +76,8 @@ enum InputEnd {
     Closed(Option<u16>),
     /// The stream ended without one.
     Lost,
-    /// A broken WebSocket, with the status to close with.
-    Broken(u16, String),
-    /// The server stops.
-    Stopping(Closing),
+    /// The server ends it: it stops, or what the client sends is broken, too much or too slow.
+    Decided(Closing),
     /// DISCONNECT or a protocol fault stands last in the inbox and ends the connection itself.
     Told,
 }
@@ -90,9 +96,14 @@ impl Ended {
 }
 
 impl Driver {
-    pub(crate) fn new(realtime: Realtime, transport: Transport, principal: Principal) -> Self {
+    pub(crate) fn new(
+        realtime: Realtime,
+        transport: Transport,
+        principal: Principal,
+        user_frames: Option<SharedBucket>,
+    ) -> Self {
         let config = realtime.config();
-        let socket = Socket::new(transport, config.websocket.clone(), config.outbox);
+        let socket = Socket::new(transport, config);
         let now = clock::now();
         let (cancel, cancelled) = watch::channel(false);
         let expires = principal
@@ -110,6 +121,9 @@ impl Driver {
             beats: None,
             connect_deadline: Some(clock::after(now, config.connect_timeout)),
             expires,
+            assembly: Assembly::default(),
+            frames: TokenBucket::new(now),
+            user_frames,
             input_end: None,
             finish_deadline: None,
             cancel,
@@ -192,7 +206,7 @@ impl Driver {
                         // What was read still counts.
                         return self.work_off_unheard().await;
                     }
-                    FlushEvent::Draining(closing) => self.end_input(InputEnd::Stopping(closing)),
+                    FlushEvent::Draining(closing) => self.end_input(InputEnd::Decided(closing)),
                     // The loop arms the timer anew.
                     FlushEvent::Drained | FlushEvent::Queued => {}
                 },
@@ -211,14 +225,12 @@ impl Driver {
                         return Ended::by_server(closing);
                     }
                 }
-                more = socket.read_more(), if reading => {
-                    if more {
-                        if let Some(beats) = &mut self.beats {
-                            beats.received(clock::now().into_std());
-                        }
-                    } else {
-                        self.end_input(InputEnd::Lost);
-                    }
+                more = socket.read_more(), if reading => match more {
+                    Ok(true) => if let Some(beats) = &mut self.beats {
+                        beats.received(clock::now().into_std());
+                    },
+                    Ok(false) => self.end_input(InputEnd::Lost),
+                    Err(error) => self.refuse_input(&error),
                 }
             }
         }
@@ -251,37 +263,78 @@ impl Driver {
 
     /// Turns what was read into requests, while there is room for them.
     fn read_requests(&mut self) {
-        while self.input_end.is_none() && self.has_room() {
-            if let Some(request) = self.stomp.poll_request() {
-                self.accept(request);
+        let now = clock::now();
+        while self.input_end.is_none() {
+            if !self.has_room() {
+                return self.assembly.pause();
+            }
+            let request = self.stomp.poll_request();
+            let beats = self.stomp.take_beats();
+            if beats > 0
+                && let Err(excess) = self.socket.charge_empty_units(beats, now)
+            {
+                return self.refuse_input(&excess.into());
+            }
+            if let Some(request) = request {
+                self.assembly.frame_completed();
+                self.accept(request, now);
                 continue;
             }
-            match self.socket.buffered() {
+            let event = self.socket.buffered(now);
+            if !self.socket.is_mid_message() {
+                self.assembly.message_completed();
+            }
+            match event {
                 Ok(Some(WebSocketEvent::Data { payload, .. })) => self.stomp.handle_input(payload),
                 Ok(Some(WebSocketEvent::Close(frame))) => {
                     self.end_input(InputEnd::Closed(frame.map(|frame| frame.code)));
                 }
                 Ok(Some(_)) => {}
-                Ok(None) => return,
-                Err(error) => {
-                    tracing::debug!(%error, "the WebSocket is broken");
-                    self.end_input(InputEnd::Broken(error.close_code(), error.to_string()));
+                Ok(None) => {
+                    return self.assembly.looked(self.socket.is_mid_unit(), self.stomp.is_mid_frame(), now);
                 }
+                Err(error) => self.refuse_input(&error),
             }
         }
     }
 
-    fn accept(&mut self, request: Request) {
+    fn accept(&mut self, request: Request, now: Instant) {
+        if let Err(excess) = self.charge_frame(&request, now) {
+            let closing = Closing::rate_limited(&excess).with_receipt(request.receipt());
+            return self.end_input(InputEnd::Decided(closing));
+        }
         match &request {
             Request::Connect(_) => {
                 self.connect_deadline = None;
-                self.beats = Some(self.stomp.heart_beat_timer(clock::now().into_std()));
+                self.beats = Some(self.stomp.heart_beat_timer(now.into_std()));
             }
             Request::Fault(_) | Request::Disconnect(_) => self.end_input(InputEnd::Told),
             _ => {}
         }
         self.inbox_bytes += cost(&request);
         self.inbox.push_back(request);
+    }
+
+    /// Counts a frame, before anything is done about it. A fault is none: it says what was wrong, and ends the connection.
+    fn charge_frame(&mut self, request: &Request, now: Instant) -> Result<(), Excess> {
+        if matches!(request, Request::Fault(_)) {
+            return Ok(());
+        }
+        let rates = &self.realtime.config().rates;
+        self.frames.take(rates.frames, 1, now).map_err(Excess::of("frames"))?;
+        match &self.user_frames {
+            Some(all) => all.lock().take(rates.user_frames, 1, now).map_err(Excess::of("frames of one user")),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads nothing more of a client that is wrong, or sends too much; what was read before is answered.
+    fn refuse_input(&mut self, error: &SocketError) {
+        tracing::debug!(%error, "nothing more is read");
+        self.end_input(InputEnd::Decided(match error {
+            SocketError::Excess(excess) => Closing::rate_limited(excess),
+            SocketError::WebSocket(error) => Closing::websocket(error.close_code(), &error.to_string()),
+        }));
     }
 
     fn end_input(&mut self, end: InputEnd) {
@@ -323,8 +376,7 @@ impl Driver {
                 Ended { closing: Some(Closing::echo(status)), reason: DisconnectReason::ClosedByClient }
             }
             InputEnd::Lost => Ended { closing: None, reason: DisconnectReason::Lost },
-            InputEnd::Broken(status, reason) => Ended::by_server(Closing::websocket(status, &reason)),
-            InputEnd::Stopping(closing) => Ended::by_server(closing),
+            InputEnd::Decided(closing) => Ended::by_server(closing),
             InputEnd::Told => return None,
         })
     }
@@ -334,6 +386,7 @@ impl Driver {
             self.connect_deadline,
             self.expires,
             self.finish_deadline,
+            self.assembly_deadline(),
             outbox.deadline(),
             self.beats.as_ref().and_then(HeartBeatTimer::deadline).map(Instant::from_std),
         ];
@@ -341,6 +394,12 @@ impl Driver {
         if timer.deadline() != next {
             timer.reset(next);
         }
+    }
+
+    /// When what is incomplete is overdue; never once nothing more is read.
+    fn assembly_deadline(&self) -> Option<Instant> {
+        let limit = self.realtime.config().frame_timeout;
+        self.assembly.deadline(limit).filter(|_| self.input_end.is_none())
     }
 
     fn on_time(&mut self, outbox: &Outbox) -> Option<Ended> {
@@ -352,9 +411,13 @@ impl Driver {
             Closing::token_expired()
         } else if due(self.finish_deadline) {
             match &self.input_end {
-                Some(InputEnd::Stopping(closing)) => closing.clone(),
+                Some(InputEnd::Decided(closing)) => closing.clone(),
                 _ => return Some(Ended { closing: None, reason: DisconnectReason::Lost }),
             }
+        } else if due(self.assembly_deadline()) {
+            let closing = Closing::frame_timeout(self.realtime.config().frame_timeout);
+            self.end_input(InputEnd::Decided(closing));
+            return None;
         } else {
             outbox.check_age(now);
             self.beat(outbox, now)?

@@ -6,6 +6,7 @@
 //! transport <------------------------ Outbox <-------------------------------------------+---- other sessions' publishes
 //! ```
 
+mod assembly;
 mod background;
 mod close;
 mod conversation;
@@ -17,5 +18,5 @@ mod transport;
 
 pub use close::Closing;
 pub(crate) use driver::Driver;
-pub use socket::Socket;
+pub use socket::{Socket, SocketError};
 pub use transport::Transport;

@@ -3,12 +3,18 @@
 use std::{fmt, future::poll_fn, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    time::Instant,
+};
 
 use crate::{
-    broker::{FlushEvent, Outbox, OutboxLimits},
+    broker::{FlushEvent, Outbox},
+    clock,
+    config::Config,
     connection::Transport,
-    websocket::{Opcode, WebSocketDecoder, WebSocketError, WebSocketEvent, WebSocketLimits, encode_frame},
+    limits::{Excess, Rate, TokenBucket},
+    websocket::{Opcode, WebSocketDecoder, WebSocketError, WebSocketEvent, encode_frame},
 };
 
 /// Octets read at a time by a connection that has been quiet: a heart-beat or a small message. Every idle connection keeps
@@ -30,20 +36,60 @@ pub struct Socket {
     close_received: bool,
     /// What the peer sent was no WebSocket: nothing more of it can be understood.
     is_broken: bool,
+    octets: Metered,
+    empty_units: Metered,
+}
+
+/// A rate and what was used of it.
+#[derive(Debug)]
+struct Metered {
+    rate: Rate,
+    bucket: TokenBucket,
+}
+
+/// Why nothing more of a peer is taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SocketError {
+    /// It sends more than a rate allows.
+    #[error(transparent)]
+    Excess(#[from] Excess),
+    /// What it sends is no WebSocket.
+    #[error(transparent)]
+    WebSocket(#[from] WebSocketError),
+}
+
+impl SocketError {
+    /// The status to close with.
+    #[must_use]
+    pub const fn close_code(&self) -> u16 {
+        match self {
+            Self::Excess(_) => 1008,
+            Self::WebSocket(error) => error.close_code(),
+        }
+    }
 }
 
 impl Socket {
-    /// A WebSocket over an upgraded connection.
+    /// A WebSocket over an upgraded connection, with the limits and rates of `config` for messages, octets, empty units and
+    /// the outbox.
     #[must_use]
-    pub fn new(transport: Transport, limits: WebSocketLimits, outbox: OutboxLimits) -> Self {
+    pub fn new(transport: Transport, config: &Config) -> Self {
+        let now = clock::now();
+        let metered = |rate| Metered { rate, bucket: TokenBucket::new(now) };
+        let mut octets = metered(config.rates.octets_with_messages(config.websocket.max_message_bytes));
+        // What the HTTP layer had room for is less than a burst.
+        let _ = octets.charge(transport.read_ahead.len() as u64, now);
         Self {
             reader: transport.reader,
             input: BytesMut::from(&transport.read_ahead[..]),
-            decoder: WebSocketDecoder::new(limits),
-            outbox: Arc::new(Outbox::new(transport.writer, outbox)),
+            decoder: WebSocketDecoder::new(config.websocket.clone()),
+            outbox: Arc::new(Outbox::new(transport.writer, config.outbox)),
             is_busy: false,
             close_received: false,
             is_broken: false,
+            octets,
+            empty_units: metered(config.rates.empty_units_with_beats(config.heart_beat.wants_ms)),
         }
     }
 
@@ -53,11 +99,11 @@ impl Socket {
     /// May be dropped and called again; nothing is lost.
     ///
     /// # Errors
-    /// What is wrong with the client's octets; close with [`WebSocketError::close_code`].
-    pub async fn next(&mut self) -> Result<Option<WebSocketEvent>, WebSocketError> {
+    /// What is wrong with what the client sends; close with [`SocketError::close_code`].
+    pub async fn next(&mut self) -> Result<Option<WebSocketEvent>, SocketError> {
         let outbox = Arc::clone(&self.outbox);
         loop {
-            if let Some(event) = self.buffered()? {
+            if let Some(event) = self.buffered(clock::now())? {
                 return Ok(Some(event));
             }
             tokio::select! {
@@ -68,7 +114,7 @@ impl Socket {
                     }
                 }
                 more = self.read_more() => {
-                    if !more {
+                    if !more? {
                         return Ok(None);
                     }
                 }
@@ -77,8 +123,11 @@ impl Socket {
     }
 
     /// The next event among the octets that were read already.
-    pub(crate) fn buffered(&mut self) -> Result<Option<WebSocketEvent>, WebSocketError> {
+    pub(crate) fn buffered(&mut self, now: Instant) -> Result<Option<WebSocketEvent>, SocketError> {
         let event = self.decoder.decode(&mut self.input).inspect_err(|_| self.is_broken = true)?;
+        if event.as_ref().is_some_and(carries_nothing) {
+            self.charge_empty_units(1, now)?;
+        }
         match &event {
             Some(WebSocketEvent::Ping(payload)) => self.outbox.push_pong(encode_frame(Opcode::Pong, payload)),
             Some(WebSocketEvent::Close(_)) => self.close_received = true,
@@ -88,12 +137,25 @@ impl Socket {
     }
 
     /// Reads once; `false` at the end of the stream.
-    pub(crate) async fn read_more(&mut self) -> bool {
-        self.input.reserve(if self.is_busy { BUSY_CHUNK } else { QUIET_CHUNK });
-        let room = self.input.capacity() - self.input.len();
-        let octets = self.reader.read_buf(&mut self.input).await.unwrap_or_default();
-        self.is_busy = octets == room;
-        octets > 0
+    pub(crate) async fn read_more(&mut self) -> Result<bool, SocketError> {
+        let octets = self.fill().await;
+        self.octets.charge(octets as u64, clock::now()).map_err(Excess::of("octets"))?;
+        Ok(octets > 0)
+    }
+
+    /// Counts units that carry nothing.
+    pub(crate) fn charge_empty_units(&mut self, units: u64, now: Instant) -> Result<(), Excess> {
+        self.empty_units.charge(units, now).map_err(Excess::of("heart-beats, pings and empty messages"))
+    }
+
+    /// Whether a message or a frame of the WebSocket has begun whose end has not come yet, an incomplete header included.
+    pub(crate) fn is_mid_unit(&self) -> bool {
+        self.is_mid_message() || self.decoder.is_mid_frame() || !self.input.is_empty()
+    }
+
+    /// Whether a message has begun whose end has not come yet.
+    pub(crate) fn is_mid_message(&self) -> bool {
+        self.decoder.is_mid_message()
     }
 
     /// Sends a text or binary message, a ping, or any other single frame.
@@ -130,10 +192,11 @@ impl Socket {
                         }
                         FlushEvent::Draining(_) | FlushEvent::Queued | FlushEvent::Stopped(_) => {}
                     },
-                    more = self.read_more() => {
+                    // Not counted any more: the farewell would be lost to a reset.
+                    octets = self.fill() => {
                         // Looked at in any case: what a peer goes on sending must not pile up.
                         let closed = self.peer_closed();
-                        if !more || (drained && closed) {
+                        if octets == 0 || (drained && closed) {
                             return;
                         }
                     }
@@ -142,6 +205,15 @@ impl Socket {
         };
         let _ = tokio::time::timeout(linger, all).await;
         outbox.release();
+    }
+
+    /// Reads once; how many octets, none at the end of the stream.
+    async fn fill(&mut self) -> usize {
+        self.input.reserve(if self.is_busy { BUSY_CHUNK } else { QUIET_CHUNK });
+        let room = self.input.capacity() - self.input.len();
+        let octets = self.reader.read_buf(&mut self.input).await.unwrap_or_default();
+        self.is_busy = octets == room;
+        octets
     }
 
     /// Whether the peer's close frame was read, now or before. Everything else is thrown away.
@@ -156,6 +228,21 @@ impl Socket {
         }
         self.input.clear();
         self.close_received
+    }
+}
+
+impl Metered {
+    fn charge(&mut self, units: u64, now: Instant) -> Result<(), Duration> {
+        self.bucket.take(self.rate, units, now)
+    }
+}
+
+/// Whether an event is a control frame, or data without data.
+fn carries_nothing(event: &WebSocketEvent) -> bool {
+    match event {
+        WebSocketEvent::Data { payload, .. } => payload.is_empty(),
+        WebSocketEvent::Ping(_) | WebSocketEvent::Pong(_) => true,
+        WebSocketEvent::Close(_) => false,
     }
 }
 

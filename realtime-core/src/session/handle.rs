@@ -4,7 +4,6 @@ use std::{collections::HashMap, fmt, io, sync::Arc, task, time::Duration};
 
 use parking_lot::Mutex;
 use parlor_stomp::{SubscriptionId, Version};
-use tokio::time::Instant;
 
 use crate::{
     auth::Principal,
@@ -12,7 +11,7 @@ use crate::{
     clock,
     connection::Closing,
     destination::Owner,
-    rate::Rate,
+    limits::{Rate, TokenBucket},
     session::{Extensions, SessionId},
 };
 
@@ -29,10 +28,8 @@ struct Shared {
     outbox: Arc<Outbox>,
     subscriptions: Mutex<Vec<(SubscriptionId, String)>>,
     extensions: Extensions,
-    since: Instant,
-    /// By route: when all of its turns will be there again, counted from `since`. As many entries as there are routes with
-    /// a rate, at most.
-    turns: Mutex<HashMap<usize, Duration>>,
+    /// By route: what was used of its rate. As many entries as there are routes with a rate, at most.
+    turns: Mutex<HashMap<usize, TokenBucket>>,
 }
 
 impl Session {
@@ -46,7 +43,6 @@ impl Session {
                 outbox,
                 subscriptions: Mutex::default(),
                 extensions: Extensions::default(),
-                since: clock::now(),
                 turns: Mutex::default(),
             }),
         }
@@ -112,8 +108,8 @@ impl Session {
 
     /// Takes a turn at a route with a rate; the error is how long to wait for the next one.
     pub(crate) fn take_turn(&self, route: usize, rate: Rate) -> Result<(), Duration> {
-        let now = clock::now() - self.shared.since;
-        rate.take(self.shared.turns.lock().entry(route).or_default(), now)
+        let now = clock::now();
+        self.shared.turns.lock().entry(route).or_insert_with(|| TokenBucket::new(now)).take(rate, 1, now)
     }
 
     pub(crate) fn subscribed(&self, id: &SubscriptionId, destination: &str) {

@@ -156,6 +156,12 @@ impl WebSocketDecoder {
         self.message.is_some()
     }
 
+    /// Whether the payload of a frame, of whatever kind, has not come whole.
+    #[must_use]
+    pub fn is_mid_frame(&self) -> bool {
+        self.frame.is_some()
+    }
+
     fn advance(&mut self, input: &mut BytesMut) -> Result<Option<WebSocketEvent>, WebSocketError> {
         let frame = match self.frame {
             Some(frame) => frame,

@@ -40,7 +40,8 @@ impl Client {
     #[expect(clippy::disallowed_methods, reason = "the test owns the task through the handle it keeps")]
     pub fn open_with_buffer(realtime: &Realtime, principal: Principal, buffer: usize) -> Self {
         let (stream, far) = tokio::io::duplex(buffer);
-        let admission = realtime.admit().expect("room for one more");
+        let applicant = realtime.admit(None).expect("room for one more");
+        let admission = applicant.for_principal(&principal).expect("room for one more of the user");
         let transport = Transport::stream(far, bytes::Bytes::new());
         let server = tokio::spawn(realtime.clone().serve(transport, principal, admission));
         Self { stream, input: Vec::new(), server }

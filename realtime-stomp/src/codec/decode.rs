@@ -49,6 +49,8 @@ pub struct Decoder {
     /// The beginning of a line whose end has not come yet; never longer than the line may be.
     line: Vec<u8>,
     state: State,
+    /// Heart-beats since [`take_beats`](Decoder::take_beats).
+    beats: u64,
 }
 
 #[derive(Debug)]
@@ -97,6 +99,7 @@ impl Decoder {
             waiting: VecDeque::new(),
             line: Vec::new(),
             state: State::Command,
+            beats: 0,
         }
     }
 
@@ -144,6 +147,11 @@ impl Decoder {
         !self.line.is_empty() || !matches!(self.state, State::Command | State::Ended)
     }
 
+    /// How many heart-beats (EOLs between frames) were read since the last call.
+    pub fn take_beats(&mut self) -> u64 {
+        std::mem::take(&mut self.beats)
+    }
+
     /// Stops for good and gives back what is held.
     pub(crate) fn end(&mut self) {
         self.state = State::Ended;
@@ -173,6 +181,7 @@ impl Decoder {
             // Heart-beats first, without a look at anything else.
             let beats = self.input.iter().take_while(|octet| **octet == b'\n').count();
             self.input.advance(beats);
+            self.beats += beats as u64;
         }
         let crlf = self.crlf();
         let line = match self.next_line(LONGEST_COMMAND + "\r".len()) {
@@ -182,6 +191,7 @@ impl Decoder {
         };
         // A line end of CR LF between frames is a heart-beat in every version.
         if line.is_empty() || line[..] == b"\r"[..] {
+            self.beats += 1;
             return Ok(true);
         }
         let octets = line.len() + 1;

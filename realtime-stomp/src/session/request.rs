@@ -142,6 +142,24 @@ pub struct Disconnect {
     pub receipt: Option<String>,
 }
 
+impl Request {
+    /// The receipt that the frame asked for. A CONNECT asks for none (CON-11).
+    #[must_use]
+    pub fn receipt(&self) -> Option<&str> {
+        match self {
+            Self::Abort(transaction) | Self::Begin(transaction) | Self::Commit(transaction) => &transaction.receipt,
+            Self::Ack(settle) | Self::Nack(settle) => &settle.receipt,
+            Self::Connect(_) => return None,
+            Self::Disconnect(disconnect) => &disconnect.receipt,
+            Self::Fault(fault) => &fault.receipt,
+            Self::Send(send) => &send.receipt,
+            Self::Subscribe(subscribe) => &subscribe.receipt,
+            Self::Unsubscribe(unsubscribe) => &unsubscribe.receipt,
+        }
+        .as_deref()
+    }
+}
+
 impl fmt::Debug for Connect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connect")

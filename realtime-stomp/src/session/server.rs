@@ -118,6 +118,11 @@ impl ServerSession {
         self.decoder.is_mid_frame()
     }
 
+    /// How many heart-beats (EOLs between frames) were read since the last call.
+    pub fn take_beats(&mut self) -> u64 {
+        self.decoder.take_beats()
+    }
+
     /// The heart-beat timer of the session; it never fires before CONNECT.
     #[must_use]
     pub fn heart_beat_timer(&self, now: Instant) -> HeartBeatTimer {

@@ -5,8 +5,9 @@ mod routes;
 mod throttle;
 mod token;
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
+use parlor::limits::Network;
 use password::Passwords;
 pub(crate) use routes::routes;
 use throttle::Throttle;
@@ -36,9 +37,9 @@ const SIGN_UP_RETURNS: Duration = Duration::from_secs(10);
 pub(crate) struct Accounts {
     store: Arc<dyn Store>,
     passwords: Passwords,
-    failures_by_address: Arc<Throttle<IpAddr>>,
+    failures_by_address: Arc<Throttle<Network>>,
     failures_by_name: Arc<Throttle<String>>,
-    sign_ups: Arc<Throttle<IpAddr>>,
+    sign_ups: Arc<Throttle<Network>>,
 }
 
 /// Why somebody is not let in.
@@ -74,7 +75,7 @@ impl Accounts {
     }
 
     /// Makes an account.
-    pub(crate) async fn sign_up(&self, name: &str, password: String, from: IpAddr) -> Result<Account, AccountError> {
+    pub(crate) async fn sign_up(&self, name: &str, password: String, from: Network) -> Result<Account, AccountError> {
         if !is_name(name) {
             return Err(AccountError::BadName);
         }
@@ -95,7 +96,7 @@ impl Accounts {
     }
 
     /// The account of a name, if the password is right. An unknown name takes as long as a wrong password.
-    pub(crate) async fn log_in(&self, name: &str, password: String, from: IpAddr) -> Result<Account, AccountError> {
+    pub(crate) async fn log_in(&self, name: &str, password: String, from: Network) -> Result<Account, AccountError> {
         let now = clock::now();
         let by_name = name.chars().take(*NAME_LENGTH.end()).collect::<String>().to_lowercase();
         // An attempt counts as failed until it has succeeded, so that many at once do not slip through.

@@ -175,6 +175,18 @@ fn a_flood_of_pings_costs_one_pong() {
 }
 
 #[test]
+fn of_many_pings_of_a_blocked_socket_the_latest_is_answered() {
+    let pipe = Pipe::default();
+    let outbox = pipe.outbox(OutboxLimits::default());
+    for payload in ["one ", "two ", "three"] {
+        outbox.push_pong(wire(payload));
+    }
+    pipe.allow(100);
+    assert!(flush(&outbox).is_pending());
+    assert_eq!(pipe.taken(), "three");
+}
+
+#[test]
 fn a_broken_socket_fails_the_outbox() {
     struct Broken;
     impl WireWriter for Broken {

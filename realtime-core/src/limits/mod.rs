@@ -1,0 +1,31 @@
+//! How much one connection, user, network address and the whole endpoint may take, and how that is counted.
+//!
+//! ```text
+//! peer address -> TrustedProxies -> Network -> Gate (connections, failed handshakes) -> Applicant -> Admission
+//! octets, empty units, frames -> TokenBucket by Rate -> Excess -> ERROR `rate-limited` and 1008
+//! ```
+//!
+//! Everything that is kept for others than live connections has a bound of its own ([`ConnectionLimits::max_remembered`]).
+
+mod admission;
+mod connection_limits;
+mod excess;
+mod gate;
+mod network;
+mod open_files;
+mod parties;
+mod rate;
+mod rate_limits;
+mod token_bucket;
+mod trusted_proxies;
+
+pub use admission::{Admission, Applicant};
+pub use connection_limits::ConnectionLimits;
+pub use excess::Excess;
+pub use gate::AdmissionError;
+pub(crate) use gate::Gate;
+pub use network::Network;
+pub use rate::Rate;
+pub use rate_limits::RateLimits;
+pub(crate) use token_bucket::{SharedBucket, TokenBucket};
+pub use trusted_proxies::{ProxyHeader, ProxyRangeError, TrustedProxies};

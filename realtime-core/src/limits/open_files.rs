@@ -1,0 +1,18 @@
+//! How many files the operating system lets this process have open.
+
+/// The share of the open files that connections may take, in percent: the rest is for listeners, databases and logs.
+const SHARE_PERCENT: u64 = 80;
+
+/// As many connections as the limit of open files (the soft `RLIMIT_NOFILE`) leaves room for: 80 % of it, where there is
+/// one and it can be read.
+pub(super) fn max_connections() -> Option<usize> {
+    #[cfg(unix)]
+    {
+        let (soft, _) = rlimit::Resource::NOFILE.get().ok()?;
+        (soft != rlimit::INFINITY).then(|| {
+            usize::try_from(soft / 100 * SHARE_PERCENT + soft % 100 * SHARE_PERCENT / 100).unwrap_or(usize::MAX)
+        })
+    }
+    #[cfg(not(unix))]
+    None
+}
