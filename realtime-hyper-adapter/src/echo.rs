@@ -42,7 +42,7 @@ impl EchoService {
 
     fn answer<B>(&self, mut request: Request<B>) -> Result<Response<Full<Bytes>>, Refusal> {
         let accepted = Accepted::check(&request, false)?;
-        self.realtime.origins().judge(request.headers())?;
+        self.realtime.origins().judge_upgrade(request.headers())?;
         let admission = self.realtime.admit().ok_or(Refusal::Full)?;
         let upgrade = hyper::upgrade::on(&mut request);
         let response =

@@ -1,5 +1,7 @@
 //! The question who a client is, and the simplest answers.
 
+use std::error::Error;
+
 use futures_util::future::{BoxFuture, ready};
 
 use crate::auth::{Handshake, Principal};
@@ -24,6 +26,27 @@ use crate::auth::{Handshake, Principal};
 pub trait Authenticator: Send + Sync + 'static {
     /// The principal of the connection.
     fn authenticate<'a>(&'a self, handshake: Handshake<'a>) -> BoxFuture<'a, Result<Principal, AuthError>>;
+
+    /// Whether a principal that this authenticator has let in is still welcome. Asked once for each connection, when it has
+    /// been entered in the registry: a log-out between the handshake and that moment would find it in neither place. Default:
+    /// always.
+    fn is_still_good<'a>(&'a self, _: &'a Principal) -> BoxFuture<'a, bool> {
+        Box::pin(ready(true))
+    }
+
+    /// Whether its settings make sense, asked by [`RealtimeBuilder::build`](crate::RealtimeBuilder::build). Default: they do.
+    ///
+    /// # Errors
+    /// What is wrong and what to do, in one sentence.
+    fn check(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
+        Ok(())
+    }
+
+    /// Whether a cookie alone lets somebody in. An endpoint that any page of the web may use is not built with one. Default:
+    /// no.
+    fn uses_cookies(&self) -> bool {
+        false
+    }
 }
 
 /// Why a client was not let in. What the client is told does not say which check failed.
@@ -49,7 +72,7 @@ pub enum AuthError {
 #[expect(clippy::exhaustive_structs, reason = "there is nothing to say about it")]
 pub struct Anonymous;
 
-/// Lets nobody in: the default of an endpoint.
+/// Lets nobody in.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "there is nothing to say about it")]
 pub struct Nobody;

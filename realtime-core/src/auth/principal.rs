@@ -4,6 +4,8 @@ use std::{any::Any, fmt, str::FromStr, sync::Arc, time::SystemTime};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::auth::JwtClaims;
+
 /// The longest user id, in octets: it is a key in many tables.
 const LONGEST_USER_ID: usize = 128;
 
@@ -43,6 +45,8 @@ pub struct Principal {
     expires_at: Option<SystemTime>,
     roles: Arc<[Box<str>]>,
     claims: Option<Arc<dyn Any + Send + Sync>>,
+    /// The token that the principal came with, where it may be revoked.
+    token: Option<Arc<JwtClaims>>,
 }
 
 impl UserId {
@@ -63,7 +67,7 @@ impl Principal {
     /// Nobody in particular: each such session is its own user.
     #[must_use]
     pub fn anonymous() -> Self {
-        Self { id: None, name: None, expires_at: None, roles: Arc::new([]), claims: None }
+        Self { id: None, name: None, expires_at: None, roles: Arc::new([]), claims: None, token: None }
     }
 
     /// Adds a name to show.
@@ -93,6 +97,17 @@ impl Principal {
     pub fn with_claims<T: Any + Send + Sync>(mut self, claims: T) -> Self {
         self.claims = Some(Arc::new(claims));
         self
+    }
+
+    /// Adds the token that it was made of.
+    pub(crate) fn with_token(mut self, token: JwtClaims) -> Self {
+        self.token = Some(Arc::new(token));
+        self
+    }
+
+    /// The token that it was made of, where it may be revoked.
+    pub(crate) fn token(&self) -> Option<&JwtClaims> {
+        self.token.as_deref()
     }
 
     /// The user, unless anonymous.
