@@ -3,7 +3,7 @@
 //!
 //! Run it with `cargo test -p parlor-hyper --test origin_table -- --nocapture` to see the rows.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of the tests, too, fail by panicking")]
+#![expect(clippy::unwrap_used, reason = "the helpers of the tests, too, fail by panicking")]
 
 mod support;
 
