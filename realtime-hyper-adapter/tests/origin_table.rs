@@ -18,6 +18,9 @@ use parlor_hyper::{OriginLayer, WebSocketService};
 use support::{Answer, Server, endpoint, handshake_text};
 use tower::{Layer, ServiceExt, service_fn};
 
+/// The page that lists the rows.
+const DOCUMENT: &str = include_str!("../../docs/security.md");
+
 /// The origins that may.
 const ALLOWED: [&str; 5] = [
     "https://app.example",
@@ -216,6 +219,10 @@ fn rule_23_every_row_of_the_origin_table_holds_for_upgrades_gets_and_posts() {
         let allowed: String = answers.iter().filter(|(_, answer)| is_allowed(answer)).map(|(kind, _)| kind).collect();
         println!("{allowed:<4} {row:<42} {}", origins.join(" | "));
         assert_eq!(allowed, *expected, "{row}");
+        let cells = ['U', 'G', 'P'].map(|kind| if expected.contains(kind) { "yes" } else { "403" }).join(" | ");
+        let is_documented =
+            |line: &str| line.starts_with(&format!("| {row} | ")) && line.ends_with(&format!(" | {cells} |"));
+        assert!(DOCUMENT.lines().any(is_documented), "docs/security.md does not say {row}: {cells}");
     }
     println!("{} rows", ROWS.len());
     assert!(ROWS.len() >= 40);

@@ -23,6 +23,9 @@ use support::{Answer, ORIGIN, SECRET, Server, authenticated_by, now};
 /// What must not be logged: it stands in every token.
 const CANARY: &str = "CANARY";
 
+/// The page that lists the rows.
+const DOCUMENT: &str = include_str!("../../docs/security.md");
+
 const LONGEST_TOKEN: usize = 8 * 1024;
 
 macro_rules! pem {
@@ -355,6 +358,12 @@ fn every_row_of_the_token_table_holds_at_the_handshake_and_nothing_of_a_token_is
     let mut judge = |row: &str, place: &str, headers: &[(&str, String)], expected: Verdict| {
         let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let answer = server.handshake(&headers);
+        let documented = match expected {
+            Accepted => format!("| {row} | 101 |\n"),
+            Invalid => format!("| {row} | 401 `invalid-credentials` |\n"),
+            Missing => format!("| {row} | 401 `missing-credentials` |\n"),
+        };
+        assert!(DOCUMENT.contains(&documented), "docs/security.md does not say {documented}");
         println!("{} {:<8} {place:<6} {row}", answer.status, format!("{:?}", verdict(&answer)));
         assert_eq!(verdict(&answer), expected, "{row}, {place}");
         if expected == Invalid {
