@@ -220,6 +220,37 @@ fn typed_claims_are_kept() {
 }
 
 #[test]
+fn roles_are_a_list_of_texts_or_none() {
+    let verifier = verifier().roles("groups");
+    let verify = |claims: &Value| verifier.verify(&token(&Header::default(), claims), now());
+    let roles = |claims: &Value| verify(claims).unwrap().roles().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(roles(&with("groups", json!(["admin", "moderator"]))), ["admin", "moderator"]);
+    assert_eq!(roles(&good()), [""; 0]);
+    assert_eq!(roles(&with("roles", json!(["admin"]))), [""; 0], "another claim");
+    for groups in [json!("admin"), json!(["admin", 1]), json!({ "admin": true }), Value::Null] {
+        let refused = verify(&with("groups", groups.clone())).map(drop);
+        assert_eq!(refused, Err(JwtError::Claim("of the roles")), "{groups}");
+    }
+}
+
+#[test]
+fn every_change_of_a_character_is_refused() {
+    let whole = token(&Header::default(), &good());
+    for place in 0..whole.len() {
+        let mut changed = whole.clone().into_bytes();
+        for octet in *b"A-_.=+/ \0~" {
+            if changed[place] != octet {
+                changed[place] = octet;
+                let text = String::from_utf8(changed.clone()).unwrap();
+                assert!(verify_token(&text).is_err(), "{place}: {text}");
+                changed[place] = whole.as_bytes()[place];
+            }
+        }
+        assert!(verify_token(&whole[..place]).is_err(), "cut at {place}");
+    }
+}
+
+#[test]
 fn weak_and_public_secrets_are_refused() {
     assert_eq!(JwtVerifier::hs256(&[0; 31]).unwrap_err(), JwtKeyError::TooShort(31));
     assert!(JwtVerifier::hs256(&[0; 32]).is_ok());

@@ -90,6 +90,15 @@ impl JwtClaims {
         self.expires_at
     }
 
+    /// The texts of a claim that is a list of texts; none where it is absent.
+    pub(super) fn texts(&self, name: &str) -> Option<Vec<&str>> {
+        match self.get(name) {
+            None => Some(Vec::new()),
+            Some(Value::Array(list)) => list.iter().map(Value::as_str).collect(),
+            Some(_) => None,
+        }
+    }
+
     /// All claims as a `C`.
     pub(super) fn read<C: DeserializeOwned>(&self) -> Result<C, serde_json::Error> {
         C::deserialize(&self.all)

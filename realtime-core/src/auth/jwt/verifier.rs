@@ -63,6 +63,7 @@ pub struct JwtVerifier {
     types: Vec<String>,
     max_lifetime: Duration,
     max_claims: usize,
+    roles: Option<String>,
     claims: Option<ReadClaims>,
     revocation: Option<Arc<dyn Revocation>>,
 }
@@ -148,6 +149,7 @@ impl JwtVerifier {
             types: ACCESS_TOKEN_TYPES.map(str::to_owned).to_vec(),
             max_lifetime: DEFAULT_MAX_LIFETIME,
             max_claims: DEFAULT_MAX_CLAIMS,
+            roles: None,
             claims: None,
             revocation: None,
         }
@@ -213,6 +215,14 @@ impl JwtVerifier {
         self
     }
 
+    /// Takes the user's [roles](Principal::roles) from this claim, a list of texts. A token without it has none, one in which
+    /// it is anything else is refused. Default: no roles.
+    #[must_use]
+    pub fn roles(mut self, claim: &str) -> Self {
+        self.roles = Some(claim.to_owned());
+        self
+    }
+
     /// Keeps the token's claims as a `C`, for [`Principal::claims`]. A token whose claims are no `C` is refused.
     #[must_use]
     pub fn claims<C: DeserializeOwned + Any + Send + Sync>(mut self) -> Self {
@@ -246,6 +256,9 @@ impl JwtVerifier {
         let mut principal = Principal::user(claims.subject().clone()).with_expiry(claims.expires_at());
         if let Some(name) = claims.text("name") {
             principal = principal.with_name(name);
+        }
+        if let Some(roles) = &self.roles {
+            principal = principal.with_roles(claims.texts(roles).ok_or(JwtError::Claim("of the roles"))?);
         }
         if let Some(read) = &self.claims {
             principal = read(principal, &claims)?;
