@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use parlor_core::auth::{JwtError, JwtKeyError, JwtVerifier, Principal};
+use proptest::prelude::{prop_assert, proptest};
 use serde_json::{Value, json};
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
@@ -196,6 +197,7 @@ fn a_type_is_one_of_access_tokens_with_or_without_application_before_it() {
     for typ in foreign.map(|typ| json!(typ)).into_iter().chain([json!(1), json!(["at+jwt"])]) {
         assert_eq!(typed(verifier(), typ.clone()), Err(JwtError::Type), "{typ}");
     }
+    assert_eq!(typed(verifier().token_type("x/y"), json!("application/x/y")), Err(JwtError::Type));
     for demanded in ["at+jwt", "application/at+jwt"] {
         let verifier = || verifier().token_type(demanded);
         for typ in ["at+jwt", "application/at+jwt"] {
@@ -230,6 +232,20 @@ fn roles_are_a_list_of_texts_or_none() {
     for groups in [json!("admin"), json!(["admin", 1]), json!({ "admin": true }), Value::Null] {
         let refused = verify(&with("groups", groups.clone())).map(drop);
         assert_eq!(refused, Err(JwtError::Claim("of the roles")), "{groups}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_sent_is_refused_without_a_panic(
+        text in ".{0,200}",
+        header in r#"\{"alg":"HS256"(,"[a-z]{1,4}":(1|\[\]|"x"|null)){0,3}\}"#,
+        payload in r#"\{("(sub|exp|iat|nbf|aud|iss)":(1|-1|1e999|\[[1\[]{0,3}\]|"me"|null|\{\}),?){0,6}\}"#,
+    ) {
+        prop_assert!(verify_token(&text).is_err());
+        prop_assert!(verify_token(&signed(&header, &text)).is_err());
+        prop_assert!(verify_token(&signed(&text, &payload)).is_err());
+        prop_assert!(verify_token(&signed(&header, &payload)).is_err());
     }
 }
 

@@ -10,6 +10,10 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use base64::{
+    Engine,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+};
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use http::{HeaderMap, Uri, header};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
@@ -17,6 +21,7 @@ use parlor_core::auth::{
     AuthError, Authenticator, Handshake, JwtAlgorithm, JwtClaims, JwtError, JwtKey, JwtKeyError, JwtKeys, JwtVerifier,
     Principal, Revocation,
 };
+use proptest::prelude::{any, prop, proptest};
 use serde_json::{Value, json};
 
 const NOW: u64 = 1_800_000_000;
@@ -27,6 +32,22 @@ macro_rules! pem {
     ($name:literal) => {
         include_bytes!(concat!("keys/", $name, ".pem"))
     };
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_loaded_as_a_key_is_a_key_or_an_error(text in ".{0,200}", octets in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = JwtKey::from_pem(&octets);
+        let _ = JwtKey::from_pem(format!("-----BEGIN PUBLIC KEY-----{text}-----END PUBLIC KEY-----").as_bytes());
+        let body = BASE64_STANDARD.encode(&octets);
+        let _ = JwtKey::from_pem(format!("-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n").as_bytes());
+        let _ = (JwtKey::from_jwk(&text), JwtKeys::from_jwks(&text));
+        for kty in ["RSA", "EC", "OKP", "oct"] {
+            let member = BASE64_URL_SAFE_NO_PAD.encode(&octets);
+            let jwk = json!({ "kty": kty, "crv": "P-256", "n": member, "e": member, "x": member, "y": member, "k": member });
+            let _ = JwtKey::from_jwk(&jwk.to_string());
+        }
+    }
 }
 
 /// The private key of each algorithm.
@@ -287,7 +308,7 @@ fn a_key_set_is_read_without_the_keys_that_are_for_others() {
         r#"{"kty":"of the future","x":1}"#.to_owned(),
     ];
     let keys = JwtKeys::from_jwks(&set(&[&good[..], &others].concat())).unwrap();
-    assert_eq!(keys.as_ref().iter().map(JwtKey::id).collect::<Vec<_>>(), [Some("e"), Some("r")]);
+    assert_eq!(keys.iter().map(JwtKey::id).collect::<Vec<_>>(), [Some("e"), Some("r")]);
     let verifier = JwtVerifier::new(keys);
     assert_eq!(verify(&verifier, &token(Algorithm::EdDSA, &signing(Algorithm::EdDSA), Some("e"))), Ok(()));
     let twice = set(&[good[0].clone(), good[0].clone()]);

@@ -24,7 +24,7 @@ pub struct OriginPolicy {
 /// Why a text is not an origin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is not an origin; write scheme, host and port where it is not the scheme's own, as in https://app.example:8443"
+    "`{0}` is not an origin; write scheme, host and port where it is not the scheme's own, as in https://app.example:8443, and each one by itself, as there are no wildcards"
 )]
 #[non_exhaustive]
 pub struct OriginError(pub String);
@@ -162,7 +162,10 @@ fn normalise(text: &str) -> Option<String> {
     let host = authority.host();
     // Whatever the parser made of it, it must be spelled as it was read.
     let spelled = [format!("{scheme}://{host}"), format!("{scheme}://{authority}")];
-    let plain = !host.is_empty() && !host.ends_with('.') && !host.bytes().any(|octet| octet.is_ascii_uppercase());
+    let is_of_host = |octet: u8| {
+        octet.is_ascii_lowercase() || octet.is_ascii_digit() || matches!(octet, b'-' | b'.' | b'_' | b'[' | b']' | b':')
+    };
+    let plain = !host.is_empty() && !host.ends_with('.') && host.bytes().all(is_of_host);
     let port = match authority.port() {
         Some(port) if authority.as_str() == format!("{host}:{port}") => port.as_u16(),
         None if authority.as_str() == host => default_port,
@@ -292,7 +295,17 @@ mod tests {
 
     #[test]
     fn a_list_of_what_is_no_origin_is_refused() {
-        for origin in ["app.example", "https://app.example/path", "ftp://app.example", ""] {
+        for origin in [
+            "",
+            "app.example",
+            "https://app.example/path",
+            "ftp://app.example",
+            // No browser spells them so: they would never match.
+            "https://APP.example",
+            "https://app.example.",
+            "https://äpp.example",
+            "https://*.app.example",
+        ] {
             assert!(OriginPolicy::new([origin]).is_err(), "{origin}");
         }
     }

@@ -73,6 +73,11 @@ impl JwtKeys {
         Ok(self)
     }
 
+    /// All keys, in the order in which they were given.
+    pub fn iter(&self) -> impl Iterator<Item = &JwtKey> {
+        self.keys.iter()
+    }
+
     /// The key that a token names, or does not name.
     pub(super) fn choose(&self, id: Option<&str>) -> Result<&JwtKey, JwtError> {
         let key = match (id, self.default, self.keys.as_slice()) {
@@ -82,12 +87,6 @@ impl JwtKeys {
             (None, None, _) => None,
         };
         key.ok_or(JwtError::UnknownKey)
-    }
-}
-
-impl AsRef<[JwtKey]> for JwtKeys {
-    fn as_ref(&self) -> &[JwtKey] {
-        &self.keys
     }
 }
 
