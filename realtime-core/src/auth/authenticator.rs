@@ -4,7 +4,7 @@ use std::error::Error;
 
 use futures_util::future::{BoxFuture, ready};
 
-use crate::auth::{Handshake, Principal};
+use crate::auth::{AuthError, Handshake, Principal};
 
 /// Says who a client is, from its handshake.
 ///
@@ -49,24 +49,6 @@ pub trait Authenticator: Send + Sync + 'static {
     }
 }
 
-/// Why a client was not let in. What the client is told does not say which check failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum AuthError {
-    /// The client is known and may not connect: 403.
-    #[error("This account may not connect.")]
-    Forbidden,
-    /// The credentials are not good: 401.
-    #[error("The credentials are not valid. Log in again.")]
-    Invalid,
-    /// There are no credentials: 401.
-    #[error("Credentials are missing. Log in first.")]
-    Missing,
-    /// It cannot be told now: 503.
-    #[error("It cannot be checked now who you are. Try again later.")]
-    Unavailable,
-}
-
 /// Lets everyone in as nobody in particular.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "there is nothing to say about it")]
@@ -76,29 +58,6 @@ pub struct Anonymous;
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "there is nothing to say about it")]
 pub struct Nobody;
-
-impl AuthError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Forbidden => "forbidden",
-            Self::Invalid => "invalid-credentials",
-            Self::Missing => "missing-credentials",
-            Self::Unavailable => "unavailable",
-        }
-    }
-
-    /// The HTTP status.
-    #[must_use]
-    pub const fn status(self) -> http::StatusCode {
-        match self {
-            Self::Forbidden => http::StatusCode::FORBIDDEN,
-            Self::Invalid | Self::Missing => http::StatusCode::UNAUTHORIZED,
-            Self::Unavailable => http::StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-}
 
 impl<F> Authenticator for F
 where

@@ -1,5 +1,6 @@
 //! Who a client is, judged from its handshake, before the upgrade.
 
+mod auth_error;
 mod authenticator;
 mod cookie;
 mod handshake;
@@ -7,7 +8,8 @@ mod jwt;
 mod origin;
 mod principal;
 
-pub use authenticator::{Anonymous, AuthError, Authenticator, Nobody};
+pub use auth_error::AuthError;
+pub use authenticator::{Anonymous, Authenticator, Nobody};
 pub use handshake::Handshake;
 pub use jwt::{
     JwtAlgorithm, JwtClaims, JwtError, JwtKey, JwtKeyError, JwtKeys, JwtOptionError, JwtVerifier, Revocation,

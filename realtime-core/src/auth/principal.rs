@@ -4,8 +4,6 @@ use std::{any::Any, fmt, str::FromStr, sync::Arc, time::SystemTime};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::auth::JwtClaims;
-
 /// The longest user id, in octets: it is a key in many tables.
 const LONGEST_USER_ID: usize = 128;
 
@@ -45,8 +43,8 @@ pub struct Principal {
     expires_at: Option<SystemTime>,
     roles: Arc<[Box<str>]>,
     claims: Option<Arc<dyn Any + Send + Sync>>,
-    /// The token that the principal came with, where it may be revoked.
-    token: Option<Arc<JwtClaims>>,
+    /// What the authenticator keeps for itself, to say later whether the principal is still good.
+    credential: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl UserId {
@@ -67,7 +65,7 @@ impl Principal {
     /// Nobody in particular: each such session is its own user.
     #[must_use]
     pub fn anonymous() -> Self {
-        Self { id: None, name: None, expires_at: None, roles: Arc::new([]), claims: None, token: None }
+        Self { id: None, name: None, expires_at: None, roles: Arc::new([]), claims: None, credential: None }
     }
 
     /// Adds a name to show.
@@ -99,15 +97,15 @@ impl Principal {
         self
     }
 
-    /// Adds the token that it was made of.
-    pub(crate) fn with_token(mut self, token: JwtClaims) -> Self {
-        self.token = Some(Arc::new(token));
+    /// Adds what the authenticator keeps for itself.
+    pub(super) fn with_credential<T: Any + Send + Sync>(mut self, credential: T) -> Self {
+        self.credential = Some(Arc::new(credential));
         self
     }
 
-    /// The token that it was made of, where it may be revoked.
-    pub(crate) fn token(&self) -> Option<&JwtClaims> {
-        self.token.as_deref()
+    /// What the authenticator keeps for itself, if it is a `T`.
+    pub(super) fn credential<T: Any>(&self) -> Option<&T> {
+        self.credential.as_deref()?.downcast_ref()
     }
 
     /// The user, unless anonymous.

@@ -34,10 +34,17 @@ struct Jwk {
     d: Option<IgnoredAny>,
 }
 
-/// One key.
-pub(super) fn key(json: &str) -> Result<JwtKey, JwtKeyError> {
-    let jwk: Jwk = serde_json::from_str(json).map_err(|error| malformed(&error))?;
-    jwk.into_key()
+impl JwtKey {
+    /// A key as a JSON Web Key (RFC 7517), with its `kid` where it has one. To be loaded from a place that is trusted:
+    /// nothing is fetched, and certificates in it are not looked at.
+    ///
+    /// # Errors
+    /// As for [`from_pem`](Self::from_pem) and [`hs256`](Self::hs256); also where `alg`, `use` or `key_ops` say that it is
+    /// for something else, and where a private key is in it.
+    pub fn from_jwk(json: &str) -> Result<Self, JwtKeyError> {
+        let jwk: Jwk = serde_json::from_str(json).map_err(|error| malformed(&error))?;
+        jwk.into_key()
+    }
 }
 
 /// The keys of a set that can be used here.

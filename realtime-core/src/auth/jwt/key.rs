@@ -9,13 +9,13 @@ use jsonwebtoken::{
     crypto::{CryptoProvider, aws_lc},
 };
 
-use crate::auth::jwt::{
-    jwk, keys,
-    pem::{self, PublicKey},
+use crate::auth::{
+    JwtKeyError,
+    jwt::{
+        key_error::SHORTEST_SECRET,
+        pem::{self, PublicKey},
+    },
 };
-
-/// The shortest secret, in octets: as long as the hash (RFC 7518 section 3.2).
-const SHORTEST_SECRET: usize = 32;
 
 /// The smallest and the largest RSA modulus, in bits: RFC 7518 section 3.3, and what verifying one signature may cost.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
@@ -57,55 +57,6 @@ pub struct JwtKey {
     key: Arc<DecodingKey>,
 }
 
-/// Why keys cannot be used, and what to do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum JwtKeyError {
-    /// A certificate is not a key.
-    #[error("this PEM text is a certificate; take its public key out: openssl x509 -pubkey -noout -in certificate.pem")]
-    Certificate,
-    /// Two keys have one id.
-    #[error("two keys have the id `{0}`; give each key an id of its own")]
-    DuplicateId(String),
-    /// A JWK cannot be read.
-    #[error("{0}")]
-    Jwk(String),
-    /// There is no key.
-    #[error("there is no key; without one no token could be verified")]
-    NoKey,
-    /// One of several keys has no id, so that no token could name it.
-    #[error("one of several keys has no id; name each with JwtKey::with_id, as tokens name them in `kid`")]
-    NoId,
-    /// Not one public key in PEM.
-    #[error(
-        "this is not one public key in PEM; write it with: openssl pkey -pubout -in private.pem, which begins with -----BEGIN PUBLIC KEY-----"
-    )]
-    NotPem,
-    /// A PEM file is a public key, and everybody has it.
-    #[error(
-        "this secret is a PEM text; a secret for HS256 is random octets that nobody else has, and public keys are read by JwtKey::from_pem"
-    )]
-    Pem,
-    /// A verifier needs no private key, and should not have one.
-    #[error("this is a private key; verifying takes the public one alone: openssl pkey -pubout -in private.pem")]
-    Private,
-    /// The key can be factored.
-    #[error("this RSA key has {0} bits; RS256 takes 2048 to 8192 (RFC 7518 section 3.3)")]
-    RsaSize(usize),
-    /// The secret can be guessed.
-    #[error("the secret has {0} octets; HS256 needs at least {SHORTEST_SECRET} random ones (RFC 7518 section 3.2)")]
-    TooShort(usize),
-    /// More keys than a rotation needs.
-    #[error("there are {0} keys; a verifier takes at most {most}: remove those that sign no more", most = keys::MOST_KEYS)]
-    TooMany(usize),
-    /// No key has that id.
-    #[error("no key has the id `{0}`, so it cannot be the default")]
-    UnknownDefault(String),
-    /// A key of another kind.
-    #[error("{0}; taken are Ed25519 (EdDSA), P-256 (ES256), RSA from 2048 bits on (RS256) and secrets (HS256)")]
-    Unsupported(String),
-}
-
 impl JwtKey {
     /// A secret for HMAC SHA-256. Issuer and verifier share it.
     ///
@@ -135,16 +86,6 @@ impl JwtKey {
                 Self::rsa(&n, &e)
             }
         }
-    }
-
-    /// A key as a JSON Web Key (RFC 7517), with its `kid` where it has one. To be loaded from a place that is trusted:
-    /// nothing is fetched, and certificates in it are not looked at.
-    ///
-    /// # Errors
-    /// As for [`from_pem`](Self::from_pem) and [`hs256`](Self::hs256); also where `alg`, `use` or `key_ops` say that it is
-    /// for something else, and where a private key is in it.
-    pub fn from_jwk(json: &str) -> Result<Self, JwtKeyError> {
-        jwk::key(json)
     }
 
     /// Names the key, as tokens name it in their `kid`.

@@ -1,9 +1,9 @@
 //! The keys of a verifier, by their ids: more than one while one takes the place of another.
 
-use crate::auth::{JwtError, JwtKey, JwtKeyError, jwt::jwk};
-
-/// The most keys: a rotation needs two, an issuer with several signers a few more. Each one is a way in.
-pub(super) const MOST_KEYS: usize = 32;
+use crate::auth::{
+    JwtError, JwtKey, JwtKeyError,
+    jwt::{jwk, key_error::MOST_KEYS},
+};
 
 /// The keys that a verifier accepts. A token names its key in `kid`; one without `kid` is only accepted where there is one
 /// key, or a [default](Self::default_key).

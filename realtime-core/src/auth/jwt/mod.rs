@@ -10,8 +10,10 @@
 
 mod claims;
 mod compact;
+mod error;
 mod jwk;
 mod key;
+mod key_error;
 mod keys;
 mod pem;
 mod revocation;
@@ -19,7 +21,9 @@ mod unique_object;
 mod verifier;
 
 pub use claims::JwtClaims;
-pub use key::{JwtAlgorithm, JwtKey, JwtKeyError};
+pub use error::{JwtError, JwtOptionError};
+pub use key::{JwtAlgorithm, JwtKey};
+pub use key_error::JwtKeyError;
 pub use keys::JwtKeys;
 pub use revocation::{Revocation, RevocationList};
-pub use verifier::{JwtError, JwtOptionError, JwtVerifier};
+pub use verifier::JwtVerifier;

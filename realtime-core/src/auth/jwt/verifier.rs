@@ -17,9 +17,11 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     auth::{
-        AuthError, Authenticator, Handshake, JwtClaims, JwtKey, JwtKeyError, JwtKeys, Principal, Revocation,
+        AuthError, Authenticator, Handshake, JwtClaims, JwtError, JwtKey, JwtKeyError, JwtKeys, JwtOptionError,
+        Principal, Revocation,
         jwt::{
             compact::Compact,
+            error::{MAX_CLAIMS, MAX_LIFETIME},
             unique_object::{ObjectError, unique_object},
         },
     },
@@ -29,16 +31,17 @@ use crate::{
 /// The longest token, in octets, before anything is done with it.
 const LONGEST_TOKEN: usize = 8 * 1024;
 
-/// The longest life of a token by default, and the longest that may be allowed.
+/// The longest life of a token by default.
 const DEFAULT_MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
-const LONGEST_MAX_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// The most claims of a token by default, and the most that may be allowed: a token of 8 KiB has no room for more.
+/// The most claims of a token by default.
 const DEFAULT_MAX_CLAIMS: usize = 64;
-const MOST_MAX_CLAIMS: usize = 1024;
 
 /// The `typ` headers that are accepted by default: none, and those of access tokens (RFC 9068 section 2.1).
 const ACCESS_TOKEN_TYPES: [&str; 2] = ["JWT", "at+jwt"];
+
+/// What may stand in a cookie's name beside letters and digits (RFC 9110 section 5.6.2).
+const TOKEN_MARKS: &[u8] = b"!#$%&'*+-.^_`|~";
 
 /// Verifies tokens and makes principals of them: `sub` is the user's id, `name` the name to show, `exp` the end of the
 /// session. Cheap to clone; clones share their keys.
@@ -70,71 +73,6 @@ pub struct JwtVerifier {
 
 /// Adds typed claims to a principal.
 type ReadClaims = Arc<dyn Fn(Principal, &JwtClaims) -> Result<Principal, JwtError> + Send + Sync>;
-
-/// Why a token is refused. For logs and tests: clients learn only that it is not valid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum JwtError {
-    /// It names another algorithm than its key's.
-    #[error("signed with another algorithm than the key's")]
-    Algorithm,
-    /// A claim is missing or not of its type.
-    #[error("the claim {0} is missing or malformed")]
-    Claim(&'static str),
-    /// An extension that must be understood is not.
-    #[error("an unknown critical extension")]
-    Critical,
-    /// Past its end.
-    #[error("expired")]
-    Expired,
-    /// It lives longer than is accepted.
-    #[error("lives too long")]
-    Lifetime,
-    /// Not three parts in base64url, a header or claims that are no JSON object, or a name that stands twice in one.
-    #[error("malformed")]
-    Malformed,
-    /// It was taken back.
-    #[error("revoked")]
-    Revoked,
-    /// Not signed by the key that it names.
-    #[error("not signed by our key")]
-    Signature,
-    /// Before its beginning.
-    #[error("not valid yet")]
-    TooEarly,
-    /// Too many octets.
-    #[error("too long")]
-    TooLong,
-    /// Too many claims.
-    #[error("too many claims")]
-    TooManyClaims,
-    /// Of another type: a refresh token, say.
-    #[error("not an access token")]
-    Type,
-    /// It names a key that is not here, or none where there are several.
-    #[error("no such key")]
-    UnknownKey,
-}
-
-/// What is wrong with a verifier, found when the endpoint is built.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum JwtOptionError {
-    /// A cookie of this name cannot be sent.
-    #[error("`{0}` is no name of a cookie; take letters, digits, `-` and `_`, as in __Host-token")]
-    Cookie(String),
-    /// Neither [`JwtVerifier::cookie`] nor [`JwtVerifier::bearer`] was called.
-    #[error(
-        "the JwtVerifier looks for tokens nowhere, so that nobody could connect; add .cookie(\"__Host-token\"), .bearer() or both"
-    )]
-    NoSource,
-    /// [`JwtVerifier::max_claims`] is out of its bounds.
-    #[error("max_claims is {0}; it must be from 1 to {MOST_MAX_CLAIMS}")]
-    MaxClaims(usize),
-    /// [`JwtVerifier::max_lifetime`] is out of its bounds.
-    #[error("max_lifetime is {0:?}; it must be from 1 s to 365 days")]
-    MaxLifetime(Duration),
-}
 
 impl JwtVerifier {
     /// A verifier with these keys; a [`JwtKey`] alone is good as well.
@@ -263,7 +201,7 @@ impl JwtVerifier {
         if let Some(read) = &self.claims {
             principal = read(principal, &claims)?;
         }
-        Ok(if self.revocation.is_some() { principal.with_token(claims) } else { principal })
+        Ok(if self.revocation.is_some() { principal.with_credential(claims) } else { principal })
     }
 
     fn verified(&self, token: &str, now: SystemTime) -> Result<JwtClaims, JwtError> {
@@ -327,7 +265,7 @@ impl JwtVerifier {
 
     /// Asks the revocation about a principal of ours.
     async fn is_revoked(&self, principal: &Principal) -> Result<bool, AuthError> {
-        match (&self.revocation, principal.token()) {
+        match (&self.revocation, principal.credential::<JwtClaims>()) {
             (Some(revocation), Some(token)) => revocation.is_revoked(token).await,
             _ => Ok(false),
         }
@@ -381,10 +319,10 @@ impl Authenticator for JwtVerifier {
         if self.cookie.is_none() && !self.bearer {
             return Err(JwtOptionError::NoSource.into());
         }
-        if !(1..=MOST_MAX_CLAIMS).contains(&self.max_claims) {
+        if !MAX_CLAIMS.contains(&self.max_claims) {
             return Err(JwtOptionError::MaxClaims(self.max_claims).into());
         }
-        if !(Duration::from_secs(1)..=LONGEST_MAX_LIFETIME).contains(&self.max_lifetime) {
+        if !MAX_LIFETIME.contains(&self.max_lifetime) {
             return Err(JwtOptionError::MaxLifetime(self.max_lifetime).into());
         }
         Ok(())
@@ -394,9 +332,6 @@ impl Authenticator for JwtVerifier {
         self.cookie.is_some()
     }
 }
-
-/// What may stand in a cookie's name beside letters and digits (RFC 9110 section 5.6.2).
-const TOKEN_MARKS: &[u8] = b"!#$%&'*+-.^_`|~";
 
 /// The keys themselves are not shown.
 impl fmt::Debug for JwtVerifier {
