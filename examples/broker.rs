@@ -1,6 +1,6 @@
 //! A bare STOMP broker for development and interoperability tests: `cargo run --release --example broker`.
 //!
-//! Clients may SEND and SUBSCRIBE to `/topic/**`, `/queue/**` and their own `/user/**`. Anyone may connect, unless a key
+//! Clients may SEND and SUBSCRIBE to `/topic/**` and their own `/user/**`. Anyone may connect, unless a key
 //! for JWTs is given. `/echo` beside it is a plain WebSocket echo through the same transport, for protocol test suites.
 
 use std::{error::Error, fs, io, net::SocketAddr, num::ParseFloatError, process::ExitCode, time::Duration};
@@ -130,12 +130,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
 }
 
 fn realtime(options: &Options, addr: SocketAddr) -> Result<Realtime, Box<dyn Error>> {
-    let mut rules = Rules::deny_all()
-        .allow_send("/topic/**")
-        .allow_send("/queue/**")
-        .allow_send_to_own_user()
-        .allow_subscribe("/topic/**")
-        .allow_subscribe("/queue/**");
+    let mut rules = Rules::deny_all().allow_send("/topic/**").allow_send_to_own_user().allow_subscribe("/topic/**");
     if options.allow_user_send {
         rules = rules.allow_send_to_other_users();
     }
