@@ -329,6 +329,9 @@ impl RealtimeBuilder {
         if origins.allows_any() && authenticator.uses_cookies() {
             return Err(BuildError::AnyOriginWithCookies);
         }
+        if origins.allows_none() && authenticator.uses_cookies() {
+            tracing::warn!("no page can connect with its cookie, as no origin is allowed; call .allowed_origins([…])");
+        }
         if !self.outbound.is_empty() && !broker.intercept(self.outbound) {
             return Err(BuildError::Intercepted);
         }

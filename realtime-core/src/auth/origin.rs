@@ -72,6 +72,11 @@ impl OriginPolicy {
         self
     }
 
+    /// Whether no page may connect.
+    pub(crate) fn allows_none(&self) -> bool {
+        !self.any && self.allowed.is_empty()
+    }
+
     /// Judges an HTTP request by its method: as an upgrade, an unsafe method, or a GET.
     ///
     /// # Errors
