@@ -8,6 +8,7 @@ default:
 fmt:
     cargo fmt --all --check
     cargo fmt --check --manifest-path fuzz/Cargo.toml
+    cargo fmt --check --manifest-path tests/crypto-providers/Cargo.toml
 
 # Clippy, with warnings as errors.
 clippy:
@@ -25,6 +26,10 @@ docs:
 # The protocol crate does no I/O.
 purity:
     scripts/check-purity
+
+# Tokens are verified where an application has switched on both providers of jsonwebtoken.
+crypto:
+    scripts/check-crypto-providers
 
 # Every file that ARCHITECTURE.md names exists, and every code in docs/codes.md is the program's.
 names:

@@ -1,15 +1,15 @@
 //! A bare STOMP broker for development and interoperability tests: `cargo run --release --example broker`.
 //!
-//! Clients may SEND and SUBSCRIBE to `/topic/**` and their own `/user/**`. Anyone may connect, unless a JWT
-//! secret is given. `/echo` beside it is a plain WebSocket echo through the same transport, for protocol test suites.
+//! Clients may SEND and SUBSCRIBE to `/topic/**` and their own `/user/**`. Anyone may connect, unless a key
+//! for JWTs is given. `/echo` beside it is a plain WebSocket echo through the same transport, for protocol test suites.
 
-use std::{error::Error, io, net::SocketAddr, num::ParseFloatError, process::ExitCode, time::Duration};
+use std::{error::Error, fs, io, net::SocketAddr, num::ParseFloatError, process::ExitCode, time::Duration};
 
 use clap::{Parser, ValueEnum};
 use parlor::{
     Config, Realtime,
     app::{Router, Rules},
-    auth::{Anonymous, JwtVerifier, OriginPolicy},
+    auth::{Anonymous, JwtKey, JwtKeyError, JwtKeys, JwtVerifier, OriginPolicy},
     broker::OutboxLimits,
     limits::{ProxyRangeError, TrustedProxies},
     stomp::{HeartBeat, Limits},
@@ -68,6 +68,18 @@ struct Options {
     /// Demand a JWT (HS256, at least 32 octets of secret) from the cookie or as a bearer token
     #[arg(long)]
     jwt_secret: Option<String>,
+    /// Demand a JWT by this key: `kid=public.pem` (EdDSA, ES256 or RS256; alone without `kid=`), or a JWK set; repeatable
+    #[arg(long)]
+    jwt_key: Vec<String>,
+    /// Demand this `iss` of every JWT
+    #[arg(long)]
+    jwt_issuer: Option<String>,
+    /// Demand this `aud` of every JWT
+    #[arg(long)]
+    jwt_audience: Option<String>,
+    /// Demand this `typ` of every JWT, `at+jwt` say [default: none, JWT or at+jwt]
+    #[arg(long)]
+    jwt_type: Option<String>,
     /// The cookie that carries the JWT
     #[arg(long, default_value = "token")]
     cookie_name: String,
@@ -131,17 +143,49 @@ fn realtime(options: &Options, addr: SocketAddr) -> Result<Realtime, Box<dyn Err
         rules = rules.allow_send_to_other_users();
     }
     let origins = OriginPolicy::new(&options.origin)?.allow_own_loopback(addr);
-    let builder = Realtime::builder(Router::new().with_state(()))
-        .authorize(rules)
-        .origin_policy(origins)
-        .config(config(options)?);
-    let builder = match &options.jwt_secret {
-        Some(secret) => {
-            builder.authenticate(JwtVerifier::hs256(secret.as_bytes())?.cookie(&options.cookie_name).bearer())
-        }
+    let builder =
+        Realtime::builder(Router::new().with_state(())).authorize(rules).origin_policy(origins).config(config(options)?);
+    let builder = match verifier(options)? {
+        Some(verifier) => builder.authenticate(verifier),
         None => builder.authenticate(Anonymous),
     };
     Ok(builder.build()?)
+}
+
+/// The verifier of the keys that are given; none where anyone may connect.
+fn verifier(options: &Options) -> Result<Option<JwtVerifier>, Box<dyn Error>> {
+    let mut keys = Vec::new();
+    for option in &options.jwt_key {
+        let (id, file) = option.split_once('=').unwrap_or(("", option));
+        let text = fs::read_to_string(file).map_err(|error| format!("Cannot read the key {file}: {error}."))?;
+        let wrong = |error: JwtKeyError| format!("Cannot use the key {file}: {error}.");
+        if text.trim_start().starts_with('{') {
+            keys.extend(JwtKeys::from_jwks(&text).map_err(wrong)?.iter().cloned());
+        } else {
+            let key = JwtKey::from_pem(text.as_bytes()).map_err(wrong)?;
+            keys.push(if id.is_empty() { key } else { key.with_id(id) });
+        }
+    }
+    let keys = match &options.jwt_secret {
+        None if keys.is_empty() => return Ok(None),
+        None => JwtKeys::new(keys)?,
+        Some(secret) if keys.is_empty() => JwtKey::hs256(secret.as_bytes())?.into(),
+        Some(secret) => {
+            keys.push(JwtKey::hs256(secret.as_bytes())?.with_id("secret"));
+            JwtKeys::new(keys)?.default_key("secret")?
+        }
+    };
+    let mut verifier = JwtVerifier::new(keys).cookie(&options.cookie_name).bearer();
+    if let Some(issuer) = &options.jwt_issuer {
+        verifier = verifier.issuer(issuer);
+    }
+    if let Some(audience) = &options.jwt_audience {
+        verifier = verifier.audience(audience);
+    }
+    if let Some(typ) = &options.jwt_type {
+        verifier = verifier.token_type(typ);
+    }
+    Ok(Some(verifier))
 }
 
 fn config(options: &Options) -> Result<Config, ProxyRangeError> {

@@ -29,11 +29,7 @@ pub struct Authenticated(pub Principal);
 pub struct NotAuthenticated(#[from] pub Refusal);
 
 async fn authenticate(realtime: &Realtime, parts: &Parts) -> Result<Principal, Refusal> {
-    if parts.method.is_safe() {
-        realtime.origins().judge_safe(&parts.headers)?;
-    } else {
-        realtime.origins().judge(&parts.headers)?;
-    }
+    realtime.origins().judge_request(&parts.method, &parts.headers)?;
     let handshake = Handshake::new(&parts.headers, &parts.uri, peer(&parts.extensions));
     Ok(realtime.authenticate(handshake).await?)
 }

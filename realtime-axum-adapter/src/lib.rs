@@ -42,5 +42,7 @@ mod websocket;
 
 pub use authenticated::{Authenticated, NotAuthenticated};
 pub use broker_handle::BrokerHandle;
+/// The Origin gate for an application's own routes: `Router::layer(OriginLayer::new(&realtime))`.
+pub use parlor_hyper::OriginLayer;
 pub use serve::serve;
 pub use websocket::{WebSocket, websocket};

@@ -28,9 +28,22 @@ pub(crate) const RECONNECT_SPREAD: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
+    /// Any page of the web may connect, and a cookie lets its user in: every page could act for every user.
+    #[error(
+        "any origin is allowed and the authenticator takes cookies, so every page of the web could act for every user; list the origins with .allowed_origins([…]), or take bearer tokens alone"
+    )]
+    AnyOriginWithCookies,
+    /// The authenticator's settings are wrong.
+    #[error("{0}")]
+    Authenticator(Box<dyn std::error::Error + Send + Sync>),
     /// Another endpoint set the outbound interceptors of the same broker.
     #[error("the broker has outbound interceptors already; add them all where the first of its endpoints is built")]
     Intercepted,
+    /// Nobody says who a client is.
+    #[error(
+        "nobody could connect, as nothing says who a client is; call .authenticate(…) with a JwtVerifier, with Anonymous to let everyone in, or with Nobody to mean it"
+    )]
+    NoAuthenticator,
     /// An allowed origin is not scheme, host and optional port.
     #[error(transparent)]
     Origin(#[from] OriginError),
@@ -100,8 +113,7 @@ pub struct RealtimeBuilder {
 impl Realtime {
     /// Begins with the routes of the application.
     ///
-    /// Without further calls nobody gets in: the default authenticator refuses everyone, the default rules deny
-    /// everything, and no foreign origin is allowed.
+    /// An authenticator is required. Without further calls the rules deny everything, and no page may connect with a cookie.
     #[must_use]
     pub fn builder(routes: Routes) -> RealtimeBuilder {
         RealtimeBuilder {
@@ -183,7 +195,15 @@ impl Realtime {
     ///
     /// Spawn it: a connection must outlive the HTTP request that it came from.
     pub async fn serve(self, transport: Transport, principal: Principal, admission: Admission) {
-        Driver::new(self, transport, principal, admission.user_frames()).run().await;
+        let authenticator = Arc::clone(self.authenticator());
+        let patience = self.config().authenticate_timeout;
+        // In the registry from here on: whoever is logged out from now on is found there, and whoever was before is known.
+        let driver = Driver::new(self, transport, principal.clone(), admission.user_frames());
+        let is_still_good = tokio::time::timeout(patience, authenticator.is_still_good(&principal)).await;
+        if !is_still_good.unwrap_or(false) {
+            driver.stop(Closing::token_expired());
+        }
+        driver.run().await;
         drop(admission);
     }
 
@@ -232,7 +252,7 @@ impl Realtime {
 }
 
 impl RealtimeBuilder {
-    /// Says who a client is, from its handshake. Required: without it every handshake is refused.
+    /// Says who a client is, from its handshake. Required.
     #[must_use]
     pub fn authenticate(mut self, authenticator: impl Authenticator) -> Self {
         self.authenticator = Some(Arc::new(authenticator));
@@ -301,8 +321,8 @@ impl RealtimeBuilder {
     /// The finished endpoint.
     ///
     /// # Errors
-    /// Everything that is wrong with routes, rules and origins, so that it is found at start-up and never at the first
-    /// message.
+    /// Everything that is wrong with routes, rules, origins and the authenticator, so that it is found at start-up and never
+    /// at the first message.
     pub fn build(self) -> Result<Realtime, BuildError> {
         let broker = self.broker.unwrap_or_else(|| Broker::new(self.config.prefixes.clone()));
         let prefixes = broker.prefixes();
@@ -310,6 +330,15 @@ impl RealtimeBuilder {
         errors.extend(self.rules.errors(prefixes));
         if !errors.is_empty() {
             return Err(BuildError::Routes(errors));
+        }
+        let authenticator = self.authenticator.ok_or(BuildError::NoAuthenticator)?;
+        authenticator.check().map_err(BuildError::Authenticator)?;
+        let origins = self.origins?;
+        if origins.allows_any() && authenticator.uses_cookies() {
+            return Err(BuildError::AnyOriginWithCookies);
+        }
+        if origins.allows_none() && authenticator.uses_cookies() {
+            tracing::warn!("no page can connect with its cookie, as no origin is allowed; call .allowed_origins([…])");
         }
         if !self.outbound.is_empty() && !broker.intercept(self.outbound) {
             return Err(BuildError::Intercepted);
@@ -332,9 +361,9 @@ impl RealtimeBuilder {
                 routes: self.routes,
                 broker,
                 registry: Registry::default(),
-                authenticator: self.authenticator.unwrap_or_else(|| Arc::new(crate::auth::Nobody)),
+                authenticator,
                 rules: self.rules,
-                origins: self.origins?,
+                origins,
                 gate: Gate::new(&self.config),
                 config: self.config,
                 topic_pattern,

@@ -10,10 +10,11 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::{BoxFuture, ready};
 use parlor_core::{
     Config, Realtime,
     app::{Route, Router, Rules},
-    auth::{Anonymous, Principal},
+    auth::{Anonymous, AuthError, Authenticator, Handshake, Principal},
     broker::OutboxLimits,
     connection::Closing,
     extract::State,
@@ -64,6 +65,29 @@ async fn rule_27_who_connects_while_the_server_stops_is_told_so_too() {
     }
     client.vanish().await;
     assert!(stopping.await);
+}
+
+/// Lets everyone in and takes it back at once, as a log-out does that comes between the handshake and the registry.
+struct TakenBack;
+
+impl Authenticator for TakenBack {
+    fn authenticate<'a>(&'a self, _: Handshake<'a>) -> BoxFuture<'a, Result<Principal, AuthError>> {
+        Box::pin(ready(Ok(Principal::anonymous())))
+    }
+
+    fn is_still_good<'a>(&'a self, _: &'a Principal) -> BoxFuture<'a, bool> {
+        Box::pin(ready(false))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_24_a_token_that_was_taken_back_after_the_handshake_opens_no_session() {
+    let realtime = Realtime::builder(Router::new().with_state(())).authenticate(TakenBack).build().unwrap();
+    let mut client = Client::open(&realtime, Principal::anonymous());
+    client.send("CONNECT\naccept-version:1.2\nhost:a\n\n").await;
+    let (error, status) = client.error_and_close().await;
+    assert!(error.contains("\ncode:token-expired\n"), "{error}");
+    assert_eq!(status, 4401);
 }
 
 #[tokio::test(start_paused = true)]

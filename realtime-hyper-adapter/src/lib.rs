@@ -18,12 +18,14 @@
 
 mod echo;
 mod handshake;
+mod origin_layer;
 mod peer;
 mod refusal;
 mod serve;
 mod websocket;
 
 pub use echo::EchoService;
+pub use origin_layer::{OriginGate, OriginGateFuture, OriginLayer};
 pub use peer::PeerAddr;
 pub use refusal::Refusal;
 pub use serve::{serve, stop_signal};

@@ -85,11 +85,16 @@ impl Refusal {
     /// The response.
     #[must_use]
     pub fn into_response(self) -> Response<Full<Bytes>> {
+        self.to_response().map(Full::from)
+    }
+
+    /// The response with its body as octets, for whatever type of body a service has.
+    pub(crate) fn to_response(&self) -> Response<Bytes> {
         tracing::debug!(code = self.code(), "a handshake was refused");
         // Codes and messages are our own texts, without a character that JSON would escape.
         let message: Cow<'_, str> = self.to_string().into();
         let body = format!(r#"{{"code":"{}","message":"{message}"}}"#, self.code());
-        let mut response = Response::new(Full::from(body));
+        let mut response = Response::new(Bytes::from(body));
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -47,7 +47,7 @@ impl WebSocketService {
 
     async fn judge(&self, request: &Request<()>) -> Result<(Accepted, Admission, Principal), Refusal> {
         let accepted = Accepted::check(request, true)?;
-        self.realtime.origins().judge(request.headers())?;
+        self.realtime.origins().judge_upgrade(request.headers())?;
         let applicant = self.realtime.admit(client_addr(&self.realtime, request))?;
         let peer = request.extensions().get::<PeerAddr>().map(|peer| peer.0);
         let handshake = Handshake::new(request.headers(), request.uri(), peer);

@@ -4,7 +4,7 @@ mod support;
 
 use parlor_core::{
     Config,
-    auth::{Anonymous, AuthError, Handshake, JwtVerifier, Principal},
+    auth::{Anonymous, AuthError, Handshake, JwtVerifier, Nobody, Principal},
 };
 use parlor_hyper::WebSocketService;
 use support::{ORIGIN, Server, authenticated_by, endpoint, handshake_text, open_endpoint, read_text};
@@ -228,8 +228,8 @@ fn the_authenticator_sees_headers_query_and_peer() {
 }
 
 #[test]
-fn an_endpoint_without_an_authenticator_lets_nobody_in() {
-    let realtime = endpoint().build().unwrap();
+fn an_endpoint_of_nobody_lets_nobody_in() {
+    let realtime = authenticated_by(Nobody);
     let answer = Server::start(&realtime, WebSocketService::new(&realtime)).handshake(&[]);
     assert_eq!((answer.status, answer.code().as_str()), (401, "missing-credentials"));
 }

@@ -6,7 +6,7 @@ mod support;
 
 use serde_json::{Value, json};
 use study_room::Settings;
-use support::{Answer, Folder, Room};
+use support::{Answer, Client, Folder, Room};
 
 #[test]
 fn an_account_is_made_once_and_logs_in_and_out() {
@@ -33,6 +33,22 @@ fn an_account_is_made_once_and_logs_in_and_out() {
     assert_eq!(out.status, 204);
     assert!(out.header("set-cookie").unwrap().starts_with("token=; "));
     assert_eq!(room.request("GET", "/api/me", None, None).code(), "not-logged-in");
+}
+
+#[test]
+fn rule_24_a_copied_cookie_ends_at_log_out_and_another_login_does_not() {
+    let folder = Folder::new();
+    let room = Room::start(&folder.database());
+    let here = room.sign_up("Ada");
+    let account = json!({ "name": "Ada", "password": "correct horse" });
+    let elsewhere = room.request("POST", "/api/login", None, Some(&account)).cookie();
+    let stolen = here.clone();
+    assert_eq!(room.request("POST", "/api/logout", Some(&here), None).status, 204);
+    assert_eq!(room.request("GET", "/api/me", Some(&stolen), None).code(), "not-logged-in");
+    assert_eq!(room.request("GET", "/rooms", Some(&stolen), None).status, 303, "the door");
+    assert_eq!(Client::connect(&room, Some(&stolen)).err(), Some(401));
+    assert_eq!(room.request("GET", "/api/me", Some(&elsewhere), None).status, 200);
+    assert!(Client::connect(&room, Some(&elsewhere)).is_ok());
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! The question who a client is, and the simplest answers.
 
+use std::error::Error;
+
 use futures_util::future::{BoxFuture, ready};
 
-use crate::auth::{Handshake, Principal};
+use crate::auth::{AuthError, Handshake, Principal};
 
 /// Says who a client is, from its handshake.
 ///
@@ -24,24 +26,27 @@ use crate::auth::{Handshake, Principal};
 pub trait Authenticator: Send + Sync + 'static {
     /// The principal of the connection.
     fn authenticate<'a>(&'a self, handshake: Handshake<'a>) -> BoxFuture<'a, Result<Principal, AuthError>>;
-}
 
-/// Why a client was not let in. What the client is told does not say which check failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum AuthError {
-    /// The client is known and may not connect: 403.
-    #[error("This account may not connect.")]
-    Forbidden,
-    /// The credentials are not good: 401.
-    #[error("The credentials are not valid. Log in again.")]
-    Invalid,
-    /// There are no credentials: 401.
-    #[error("Credentials are missing. Log in first.")]
-    Missing,
-    /// It cannot be told now: 503.
-    #[error("It cannot be checked now who you are. Try again later.")]
-    Unavailable,
+    /// Whether a principal that this authenticator has let in is still welcome. Asked once for each connection, when it has
+    /// been entered in the registry: a log-out between the handshake and that moment would find it in neither place. Default:
+    /// always.
+    fn is_still_good<'a>(&'a self, _: &'a Principal) -> BoxFuture<'a, bool> {
+        Box::pin(ready(true))
+    }
+
+    /// Whether its settings make sense, asked by [`RealtimeBuilder::build`](crate::RealtimeBuilder::build). Default: they do.
+    ///
+    /// # Errors
+    /// What is wrong and what to do, in one sentence.
+    fn check(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
+        Ok(())
+    }
+
+    /// Whether a cookie alone lets somebody in. An endpoint that any page of the web may use is not built with one. Default:
+    /// no.
+    fn uses_cookies(&self) -> bool {
+        false
+    }
 }
 
 /// Lets everyone in as nobody in particular.
@@ -49,33 +54,10 @@ pub enum AuthError {
 #[expect(clippy::exhaustive_structs, reason = "there is nothing to say about it")]
 pub struct Anonymous;
 
-/// Lets nobody in: the default of an endpoint.
+/// Lets nobody in.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "there is nothing to say about it")]
 pub struct Nobody;
-
-impl AuthError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Forbidden => "forbidden",
-            Self::Invalid => "invalid-credentials",
-            Self::Missing => "missing-credentials",
-            Self::Unavailable => "unavailable",
-        }
-    }
-
-    /// The HTTP status.
-    #[must_use]
-    pub const fn status(self) -> http::StatusCode {
-        match self {
-            Self::Forbidden => http::StatusCode::FORBIDDEN,
-            Self::Invalid | Self::Missing => http::StatusCode::UNAUTHORIZED,
-            Self::Unavailable => http::StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-}
 
 impl<F> Authenticator for F
 where

@@ -54,14 +54,20 @@ impl<'a> Handshake<'a> {
         unique_cookie(self.headers, name)
     }
 
-    /// The token of the `Authorization: Bearer` header (RFC 6750 section 2.1); none where there are several such headers,
-    /// since a proxy may have judged another one of them.
-    #[must_use]
-    pub fn bearer(&self) -> Option<&'a str> {
+    /// The token of the `Authorization: Bearer` header (RFC 6750 section 2.1); none where it has another scheme.
+    ///
+    /// # Errors
+    /// [`AuthError::Invalid`] where there are several such headers: a proxy may have judged another one of them.
+    pub fn bearer(&self) -> Result<Option<&'a str>, AuthError> {
         let mut all = self.headers.get_all(header::AUTHORIZATION).iter();
-        let (Some(value), None) = (all.next(), all.next()) else { return None };
-        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+        let value = match (all.next(), all.next()) {
+            (None, _) => return Ok(None),
+            (Some(value), None) => value,
+            (Some(_), Some(_)) => return Err(AuthError::Invalid),
+        };
+        let credentials = value.to_str().ok().and_then(|value| value.split_once(' '));
+        let bearer = credentials.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        Ok(bearer.map(|(_, token)| token.trim()))
     }
 }
 
@@ -85,7 +91,7 @@ mod tests {
         let handshake = Handshake::new(&headers, &uri, None);
         assert_eq!((handshake.query("room"), handshake.query("x"), handshake.query("y")), (Some("7"), Some(""), None));
         assert_eq!(handshake.cookie("token"), Ok(Some("abc")));
-        assert_eq!(handshake.bearer(), Some("xyz"));
+        assert_eq!(handshake.bearer(), Ok(Some("xyz")));
         assert!(!format!("{handshake:?}").contains("abc"));
     }
 
@@ -113,6 +119,6 @@ mod tests {
         headers.append(header::AUTHORIZATION, "Bearer a".parse().unwrap());
         headers.append(header::AUTHORIZATION, "Bearer b".parse().unwrap());
         let uri = Uri::from_static("/ws");
-        assert_eq!(Handshake::new(&headers, &uri, None).bearer(), None);
+        assert_eq!(Handshake::new(&headers, &uri, None).bearer(), Err(AuthError::Invalid));
     }
 }

@@ -1,15 +1,19 @@
 //! Who a client is, judged from its handshake, before the upgrade.
 
+mod auth_error;
 mod authenticator;
 mod cookie;
 mod handshake;
 mod jwt;
 mod origin;
 mod principal;
-mod unique_claims;
 
-pub use authenticator::{Anonymous, AuthError, Authenticator, Nobody};
+pub use auth_error::AuthError;
+pub use authenticator::{Anonymous, Authenticator, Nobody};
 pub use handshake::Handshake;
-pub use jwt::{JwtError, JwtKeyError, JwtVerifier};
+pub use jwt::{
+    JwtAlgorithm, JwtClaims, JwtError, JwtKey, JwtKeyError, JwtKeys, JwtOptionError, JwtVerifier, Revocation,
+    RevocationList,
+};
 pub use origin::{OriginError, OriginPolicy, OriginRefusal};
 pub use principal::{Principal, UserId, UserIdError};

@@ -1,11 +1,11 @@
 //! Which web pages may open connections: exact origins, never derived from the request.
 //!
 //! A browser sends cookies with any page's WebSocket, so the cookie proves who the user is and the Origin which page acts
-//! for them (rule 23). Native clients send neither.
+//! for them (rule 23). Native clients send neither. Three kinds of requests are judged: upgrades, unsafe methods, and GETs.
 
 use std::{collections::HashSet, net::SocketAddr};
 
-use http::{HeaderMap, HeaderValue, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
 
 /// The allow-list of origins. The default allows none.
 ///
@@ -24,7 +24,7 @@ pub struct OriginPolicy {
 /// Why a text is not an origin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is not an origin; write scheme, host and port where it is not the scheme's own, as in https://app.example:8443"
+    "`{0}` is not an origin; write scheme, host and port where it is not the scheme's own, as in https://app.example:8443, and each one by itself, as there are no wildcards"
 )]
 #[non_exhaustive]
 pub struct OriginError(pub String);
@@ -64,52 +64,93 @@ impl OriginPolicy {
         self
     }
 
-    /// Allows every page of the web to act for a user with a cookie. Only for endpoints without cookies.
+    /// Allows every page of the web to act for a user with a cookie. Only for endpoints without cookies: one with an
+    /// authenticator that takes them is not built.
     #[must_use]
     pub fn dangerously_allow_any_origin(mut self) -> Self {
         self.any = true;
         self
     }
 
-    /// Judges a WebSocket upgrade or an unsafe method: a cookie needs an Origin on the list, and an Origin that is present
-    /// must be on it.
+    /// Whether no page may connect.
+    pub(crate) fn allows_none(&self) -> bool {
+        !self.any && self.allowed.is_empty()
+    }
+
+    /// Judges an HTTP request by its method: as an upgrade, an unsafe method, or a GET.
     ///
     /// # Errors
     /// Why the request is refused.
-    pub fn judge(&self, headers: &HeaderMap) -> Result<(), OriginRefusal> {
-        if self.any {
-            return Ok(());
-        }
-        match self.origin(headers)? {
-            true => Ok(()),
-            false if headers.contains_key(header::COOKIE) => Err(OriginRefusal::Missing),
-            false => Ok(()),
+    pub fn judge_request(&self, method: &Method, headers: &HeaderMap) -> Result<(), OriginRefusal> {
+        if headers.contains_key(header::UPGRADE) {
+            self.judge_upgrade(headers)
+        } else if method.is_safe() {
+            self.judge_get(headers)
+        } else {
+            self.judge_unsafe(headers)
         }
     }
 
-    /// Judges a GET, with which browsers of the same origin send no Origin: one that is present must be on the list; where
-    /// it is absent, `Sec-Fetch-Site` must be `same-origin`, `none` (the user typed the address) or absent.
+    /// Judges a WebSocket upgrade. A browser sends an Origin with each, so a cookie needs one that is on the list; a native
+    /// client, without a cookie, needs none. An Origin that is present must always be on the list.
     ///
     /// # Errors
     /// Why the request is refused.
-    pub fn judge_safe(&self, headers: &HeaderMap) -> Result<(), OriginRefusal> {
-        if self.any || self.origin(headers)? {
+    pub fn judge_upgrade(&self, headers: &HeaderMap) -> Result<(), OriginRefusal> {
+        if self.any || self.has_allowed_origin(headers)? {
             return Ok(());
         }
-        match headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
-            None | Some(b"same-origin" | b"none") => Ok(()),
-            Some(_) => Err(OriginRefusal::NotAllowed),
+        if headers.contains_key(header::COOKIE) {
+            return Err(OriginRefusal::Missing);
         }
+        from_own_page(headers)
+    }
+
+    /// Judges a request that can change something (POST, PUT, PATCH, DELETE, CONNECT and whatever is not safe), by the rules
+    /// of an upgrade: browsers send an Origin with these too.
+    ///
+    /// # Errors
+    /// Why the request is refused.
+    pub fn judge_unsafe(&self, headers: &HeaderMap) -> Result<(), OriginRefusal> {
+        self.judge_upgrade(headers)
+    }
+
+    /// Judges a GET, HEAD or OPTIONS, an event stream say. Pages of the same origin send no Origin with those: one that is
+    /// present must be on the list; where it is absent, `Sec-Fetch-Site` must be `same-origin`, `none` (the user typed the
+    /// address or opened a bookmark: no page was involved) or absent. Such a request must change nothing but presence.
+    ///
+    /// # Errors
+    /// Why the request is refused.
+    pub fn judge_get(&self, headers: &HeaderMap) -> Result<(), OriginRefusal> {
+        if self.any || self.has_allowed_origin(headers)? {
+            return Ok(());
+        }
+        from_own_page(headers)
+    }
+
+    /// Whether every page of the web may connect.
+    pub(crate) fn allows_any(&self) -> bool {
+        self.any
     }
 
     /// Whether there is an Origin; it is on the list then.
-    fn origin(&self, headers: &HeaderMap) -> Result<bool, OriginRefusal> {
+    fn has_allowed_origin(&self, headers: &HeaderMap) -> Result<bool, OriginRefusal> {
         let mut all = headers.get_all(header::ORIGIN).iter();
         let (Some(origin), None) = (all.next(), all.next()) else {
             return if headers.contains_key(header::ORIGIN) { Err(OriginRefusal::NotAllowed) } else { Ok(false) };
         };
         let known = origin.to_str().ok().and_then(normalise).is_some_and(|origin| self.allowed.contains(&origin));
         if known { Ok(true) } else { Err(OriginRefusal::NotAllowed) }
+    }
+}
+
+/// Judges a request without an Origin by what browsers say of the page that made it, where they do: `same-origin`, or `none`
+/// where there was no page. Native clients and old browsers say nothing.
+fn from_own_page(headers: &HeaderMap) -> Result<(), OriginRefusal> {
+    let mut all = headers.get_all("sec-fetch-site").iter();
+    match (all.next().map(HeaderValue::as_bytes), all.next()) {
+        (None | Some(b"same-origin" | b"none"), None) => Ok(()),
+        _ => Err(OriginRefusal::NotAllowed),
     }
 }
 
@@ -126,7 +167,10 @@ fn normalise(text: &str) -> Option<String> {
     let host = authority.host();
     // Whatever the parser made of it, it must be spelled as it was read.
     let spelled = [format!("{scheme}://{host}"), format!("{scheme}://{authority}")];
-    let plain = !host.is_empty() && !host.ends_with('.') && !host.bytes().any(|octet| octet.is_ascii_uppercase());
+    let is_of_host = |octet: u8| {
+        octet.is_ascii_lowercase() || octet.is_ascii_digit() || matches!(octet, b'-' | b'.' | b'_' | b'[' | b']' | b':')
+    };
+    let plain = !host.is_empty() && !host.ends_with('.') && host.bytes().all(is_of_host);
     let port = match authority.port() {
         Some(port) if authority.as_str() == format!("{host}:{port}") => port.as_u16(),
         None if authority.as_str() == host => default_port,
@@ -158,8 +202,8 @@ mod tests {
     fn rule_23_an_origin_must_be_on_the_list_exactly() {
         for origin in ["https://app.example", "https://app.example:443", "http://127.0.0.1:8080"] {
             for cookie in [true, false] {
-                assert_eq!(policy().judge(&headers(&[origin], cookie)), Ok(()), "{origin}");
-                assert_eq!(policy().judge_safe(&headers(&[origin], cookie)), Ok(()), "{origin}");
+                assert_eq!(policy().judge_upgrade(&headers(&[origin], cookie)), Ok(()), "{origin}");
+                assert_eq!(policy().judge_get(&headers(&[origin], cookie)), Ok(()), "{origin}");
             }
         }
         for origin in [
@@ -210,22 +254,22 @@ mod tests {
         ] {
             for cookie in [true, false] {
                 let refused = Err(OriginRefusal::NotAllowed);
-                assert_eq!(policy().judge(&headers(&[origin], cookie)), refused, "{origin:?}");
-                assert_eq!(policy().judge_safe(&headers(&[origin], cookie)), refused, "{origin:?}");
+                assert_eq!(policy().judge_upgrade(&headers(&[origin], cookie)), refused, "{origin:?}");
+                assert_eq!(policy().judge_get(&headers(&[origin], cookie)), refused, "{origin:?}");
             }
         }
     }
 
     #[test]
     fn rule_23_a_cookie_without_an_origin_is_refused_and_a_native_client_passes() {
-        assert_eq!(policy().judge(&headers(&[], true)), Err(OriginRefusal::Missing));
-        assert_eq!(policy().judge(&headers(&[], false)), Ok(()));
+        assert_eq!(policy().judge_upgrade(&headers(&[], true)), Err(OriginRefusal::Missing));
+        assert_eq!(policy().judge_upgrade(&headers(&[], false)), Ok(()));
     }
 
     #[test]
     fn rule_23_two_origins_are_refused() {
         let two = headers(&["https://app.example", "https://app.example"], false);
-        assert_eq!(policy().judge(&two), Err(OriginRefusal::NotAllowed));
+        assert_eq!(policy().judge_upgrade(&two), Err(OriginRefusal::NotAllowed));
     }
 
     #[test]
@@ -241,7 +285,7 @@ mod tests {
             if let Some(site) = site {
                 headers.insert("sec-fetch-site", HeaderValue::from_static(site));
             }
-            assert_eq!(policy().judge_safe(&headers), verdict, "{site:?}");
+            assert_eq!(policy().judge_get(&headers), verdict, "{site:?}");
         }
     }
 
@@ -249,14 +293,24 @@ mod tests {
     fn a_servers_own_address_is_allowed_in_its_loopback_forms() {
         let policy = OriginPolicy::default().allow_own_loopback("0.0.0.0:15674".parse().unwrap());
         for origin in ["http://127.0.0.1:15674", "http://localhost:15674", "http://[::1]:15674"] {
-            assert_eq!(policy.judge(&headers(&[origin], true)), Ok(()), "{origin}");
+            assert_eq!(policy.judge_upgrade(&headers(&[origin], true)), Ok(()), "{origin}");
         }
-        assert!(policy.judge(&headers(&["http://localhost:1"], true)).is_err());
+        assert!(policy.judge_upgrade(&headers(&["http://localhost:1"], true)).is_err());
     }
 
     #[test]
     fn a_list_of_what_is_no_origin_is_refused() {
-        for origin in ["app.example", "https://app.example/path", "ftp://app.example", ""] {
+        for origin in [
+            "",
+            "app.example",
+            "https://app.example/path",
+            "ftp://app.example",
+            // No browser spells them so: they would never match.
+            "https://APP.example",
+            "https://app.example.",
+            "https://äpp.example",
+            "https://*.app.example",
+        ] {
             assert!(OriginPolicy::new([origin]).is_err(), "{origin}");
         }
     }

@@ -43,6 +43,8 @@ pub struct Principal {
     expires_at: Option<SystemTime>,
     roles: Arc<[Box<str>]>,
     claims: Option<Arc<dyn Any + Send + Sync>>,
+    /// What the authenticator keeps for itself, to say later whether the principal is still good.
+    credential: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl UserId {
@@ -63,7 +65,7 @@ impl Principal {
     /// Nobody in particular: each such session is its own user.
     #[must_use]
     pub fn anonymous() -> Self {
-        Self { id: None, name: None, expires_at: None, roles: Arc::new([]), claims: None }
+        Self { id: None, name: None, expires_at: None, roles: Arc::new([]), claims: None, credential: None }
     }
 
     /// Adds a name to show.
@@ -93,6 +95,17 @@ impl Principal {
     pub fn with_claims<T: Any + Send + Sync>(mut self, claims: T) -> Self {
         self.claims = Some(Arc::new(claims));
         self
+    }
+
+    /// Adds what the authenticator keeps for itself.
+    pub(super) fn with_credential<T: Any + Send + Sync>(mut self, credential: T) -> Self {
+        self.credential = Some(Arc::new(credential));
+        self
+    }
+
+    /// What the authenticator keeps for itself, if it is a `T`.
+    pub(super) fn credential<T: Any>(&self) -> Option<&T> {
+        self.credential.as_deref()?.downcast_ref()
     }
 
     /// The user, unless anonymous.

@@ -132,6 +132,11 @@ impl Driver {
         }
     }
 
+    /// Ends the connection as soon as it runs.
+    pub(crate) fn stop(&self, closing: Closing) {
+        self.socket.outbox().stop(closing);
+    }
+
     /// Runs the connection to its end.
     pub(crate) async fn run(mut self) {
         let Ended { closing, reason } = self.serve().await;

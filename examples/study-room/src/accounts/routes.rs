@@ -57,17 +57,18 @@ fn welcome(web: &Web, status: StatusCode, account: &Account) -> Result<impl Into
     Ok((status, set_cookie(&cookie)?, Json(json!({ "name": account.name }))))
 }
 
-/// Takes the cookie away and closes the sessions that were opened with it, in this and other tabs. It takes any body or none:
+/// Takes the cookie away, refuses copies of it, and closes the sessions that were opened with it, in this and other tabs. It takes any body or none:
 /// the Origin gate keeps forms of other pages out.
 async fn log_out(State(web): State<Web>, user: Option<Authenticated>) -> Result<impl IntoResponse, ApiError> {
-    if let Some(Authenticated(user)) = user
-        && let Some(login) = user.claims::<Claims>()
-    {
+    let user = user.map(|Authenticated(user)| user);
+    // First: whoever comes with the cookie after the sessions were closed must not be let in.
+    let cookie = web.tokens.log_out(user.as_ref());
+    if let Some(login) = user.as_ref().and_then(Principal::claims::<Claims>) {
         let of_this_login = |user: &Principal| user.claims::<Claims>().is_some_and(|claims| claims.sid == login.sid);
         let closing = Closing::application("logged-out", LOGGED_OUT, "You were logged out");
         web.realtime.registry().disconnect_where(of_this_login, &closing);
     }
-    Ok((StatusCode::NO_CONTENT, set_cookie(&web.tokens.log_out())?))
+    Ok((StatusCode::NO_CONTENT, set_cookie(&cookie)?))
 }
 
 async fn me(user: Option<Authenticated>) -> Result<Json<Value>, ApiError> {

@@ -1,10 +1,10 @@
 //! The cookie that a login leaves: a JWT that scripts cannot read.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use cookie::{Cookie, SameSite};
 use jsonwebtoken::{EncodingKey, Header};
-use parlor::auth::{JwtKeyError, JwtVerifier};
+use parlor::auth::{JwtKeyError, JwtVerifier, Principal, RevocationList};
 use serde::{Deserialize, Serialize};
 
 use crate::{clock, ids, store::Account};
@@ -33,15 +33,21 @@ pub(crate) struct Claims {
 pub(crate) struct Tokens {
     key: EncodingKey,
     verifier: JwtVerifier,
+    /// The logins that have logged out, so that a copy of their cookie opens nothing; until the program restarts.
+    logged_out: RevocationList,
     secure: bool,
 }
 
 impl Tokens {
     /// `secure` is whether browsers reach the study room over https.
     pub(crate) fn new(secret: &[u8], secure: bool) -> Result<Self, JwtKeyError> {
-        let verifier =
-            JwtVerifier::hs256(secret)?.cookie(cookie_name(secure)).token_type(TOKEN_TYPE).claims::<Claims>();
-        Ok(Self { key: EncodingKey::from_secret(secret), verifier, secure })
+        let logged_out = RevocationList::default();
+        let verifier = JwtVerifier::hs256(secret)?
+            .cookie(cookie_name(secure))
+            .token_type(TOKEN_TYPE)
+            .claims::<Claims>()
+            .revocation(logged_out.clone());
+        Ok(Self { key: EncodingKey::from_secret(secret), verifier, logged_out, secure })
     }
 
     /// What the handshake is checked with.
@@ -64,8 +70,13 @@ impl Tokens {
         Ok(self.cookie(token, cookie::time::Duration::try_from(LIFETIME)?))
     }
 
-    /// The `Set-Cookie` that takes the login away.
-    pub(crate) fn log_out(&self) -> String {
+    /// Ends a login: its cookie is refused from now on, wherever it was copied to. Returns the `Set-Cookie` that takes it away.
+    pub(crate) fn log_out(&self, user: Option<&Principal>) -> String {
+        if let Some(user) = user
+            && let Some(login) = user.claims::<Claims>()
+        {
+            self.logged_out.revoke(&login.sid, user.expires_at().unwrap_or(UNIX_EPOCH));
+        }
         self.cookie(String::new(), cookie::time::Duration::ZERO)
     }
 

@@ -1,25 +1,11 @@
-//! What surrounds every request: the Origin gate and the headers that keep a page closed.
+//! What surrounds every request: the headers that keep a page closed and an answer out of caches.
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, header},
     middleware::Next,
     response::Response,
 };
-
-use crate::web::{ApiError, Web};
-
-/// Judges the Origin of every request that could change something, logged in or not (rule 23).
-pub(super) async fn check_origin(State(web): State<Web>, request: Request, next: Next) -> Result<Response, ApiError> {
-    let origins = web.realtime.origins();
-    let judged = if request.method().is_safe() {
-        origins.judge_safe(request.headers())
-    } else {
-        origins.judge(request.headers())
-    };
-    judged.map_err(|refusal| ApiError::new(StatusCode::FORBIDDEN, "origin-not-allowed", refusal.to_string()))?;
-    Ok(next.run(request).await)
-}
 
 /// Answers of the API are somebody's own and of this moment.
 pub(super) async fn never_cached(request: Request, next: Next) -> Response {

@@ -16,7 +16,7 @@ use axum::{
 };
 pub(crate) use client_addr::ClientAddr;
 pub(crate) use error::{ApiError, ApiJson, ApiQuery};
-use parlor::Realtime;
+use parlor::{Realtime, axum::OriginLayer};
 
 use crate::{
     accounts::{self, Accounts, Tokens},
@@ -42,7 +42,7 @@ pub(crate) fn router(web: Web, public_url: &str) -> Router {
         .merge(rooms::routes())
         .fallback(|| async { ApiError::not_found() })
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
-        .layer(middleware::from_fn_with_state(web.clone(), guard::check_origin))
+        .layer(OriginLayer::new(&web.realtime))
         .layer(middleware::from_fn(guard::never_cached))
         .layer(DefaultBodyLimit::max(LARGEST_BODY));
     let security = guard::SecurityHeaders::new(public_url);
