@@ -102,11 +102,19 @@ pub(super) fn database_name(options: &PgConnectOptions) -> &str {
     options.get_database().unwrap_or_else(|| options.get_username())
 }
 
+/// Whether the server is reached over a socket of this machine, and not over TCP.
+pub(super) fn is_socket(options: &PgConnectOptions) -> bool {
+    options.get_socket().is_some() || options.get_host().starts_with('/')
+}
+
 /// Host and port, or the folder of the socket.
 pub(super) fn server_name(options: &PgConnectOptions) -> String {
+    let (host, port) = (options.get_host(), options.get_port());
     match options.get_socket() {
         Some(folder) => folder.display().to_string(),
-        None => format!("{}:{}", options.get_host(), options.get_port()),
+        None if is_socket(options) => host.to_owned(),
+        None if host.contains(':') => format!("[{host}]:{port}"),
+        None => format!("{host}:{port}"),
     }
 }
 
@@ -126,7 +134,12 @@ fn postgres(url: &str, rest: &str) -> Result<PgConnectOptions, UrlError> {
             return Err(UrlError::UnknownParameter(key.to_owned()));
         }
     }
-    PgConnectOptions::from_str(url).map_err(|error| UrlError::Postgres(reason(error)))
+    let options = PgConnectOptions::from_str(url).map_err(|error| UrlError::Postgres(reason(error)))?;
+    // The library would look for a host of that name, brackets included.
+    match options.get_host().strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => Ok(options.clone().host(address)),
+        None => Ok(options),
+    }
 }
 
 /// The library wraps what is wrong with a setting, sometimes twice.

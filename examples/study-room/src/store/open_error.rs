@@ -6,7 +6,7 @@ use std::{io, path::Path, time::Duration};
 
 use sqlx::{migrate::MigrateError, postgres::PgConnectOptions};
 
-use crate::store::location::{database_name, server_name};
+use crate::store::location::{database_name, is_socket, server_name};
 
 /// Why a database cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,8 @@ pub(crate) enum OpenError {
     Newer(String),
     #[error("There is no database {database} at {server}. Make it with createdb, or correct DATABASE_URL.")]
     NoDatabase { database: String, server: String },
+    #[error("What answers at {0} is no PostgreSQL. Correct host and port in DATABASE_URL.")]
+    NoPostgres(String),
     #[error("{0} is no SQLite database. Move it away, or set DATABASE_URL to another place.")]
     NotADatabase(String),
     #[error(
@@ -70,7 +72,15 @@ impl OpenError {
         let (user, server) = (options.get_username().to_owned(), server_name(options));
         let database = database_name(options).to_owned();
         match error {
+            // A TLS library below it says so of a certificate that is not trusted.
+            sqlx::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Self::Tls { server, reason: error.to_string() }
+            }
+            sqlx::Error::Io(error) if error.kind() == io::ErrorKind::NotFound && !is_socket(options) => {
+                Self::Tls { server, reason: "a file of certificates that DATABASE_URL names does not exist".to_owned() }
+            }
             sqlx::Error::Io(error) => Self::Unreachable { server, error },
+            sqlx::Error::Protocol(_) => Self::NoPostgres(server),
             sqlx::Error::Tls(reason) => Self::Tls { server, reason: reason.to_string() },
             sqlx::Error::Migrate(error) => {
                 Self::migration(*error, format!("The database {database} at {server}"), |error| {

@@ -227,7 +227,7 @@ fn cannot_be_there(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::{io::Write, net::TcpListener};
 
     use super::*;
     use crate::store::{Location, cluster::Cluster, conformance};
@@ -314,10 +314,23 @@ mod tests {
                 "No PostgreSQL answers at /no/such/folder",
             ),
             (format!("{}?sslmode=require", cluster.url("postgres")), "No TLS with PostgreSQL at"),
+            ("postgres://ada:hush@[::1]:1/x".to_owned(), "No PostgreSQL answers at [::1]:1"),
         ] {
             let error = open(&url).await.map(drop).unwrap_err().to_string();
             assert!(error.contains(said) && !error.contains("hush") && error.ends_with('.'), "{url}: {error}");
         }
+    }
+
+    #[tokio::test]
+    async fn another_server_is_told_from_postgres() {
+        let other = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("postgres://ada:hush@{}/x", other.local_addr().unwrap());
+        let answering = std::thread::spawn(move || {
+            other.accept().unwrap().0.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+        });
+        let error = open(&url).await.map(drop).unwrap_err();
+        assert!(matches!(error, OpenError::NoPostgres(_)), "{error}");
+        answering.join().unwrap();
     }
 
     #[tokio::test(start_paused = true)]
