@@ -62,8 +62,8 @@ pub enum SettingsError {
     #[error("{0} holds no whole secret. Delete it to have a new one made; everyone logs in again then.")]
     KeptSecret(String),
     /// The platform has no data folder.
-    #[error("This system names no data folder. Set DATABASE_URL and JWT_SECRET.")]
-    NoFolder,
+    #[error("This system names no data folder. Set {0}.")]
+    NoFolder(&'static str),
     /// The operating system has no randomness to give.
     #[error("No secret can be made: {0}. Set JWT_SECRET.")]
     NoRandomness(String),
@@ -113,14 +113,14 @@ impl Settings {
         let public_url = text("STUDY_ROOM_PUBLIC_URL")?.map(public_url).transpose()?;
         let database_url = match text("DATABASE_URL")? {
             Some(url) => url,
-            None => url_of(&data_folder()?.join("study-room.sqlite")),
+            None => url_of(&data_folder("DATABASE_URL")?.join("study-room.sqlite")),
         };
         let location: Location = database_url.parse().map_err(wrong_url)?;
         let jwt_secret = match text("JWT_SECRET")? {
             Some(secret) if secret.len() < SHORTEST_SECRET => return Err(SettingsError::Secret(secret.len())),
             Some(secret) => secret.into_bytes(),
             None => match &location {
-                Location::Postgres(_) => kept_secret(&data_folder()?.join("jwt-secret"))?,
+                Location::Postgres(_) => kept_secret(&data_folder("JWT_SECRET")?.join("jwt-secret"))?,
                 Location::SqliteFile(options) => kept_secret(&options.get_filename().with_file_name("jwt-secret"))?,
                 Location::SqliteMemory(_) => new_secret()?,
             },
@@ -148,8 +148,9 @@ fn public_url(url: String) -> Result<String, SettingsError> {
 }
 
 /// The study room's folder among the platform's data, made if need be; for this user alone, as hashes of passwords lie there.
-fn data_folder() -> Result<PathBuf, SettingsError> {
-    let folder = dirs::data_dir().ok_or(SettingsError::NoFolder)?.join("study-room");
+/// Where there is none, `instead` is the setting that does without it.
+fn data_folder(instead: &'static str) -> Result<PathBuf, SettingsError> {
+    let folder = dirs::data_dir().ok_or(SettingsError::NoFolder(instead))?.join("study-room");
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

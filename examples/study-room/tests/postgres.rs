@@ -82,9 +82,16 @@ fn a_database_that_has_gone_is_told_and_the_program_goes_on() {
     let url = cluster.new_database();
     let room = Room::start_on(&url);
     assert_eq!(room.request("GET", "/healthz", None, None).status, 200);
+    let ada = room.sign_up("Ada");
     cluster.run("postgres", &format!("DROP DATABASE {} WITH (FORCE)", url.rsplit('/').next().unwrap()));
     let gone = room.request("GET", "/healthz", None, None);
     assert_eq!((gone.status, gone.code()), (503, "unavailable"));
+    let account = json!({ "name": "Ada", "password": "correct horse" });
+    for answer in
+        [room.request("GET", "/api/rooms", Some(&ada), None), room.request("POST", "/api/login", None, Some(&account))]
+    {
+        assert_eq!((answer.status, answer.code(), answer.header("retry-after")), (503, "unavailable", Some("1")));
+    }
     assert_eq!(room.request("GET", "/", None, None).status, 200);
 }
 

@@ -72,6 +72,21 @@ pub(crate) trait Store: Debug + Send + Sync + 'static {
 #[error("the database failed: {0}")]
 pub(crate) struct StoreError(#[from] sqlx::Error);
 
+impl StoreError {
+    /// Whether the database is away, and may be back in a moment: what fails now may succeed then.
+    pub(crate) fn is_absence(&self) -> bool {
+        match &self.0 {
+            sqlx::Error::Io(_) | sqlx::Error::PoolClosed | sqlx::Error::PoolTimedOut => true,
+            // No such database, too many connections, an operator's intervention.
+            // https://www.postgresql.org/docs/current/errcodes-appendix.html
+            sqlx::Error::Database(error) => {
+                error.code().is_some_and(|code| code == "3D000" || code == "53300" || code.starts_with("57P"))
+            }
+            _ => false,
+        }
+    }
+}
+
 /// An account to be made.
 #[derive(Clone)]
 pub(crate) struct NewAccount {

@@ -72,7 +72,8 @@ impl ApiError {
     #[expect(clippy::needless_pass_by_value, reason = "so that it fits `map_err`")]
     pub(crate) fn unavailable(error: StoreError) -> Self {
         tracing::error!(%error, "the database does not answer");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The database does not answer.")
+        let sentence = "The database does not answer. Try again in a moment.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", sentence).retry_after(1)
     }
 
     /// The same with another status.
@@ -101,7 +102,7 @@ impl IntoResponse for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        Self::internal(error)
+        if error.is_absence() { Self::unavailable(error) } else { Self::internal(error) }
     }
 }
 
