@@ -64,6 +64,13 @@ async function person(name, options) {
   });
   await page.goto(url);
   await page.getByRole("button", { name: "New here? Make an account" }).click();
+  await page.getByLabel("Name", { exact: true }).fill("<b>");
+  await page.getByLabel("Password", { exact: true }).fill("short");
+  await page.getByRole("button", { name: "Make it and enter" }).click();
+  await page.getByText("This password cannot be used").waitFor();
+  assert.ok(await page.getByText("This name cannot be used").isVisible(), "all faults of the form are shown at once");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "name", "and the first is where one mends it");
+  await page.screenshot({ path: `${SCREENSHOTS}/door-faults-${name}.png` });
   await page.getByLabel("Name", { exact: true }).fill(name);
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
   await page.screenshot({ path: `${SCREENSHOTS}/door-${name}.png` });
@@ -103,6 +110,35 @@ await ada.screenshot({ path: `${SCREENSHOTS}/room-wide-light.png` });
 await bob.screenshot({ path: `${SCREENSHOTS}/room-phone-dark.png` });
 step("they chat, and markup is text");
 
+for (const page of [ada, bob]) {
+  await page.getByRole("link", { name: "Rooms", exact: true }).click();
+  await page.waitForURL("**/rooms");
+  await page.getByText("Linear algebra").click();
+  await hears(page, "Hello Bob");
+}
+step("a room has a way back to the list");
+
+await ada.getByLabel("Message", { exact: true }).fill("x".repeat(4001));
+await ada.keyboard.press("Enter");
+await ada.getByText("1 character too many: shorten it, or send it in parts").waitFor();
+await ada.screenshot({ path: `${SCREENSHOTS}/room-too-long.png` });
+await ada.getByLabel("Message", { exact: true }).fill("A draft");
+// However it came there: a page of an earlier release, say.
+await bob.evaluate(() => {
+  const place = `outbox:Bob:${location.pathname.split("/").pop()}`;
+  sessionStorage.setItem(place, JSON.stringify([{ key: "long", text: "y".repeat(4312) }]));
+});
+await bob.reload();
+await bob.getByText("at most 4,000 characters, and this one has 4,312. Shorten it, or send it in parts.").waitFor();
+assert.equal(await bob.getByRole("button", { name: "Send again" }).count(), 0, "what would fail again is not offered");
+await bob.screenshot({ path: `${SCREENSHOTS}/room-too-long-phone.png` });
+await bob.getByRole("button", { name: "Edit" }).click();
+await bob.getByText("312 characters too many").waitFor();
+assert.equal(await bob.locator(".failed").count(), 0);
+await say(bob, "Shortened");
+await hears(ada, "Shortened");
+step("a message that is too long says what to do");
+
 await kill(server);
 await ada.getByText("Reconnecting, your messages are kept").waitFor();
 await say(ada, "Said while the server was away");
@@ -115,7 +151,7 @@ await hears(ada, "Said while the server was away");
 for (const page of [ada, bob]) {
   await page.reload();
   await hears(page, "Hello Bob");
-  assert.equal(await page.locator(".message").count(), 3, "nothing twice, nothing missing");
+  assert.equal(await page.locator(".message").count(), 4, "nothing twice, nothing missing");
 }
 await say(bob, "And on we go");
 await hears(ada, "And on we go");
@@ -125,6 +161,16 @@ await bob.setViewportSize({ width: 320, height: 640 });
 assert.equal(await bob.evaluate(() => document.documentElement.scrollWidth), 320, "nothing scrolls sideways at 320 px");
 await bob.screenshot({ path: `${SCREENSHOTS}/room-320.png` });
 step("the page fits 320 px");
+
+for (const [page, name] of [[ada, "wide-light"], [bob, "320-dark"]]) {
+  assert.equal((await page.goto(`${url}/nowhere`)).status(), 404);
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+  await page.screenshot({ path: `${SCREENSHOTS}/missing-${name}.png` });
+  await page.getByRole("link", { name: "Go to the study room" }).click();
+  await page.waitForURL("**/rooms");
+  await page.goto(roomUrl);
+}
+step("an unknown address is a page with a way on");
 
 const stranger = await (await browser.newContext()).newPage();
 await stranger.goto(url);

@@ -19,7 +19,7 @@ use crate::{
     accounts::{Accounts, Tokens},
     chat::{self, ChatService},
     settings::Settings,
-    store::{SqliteStore, Store, sqlite_file},
+    store::{self, Location, Store, UrlError},
     web::{self, Web},
 };
 
@@ -30,6 +30,7 @@ pub struct App {
     addr: SocketAddr,
     public_url: String,
     data_place: String,
+    store: Arc<dyn Store>,
     router: axum::Router,
     realtime: Realtime,
 }
@@ -50,8 +51,8 @@ pub enum StartError {
         error: io::Error,
     },
     /// The database cannot be opened.
-    #[error("The database cannot be opened: {0}. Look at DATABASE_URL.")]
-    Database(#[from] sqlx::Error),
+    #[error("{0}")]
+    Database(String),
     /// The secret cannot be used.
     #[error("JWT_SECRET cannot be used: {0}.")]
     Key(#[from] JwtKeyError),
@@ -73,9 +74,10 @@ impl App {
         let bind_error = |error| StartError::Bind { addr: settings.addr, error };
         let listener = TcpListener::bind(settings.addr).await.map_err(bind_error)?;
         let addr = listener.local_addr().map_err(bind_error)?;
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&settings.database_url).await?);
+        let location: Location = settings.database_url.parse().map_err(wrong_url)?;
         let public_url = settings.public_url.unwrap_or_else(|| own_url(addr));
         let tokens = Tokens::new(&settings.jwt_secret, public_url.starts_with("https://"))?;
+        let store = store::open(&location).await.map_err(|error| StartError::Database(error.to_string()))?;
         let accounts = Accounts::new(Arc::clone(&store)).map_err(|error| StartError::Accounts(error.to_string()))?;
         let broker = Broker::default();
         let chat = ChatService::new(Arc::clone(&store), broker.clone());
@@ -85,18 +87,19 @@ impl App {
             .origin_policy(OriginPolicy::new(origins(&public_url))?)
             .config(Config::default().trusted_proxies(settings.trusted_proxies))
             .build()?;
-        let router = web::router(Web { realtime: realtime.clone(), store, accounts, tokens }, &public_url);
-        let data_place = sqlite_file(&settings.database_url)?
-            .map_or_else(|| "memory, until it stops".to_owned(), |file| file.display().to_string());
-        Ok(Self { listener, addr, public_url, data_place, router, realtime })
+        let web = Web { realtime: realtime.clone(), store: Arc::clone(&store), accounts, tokens };
+        let router = web::router(web, &public_url);
+        Ok(Self { listener, addr, public_url, data_place: location.to_string(), store, router, realtime })
     }
 
-    /// Serves until `stop` is ready, and then drains.
+    /// Serves until `stop` is ready, then drains, and closes the database at last.
     ///
     /// # Errors
     /// When the listener fails.
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
-        parlor::hyper::serve(self.listener, self.router, self.realtime, stop).await
+        let served = parlor::hyper::serve(self.listener, self.router, self.realtime, stop).await;
+        self.store.close().await;
+        served
     }
 
     /// Where it listens.
@@ -136,6 +139,11 @@ impl App {
             )
         }
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "so that it fits `map_err`")]
+fn wrong_url(error: UrlError) -> StartError {
+    StartError::Database(format!("DATABASE_URL {error}."))
 }
 
 /// What browsers call this address. All addresses at once are no address: of those, this machine's own.

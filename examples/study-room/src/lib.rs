@@ -10,6 +10,7 @@
 
 mod accounts;
 mod app;
+mod arguments;
 mod chat;
 mod clock;
 mod ids;
@@ -19,4 +20,5 @@ mod store;
 mod web;
 
 pub use app::{App, StartError};
+pub use arguments::{Command, HELP, UnknownArgument, VERSION};
 pub use settings::{Settings, SettingsError};

@@ -61,11 +61,15 @@ async fn create(
     ApiJson(draft): ApiJson<Draft>,
 ) -> Result<(StatusCode, Json<Room>), ApiError> {
     let (name, subject) = (draft.name.trim(), draft.subject.trim());
-    if !fits(name, NAME_LENGTH) {
-        return Err(ApiError::field("bad-name", "A room's name has 1 to 60 characters, in one line.", "name"));
-    }
-    if !fits(subject, SUBJECT_LENGTH) {
-        return Err(ApiError::field("bad-subject", "A subject has at most 120 characters, in one line.", "subject"));
+    let bad_name = || ApiError::field("bad-name", "A room's name has 1 to 60 characters, in one line.", "name");
+    let bad_subject =
+        || ApiError::field("bad-subject", "A subject has at most 120 characters, in one line.", "subject");
+    let faults = [
+        (!fits(name, NAME_LENGTH)).then(bad_name), //
+        (!fits(subject, SUBJECT_LENGTH)).then(bad_subject),
+    ];
+    if let Some(error) = ApiError::of_all(faults.into_iter().flatten()) {
+        return Err(error);
     }
     let room = NewRoom {
         id: ids::random_id::<8>().map_err(ApiError::internal)?,

@@ -14,7 +14,10 @@ use parlor::{
     limits::{ProxyRangeError, TrustedProxies},
 };
 
-use crate::{ids, store::sqlite_file};
+use crate::{
+    ids,
+    store::{Location, UrlError},
+};
 
 /// The shortest `JWT_SECRET`, in octets (RFC 7518 section 3.2).
 const SHORTEST_SECRET: usize = 32;
@@ -28,9 +31,10 @@ pub struct Settings {
     /// `STUDY_ROOM_PUBLIC_URL`: what browsers see, default `http://` and the address. With https the cookie is
     /// `__Host-token` and Secure.
     pub public_url: Option<String>,
-    /// `DATABASE_URL`: default a SQLite file in the platform's data folder.
+    /// `DATABASE_URL`: `sqlite:…` or `postgres://…`; default a SQLite file in the platform's data folder.
     pub database_url: String,
-    /// `JWT_SECRET`: signs the cookies. Default: made at the first start and kept beside the database.
+    /// `JWT_SECRET`: signs the cookies. Default: made at the first start and kept beside the SQLite file, or for PostgreSQL in
+    /// the platform's data folder; several nodes at one database need the same.
     pub jwt_secret: Vec<u8>,
     /// `TRUSTED_PROXIES`: the addresses or ranges of proxies in front, with commas between them, whose `X-Forwarded-For` is
     /// believed; default none.
@@ -44,8 +48,8 @@ pub enum SettingsError {
     /// `STUDY_ROOM_ADDR` is no address.
     #[error("STUDY_ROOM_ADDR is `{0}`, which is not an address such as 127.0.0.1:8080.")]
     Addr(String),
-    /// `DATABASE_URL` names another database.
-    #[error("DATABASE_URL is `{0}`; this study room keeps its data in SQLite: sqlite:///path/to/study-room.sqlite.")]
+    /// `DATABASE_URL` names no database that the study room can use.
+    #[error("DATABASE_URL {0}.")]
     Database(String),
     /// A file or folder cannot be used.
     #[error("{path} cannot be used: {error}. Set DATABASE_URL to keep the data elsewhere.")]
@@ -55,12 +59,17 @@ pub enum SettingsError {
         /// Why not.
         error: io::Error,
     },
+    /// The folder of the SQLite file does not exist.
+    #[error(
+        "The folder {0}, where DATABASE_URL has its file, does not exist. Make it, or set DATABASE_URL to another place."
+    )]
+    FolderMissing(String),
     /// The kept secret is damaged.
     #[error("{0} holds no whole secret. Delete it to have a new one made; everyone logs in again then.")]
     KeptSecret(String),
     /// The platform has no data folder.
-    #[error("This system names no data folder. Set DATABASE_URL.")]
-    NoFolder,
+    #[error("This system names no data folder. Set {0}.")]
+    NoFolder(&'static str),
     /// The operating system has no randomness to give.
     #[error("No secret can be made: {0}. Set JWT_SECRET.")]
     NoRandomness(String),
@@ -114,15 +123,16 @@ impl Settings {
         let public_url = text("STUDY_ROOM_PUBLIC_URL")?.map(public_url).transpose()?;
         let database_url = match text("DATABASE_URL")? {
             Some(url) => url,
-            None => url_of(&data_folder()?.join("study-room.sqlite")),
+            None => url_of(&data_folder("DATABASE_URL")?.join("study-room.sqlite")),
         };
-        let database = database_file(&database_url)?;
+        let location: Location = database_url.parse().map_err(wrong_url)?;
         let jwt_secret = match text("JWT_SECRET")? {
             Some(secret) if secret.len() < SHORTEST_SECRET => return Err(SettingsError::Secret(secret.len())),
             Some(secret) => secret.into_bytes(),
-            None => match database {
-                Some(file) => kept_secret(&file.with_file_name("jwt-secret"))?,
-                None => new_secret()?,
+            None => match &location {
+                Location::Postgres(_) => kept_secret(&data_folder("JWT_SECRET")?.join("jwt-secret"))?,
+                Location::SqliteFile(options) => kept_secret(&options.get_filename().with_file_name("jwt-secret"))?,
+                Location::SqliteMemory(_) => new_secret()?,
             },
         };
         let trusted_proxies = text("TRUSTED_PROXIES")?.unwrap_or_default().parse()?;
@@ -135,14 +145,9 @@ fn url_of(file: &Path) -> String {
     format!("sqlite://{}", file.display().to_string().replace('%', "%25").replace('?', "%3F"))
 }
 
-/// The file of a database URL, none where it is in memory.
-fn database_file(url: &str) -> Result<Option<PathBuf>, SettingsError> {
-    if !url.starts_with("sqlite:") {
-        // The URL of a server may hold a password: only its scheme is shown.
-        let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
-        return Err(SettingsError::Database(format!("{scheme}:…")));
-    }
-    sqlite_file(url).map_err(|_| SettingsError::Database(url.to_owned()))
+#[expect(clippy::needless_pass_by_value, reason = "so that it fits `map_err`")]
+fn wrong_url(error: UrlError) -> SettingsError {
+    SettingsError::Database(error.to_string())
 }
 
 fn public_url(url: String) -> Result<String, SettingsError> {
@@ -154,8 +159,9 @@ fn public_url(url: String) -> Result<String, SettingsError> {
 }
 
 /// The study room's folder among the platform's data, made if need be; for this user alone, as hashes of passwords lie there.
-fn data_folder() -> Result<PathBuf, SettingsError> {
-    let folder = dirs::data_dir().ok_or(SettingsError::NoFolder)?.join("study-room");
+/// Where there is none, `instead` is the setting that does without it.
+fn data_folder(instead: &'static str) -> Result<PathBuf, SettingsError> {
+    let folder = dirs::data_dir().ok_or(SettingsError::NoFolder(instead))?.join("study-room");
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -202,6 +208,11 @@ fn new_secret() -> Result<Vec<u8>, SettingsError> {
 }
 
 fn unusable(path: &Path, error: io::Error) -> SettingsError {
+    if let Some(folder) = path.parent()
+        && error.kind() == io::ErrorKind::NotFound
+    {
+        return SettingsError::FolderMissing(folder.display().to_string());
+    }
     SettingsError::Folder { path: path.display().to_string(), error }
 }
 
@@ -253,12 +264,24 @@ mod tests {
     }
 
     #[test]
-    fn another_database_is_refused_without_its_password() {
-        for url in ["mysql://ada:hush@db/x", "", "hush", "sqlite://x?mode=hush"] {
+    fn a_database_is_sqlite_or_postgres_and_another_is_refused_without_its_password() {
+        for url in ["sqlite::memory:", "postgres://ada:hush@db/x", "postgresql:///x"] {
+            assert_eq!(read(&[("DATABASE_URL", url)]).unwrap().database_url, url);
+        }
+        for url in ["mysql://ada:hush@db/x", "", "hush", "postgres://ada:hush@db/x?y=z"] {
             let error = read(&[("DATABASE_URL", url)]).unwrap_err();
             assert!(matches!(error, SettingsError::Database(_)), "{url}");
-            assert_eq!(error.to_string().contains("hush"), url.starts_with("sqlite:"), "{error}");
+            assert!(!error.to_string().contains("hush"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named() {
+        let variables = [("DATABASE_URL", "sqlite:///no/such/folder/x.sqlite")];
+        let start = Settings::read(|asked| {
+            variables.iter().find(|(name, _)| *name == asked).map(|(_, value)| OsString::from(value))
+        });
+        assert!(matches!(start, Err(SettingsError::FolderMissing(folder)) if folder == "/no/such/folder"));
     }
 
     #[test]

@@ -91,6 +91,7 @@ fn what_cannot_be_said_is_refused_with_its_reason_and_the_session_goes_on() {
     for (to, text, key, code) in [
         (id.as_str(), "", "k1", "bad-text"),
         (&id, " \n", "k2", "bad-text"),
+        (&id, "a\u{0}b", "k0", "bad-text"),
         (&id, &"x".repeat(4001), "k3", "bad-text"),
         (&id, "fine", "not a key", "bad-key"),
         ("none", "fine", "k5", "room-not-found"),

@@ -61,6 +61,11 @@ fn bad_names_and_passwords_are_told_at_their_field() {
         let answer = room.request("POST", "/api/signup", None, Some(&json!({ "name": name, "password": password })));
         assert_eq!((answer.status, &answer.json["field"]), (422, &json!(field)), "{name}");
     }
+    let both = room.request("POST", "/api/signup", None, Some(&json!({ "name": "<b>", "password": "short" }))).json;
+    assert_eq!((&both["field"], &both["others"][0]["field"]), (&json!("name"), &json!("password")), "all at once");
+    room.sign_up("Ada");
+    let taken = room.request("POST", "/api/signup", None, Some(&json!({ "name": "ada", "password": "short" })));
+    assert_eq!((taken.code(), &taken.json["others"][0]["code"]), ("name-taken", &json!("bad-password")));
     let not_json = room.raw_request("POST", "/api/signup", &[("content-type", "text/plain".into())], "{}");
     assert_eq!((not_json.status, not_json.code()), (415, "json-expected"));
     let malformed = room.request("POST", "/api/signup", None, Some(&json!({ "name": 1 })));
@@ -154,6 +159,9 @@ fn what_the_api_does_not_take_is_said_as_json() {
     let query = room.request("GET", &format!("/api/rooms/{id}/messages?before=x"), Some(&cookie), None);
     assert_eq!((query.status, query.code()), (400, "bad-query"));
     let subject = json!({ "name": "x", "subject": "y".repeat(121) });
+    let nameless = json!({ "name": "", "subject": "y".repeat(121) });
+    let both = room.request("POST", "/api/rooms", Some(&cookie), Some(&nameless)).json;
+    assert_eq!((&both["field"], &both["others"][0]["field"]), (&json!("name"), &json!("subject")));
     let long = room.request("POST", "/api/rooms", Some(&cookie), Some(&subject));
     assert_eq!((long.status, long.code(), &long.json["field"]), (422, "bad-subject", &json!("subject")));
 }
@@ -232,4 +240,24 @@ fn pages_lead_through_the_door_and_are_closed_to_foreign_scripts() {
         assert_eq!(room.request("GET", path, None, None).status, 404, "{path}");
     }
     assert_eq!(room.request("GET", "/healthz", None, None).text, "ok");
+}
+
+#[test]
+fn an_unknown_address_is_a_page_with_a_way_on_and_for_the_api_json() {
+    let folder = Folder::new();
+    let room = Room::start(&folder.database());
+    for path in ["/none", "/rooms/", "/rooms/a/b", "/ws/none", "/index.html"] {
+        let answer = room.request("GET", path, None, None);
+        assert_eq!((answer.status, answer.header("content-type")), (404, Some("text/html; charset=utf-8")), "{path}");
+        assert!(answer.text.contains("href=\"/\"") && answer.text.contains("Nothing here"), "{path}");
+        assert!(
+            answer.header("content-security-policy").is_some() && answer.header("cache-control") == Some("no-store")
+        );
+    }
+    for path in ["/api", "/api/", "/api/none", "/api/rooms/a/b", "/assets/none.js"] {
+        let answer = room.request("GET", path, None, None);
+        assert_eq!((answer.status, answer.code()), (404, "not-found"), "{path}");
+    }
+    let known = [("if-none-match", room.request("GET", "/none", None, None).header("etag").unwrap_or("*").to_owned())];
+    assert_eq!(room.raw_request("GET", "/none", &known, "").status, 404, "it is not taken for a page that is there");
 }

@@ -22,12 +22,88 @@ fn study_room(folder: &Folder, variables: &[(&str, &str)]) -> Command {
     command
 }
 
+/// Stops it as an operator would.
+#[cfg(unix)]
+fn terminated(mut child: Child) -> std::process::ExitStatus {
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    child.wait().unwrap()
+}
+
 /// Reads the first line of output, and with it the address.
 fn opened(child: &mut Child) -> Room {
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     let addr = line.strip_prefix("Study room: open http://").unwrap().trim();
     Room::at(addr.parse().unwrap())
+}
+
+#[test]
+fn help_and_version_are_printed_and_nothing_starts() {
+    let folder = Folder::new();
+    for (argument, said) in [("--help", "DATABASE_URL"), ("--version", env!("CARGO_PKG_VERSION"))] {
+        let output = study_room(&folder, &[]).arg(argument).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{argument}");
+        assert!(String::from_utf8(output.stdout).unwrap().contains(said));
+    }
+    let output = study_room(&folder, &[]).arg("--port").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{said}");
+    assert!(said.contains("`--port`") && said.contains("--help"), "{said}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stop_by_signal_leaves_one_file_with_everything_in_it_for_this_user_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    let mut child = study_room(&folder, &[]).spawn().unwrap();
+    let cookie = opened(&mut child).sign_up("Ada");
+    let files = || {
+        let files = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap());
+        let mut files: Vec<(String, u32)> = files
+            .map(|file| {
+                (file.file_name().into_string().unwrap(), file.metadata().unwrap().permissions().mode() & 0o777)
+            })
+            .collect();
+        files.sort();
+        files
+    };
+    assert!(files().iter().any(|(name, _)| name.ends_with("-wal")), "there is something to take away");
+    assert!(files().iter().all(|(_, mode)| *mode == 0o600), "{:?}", files());
+    assert!(terminated(child).success());
+    let tidy = [("jwt-secret".to_owned(), 0o600), ("test.sqlite".to_owned(), 0o600)];
+    assert_eq!(files(), tidy);
+    let mut again = study_room(&folder, &[]).spawn().unwrap();
+    assert_eq!(opened(&mut again).request("GET", "/api/me", Some(&cookie), None).json["name"], "Ada");
+    assert!(terminated(again).success());
+    assert_eq!(files(), tidy);
+}
+
+#[test]
+fn a_database_that_cannot_be_opened_is_a_sentence_that_says_what_to_do() {
+    let folder = Folder::new();
+    std::fs::write(folder.database(), "Notes, and no database at all. ".repeat(50)).unwrap();
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for (url, status, said) in [
+        (
+            "sqlite:///no/such/folder/x.sqlite".to_owned(),
+            2,
+            "/no/such/folder, where DATABASE_URL has its file, does not exist",
+        ),
+        ("study.sqlite".to_owned(), 2, "no scheme. Write sqlite:///"),
+        (format!("sqlite://{}", folder.database().display()), 1, "is no SQLite database"),
+        (format!("postgres://ada:hush@{nobody}/x"), 1, "No PostgreSQL answers at"),
+        ("postgres://ada:hu/sh@localhost/x".to_owned(), 2, "percent-encoded"),
+    ] {
+        let data = folder.path().join("data");
+        let output = study_room(&folder, &[("DATABASE_URL", &url), ("XDG_DATA_HOME", data.to_str().unwrap())]).output();
+        let output = output.unwrap();
+        let printed = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(status), "{printed}");
+        assert!(printed.contains(said) && printed.contains("DATABASE_URL") && !printed.contains("hush"), "{printed}");
+        assert!(printed.trim_end().ends_with('.'), "{printed}");
+    }
 }
 
 #[test]

@@ -2,11 +2,14 @@
 
 const PATIENCE = 20_000; // milliseconds until a request counts as lost
 
-/** What the server said no with: `status` (0: it was not reached), `code`, `field` of the form, `retryAfter` in seconds. */
+/**
+ * What the server said no with: `status` (0: it was not reached), `code`, `field` of the form, `retryAfter` in seconds, and
+ * `others`, what is wrong with other fields.
+ */
 export class ApiError extends Error {
-  constructor(status, { code, message, field, retryAfter }) {
+  constructor(status, { code, message, field, retryAfter, others = [] }) {
     super(message);
-    Object.assign(this, { status, code, field, retryAfter });
+    Object.assign(this, { status, code, field, retryAfter, others });
   }
 }
 
@@ -37,6 +40,7 @@ async function request(method, path, body) {
     code: answer.code ?? "failed",
     message: answer.message ?? `The server answered with ${response.status}. Try again in a moment.`,
     field: answer.field,
+    others: answer.others,
     retryAfter: Number(response.headers.get("retry-after") ?? 0),
   });
 }

@@ -1,6 +1,7 @@
 // Where one writes: Enter sends, Shift+Enter begins a line, a draft survives a reload.
 
-const LONGEST = 4000; // characters, as the server counts them
+import { charactersLeft } from "./limits.js";
+
 const COUNT_FROM = 200; // characters left at which their number is shown
 
 /** Calls `onSend(text)` for every message. `place` names the draft among this browser's. */
@@ -34,10 +35,19 @@ export class Composer {
     this.#field.focus();
   }
 
+  /** Takes a text back to change it; what is being written stays below it. */
+  edit(text) {
+    this.#field.value = [text, this.#field.value.trim()].filter((part) => part !== "").join("\n\n");
+    this.#changed();
+    this.#field.focus();
+    this.#field.setSelectionRange(text.length, text.length);
+  }
+
   #submit(onSend) {
     this.#field.focus();
     const text = this.#field.value.trim();
-    if (text === "" || length(text) > LONGEST) return;
+    // What is too long has its reason below it already.
+    if (text === "" || charactersLeft(text) < 0) return;
     this.#field.value = "";
     this.#changed();
     onSend(text);
@@ -46,8 +56,8 @@ export class Composer {
   #changed() {
     const text = this.#field.value;
     this.#keep(text);
-    const left = LONGEST - length(text.trim());
-    this.#count.textContent = left < 0 ? `${-left} characters too many` : left < COUNT_FROM ? `${left} characters left` : "";
+    const left = charactersLeft(text.trim());
+    this.#count.textContent = left < COUNT_FROM ? inWords(left) : "";
     this.#form.classList.toggle("over", left < 0);
     this.#field.setAttribute("aria-invalid", String(left < 0));
     this.#fit();
@@ -78,7 +88,7 @@ export class Composer {
   }
 }
 
-/** In code points, not in JavaScript's units. */
-function length(text) {
-  return [...text].length;
+function inWords(left) {
+  const number = `${Math.abs(left)} character${Math.abs(left) === 1 ? "" : "s"}`;
+  return left < 0 ? `${number} too many: shorten it, or send it in parts` : `${number} left`;
 }

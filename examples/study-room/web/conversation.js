@@ -13,8 +13,8 @@ const KEPT = 400; // of them when there are too many: older ones come back by sc
 const dayName = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", month: "long" });
 
 /**
- * Shows the messages of a room to `me`. `loadOlder(id)` gives the page before a message; `onAgain(key)` and
- * `onDiscard(key)` are what one can do with a message that was not sent.
+ * Shows the messages of a room to `me`. `loadOlder(id)` gives the page before a message; `whatToDo(failure)` the actions for
+ * one that was not sent: pairs of a label and a function of its key.
  */
 export class Conversation {
   #elements;
@@ -74,7 +74,7 @@ export class Conversation {
     const known = this.#waiting.get(key);
     const item = known ?? messageItem({ author: this.#me, text, sent_at: Date.now() }, this.#me);
     item.classList.add("waiting");
-    this.#settle(item, failure === undefined ? undefined : failureOf(failure, key, this.#actions));
+    this.#settle(item, failure && failureOf(failure, key, this.#actions.whatToDo(failure)));
     if (known) return;
     this.#waiting.set(key, item);
     // Whoever wrote it need not hear it.

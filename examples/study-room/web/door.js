@@ -1,7 +1,7 @@
 // The door: one card, to come in or, turned over, to make an account.
 
 import * as api from "./api.js";
-import { complain, complainAt, forgive } from "./page.js";
+import { complain, complainOf, forgive } from "./page.js";
 
 const TURN = 180; // milliseconds for each half of the turn
 
@@ -67,8 +67,8 @@ form.addEventListener("submit", async (event) => {
   if (submit.disabled) return;
   forgive(form);
   const missing = whatIsMissing();
-  if (missing) {
-    fail(...missing);
+  if (missing.length > 0) {
+    fail(missing);
     return;
   }
   submit.disabled = true;
@@ -78,20 +78,22 @@ form.addEventListener("submit", async (event) => {
   } catch (error) {
     ready();
     if (error.code === "slow-down") slowDown(error);
-    else fail(error.code === "wrong-credentials" ? "password" : error.field, error.message);
+    else if (error.code === "wrong-credentials") fail([{ field: "password", message: error.message }]);
+    else fail([error, ...error.others]);
   }
 });
 
-/** What the server would say no to anyway, said at once. */
+/** For whoever comes in. What is wrong with a new account the server knows best: it says all of it at once. */
 function whatIsMissing() {
-  if (name.value.trim() === "") return ["name", "Write your name."];
-  if (password.value === "") return ["password", "Write your password."];
-  if (side === SIDES.join && [...password.value].length < 8) return ["password", "Take at least 8 characters."];
-  return undefined;
+  if (side === SIDES.join) return [];
+  const faults = [];
+  if (name.value.trim() === "") faults.push({ field: "name", message: "Write your name." });
+  if (password.value === "") faults.push({ field: "password", message: "Write your password." });
+  return faults;
 }
 
-function fail(field, sentence) {
-  complainAt(form, field, sentence, byId("general-error"));
+function fail(faults) {
+  complainOf(form, faults, byId("general-error"));
 }
 
 /** The seconds run on the button: in an alert each of them would be read out. */

@@ -1,7 +1,7 @@
 // The lobby: all rooms, the liveliest first, and making a new one.
 
 import * as api from "./api.js";
-import { complain, complainAt, enterPage, forgive, leave } from "./page.js";
+import { complain, complainOf, enterPage, forgive, leave } from "./page.js";
 
 const REFRESH = 30_000; // milliseconds between looks at the list, while somebody looks at it
 const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
@@ -36,7 +36,7 @@ form.addEventListener("submit", async (event) => {
   forgive(form);
   const { name, subject } = form.elements;
   if (name.value.trim() === "") {
-    fail("name", "Give the room a name.");
+    fail([{ field: "name", message: "Give the room a name." }]);
     return;
   }
   submit.disabled = true;
@@ -46,12 +46,12 @@ form.addEventListener("submit", async (event) => {
   } catch (error) {
     submit.disabled = false;
     if (error.status === 401) leave("token-expired");
-    else fail(error.field, error.message);
+    else fail([error, ...error.others]);
   }
 });
 
-function fail(field, sentence) {
-  complainAt(form, field, sentence, form.querySelector("#general-error"));
+function fail(faults) {
+  complainOf(form, faults, form.querySelector("#general-error"));
 }
 
 async function refresh() {

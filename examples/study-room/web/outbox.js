@@ -1,6 +1,6 @@
 // Messages that are not confirmed yet. They outlive a reload of this tab, and their keys make sending again safe.
 
-/** The unconfirmed messages of one person in one room: `{ key, text, failure? }`, oldest first. */
+/** The unconfirmed messages of one person in one room: `{ key, text, failure?: { code, message } }`, oldest first. */
 export class Outbox {
   #place;
   #entries;
@@ -27,11 +27,11 @@ export class Outbox {
     return entry;
   }
 
-  /** Keeps why it was not sent; without a reason it waits again. */
-  fail(key, reason) {
+  /** Keeps why it was not sent, `{ code, message }`; without it, the message waits again. */
+  fail(key, failure) {
     const entry = this.find(key);
     if (!entry) return;
-    entry.failure = reason;
+    entry.failure = failure;
     this.#save();
   }
 

@@ -35,13 +35,18 @@ export function complain(element, sentence) {
   element.hidden = sentence === "";
 }
 
-/** Puts an error beside a form's field, or where the form has none for it, in `general`. Goes where it can be mended. */
-export function complainAt(form, name, sentence, general) {
-  const field = form.elements[name];
-  const place = field && form.querySelector(`#${field.id}-error`);
-  if (place) field.setAttribute("aria-invalid", "true");
-  complain(place ?? general, sentence);
-  if (place) field.focus();
+/**
+ * Puts each fault, `{ field, message }`, beside its field, or where the form has none for it, in `general`. Goes where the first
+ * can be mended.
+ */
+export function complainOf(form, faults, general) {
+  for (const { field: name, message } of faults) {
+    const field = form.elements[name];
+    const place = field && form.querySelector(`#${field.id}-error`);
+    if (place) field.setAttribute("aria-invalid", "true");
+    complain(place ?? general, message);
+  }
+  form.querySelector("[aria-invalid]")?.focus();
 }
 
 /** Takes all errors of a form away. */

@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { Composer } from "./composer.js";
 import { ConnectionBanner } from "./connection-banner.js";
 import { Conversation } from "./conversation.js";
+import { faultOf, isFinal } from "./limits.js";
 import { Outbox } from "./outbox.js";
 import { enterPage, leave } from "./page.js";
 import { StompClient } from "./stomp.js";
@@ -51,7 +52,7 @@ function enter() {
   const conversation = new Conversation(
     Object.fromEntries(Object.entries(elements).map(([name, id]) => [name, byId(id)])),
     me.name,
-    { loadOlder: (id) => api.messagesBefore(roomId, id), onAgain: sendAgain, onDiscard: discard },
+    { loadOlder: (id) => api.messagesBefore(roomId, id), whatToDo },
   );
 
   client.subscribe(`/topic/rooms/${roomId}/chat`, ({ body }) => {
@@ -83,7 +84,11 @@ function enter() {
 
   async function send(entry) {
     const { key, text } = entry;
+    // Kept from before, or put there by other means: the server would end the connection for one that is far too long.
+    const fault = faultOf(text);
+    if (fault) outbox.fail(key, fault);
     conversation.waiting(entry);
+    if (fault) return;
     try {
       await client.send(`/app/rooms/${roomId}/chat`, { text, key });
       outbox.remove(key);
@@ -91,7 +96,7 @@ function enter() {
     } catch (error) {
       // Without a connection it waits and goes out with the next one; the key makes that safe.
       if (error.code === "offline" || !outbox.find(key)) return;
-      outbox.fail(key, error.message);
+      outbox.fail(key, { code: error.code, message: error.message });
       conversation.waiting(entry);
     }
   }
@@ -99,6 +104,18 @@ function enter() {
   /** Our own message has come back: it is kept, whether its RECEIPT came or not. */
   function settled({ author, key }) {
     if (author === me.name) outbox.remove(key);
+  }
+
+  /** The same message would be refused again: then it has to be changed. */
+  function whatToDo(failure) {
+    return [isFinal(failure) ? ["Edit", edit] : ["Send again", sendAgain], ["Discard", discard]];
+  }
+
+  /** Back into the field; once it is sent it is another message, with a key of its own. */
+  function edit(key) {
+    const { text } = outbox.find(key);
+    discard(key);
+    composer.edit(text);
   }
 
   function sendAgain(key) {

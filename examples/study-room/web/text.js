@@ -85,11 +85,11 @@ export function setTime(item, sentAt) {
   time.textContent = clock.format(sentAt);
 }
 
-/** Why a message was not sent, and what can be done. */
-export function failureOf(reason, key, { onAgain, onDiscard }) {
-  const failure = made("p", "failure", `Not sent. ${reason} `);
+/** Why a message was not sent, and what can be done: `actions` are pairs of a label and what to call with its key. */
+export function failureOf({ message }, key, actions) {
+  const failure = made("p", "failure", `Not sent. ${message} `);
   failure.setAttribute("role", "alert");
-  for (const [label, act] of [["Send again", onAgain], ["Discard", onDiscard]]) {
+  for (const [label, act] of actions) {
     const button = made("button", "plain", label);
     button.type = "button";
     button.addEventListener("click", () => act(key));

@@ -53,6 +53,8 @@ pub(crate) enum AccountError {
     Busy,
     #[error("the password could not be handled: {0}")]
     Failed(String),
+    #[error("Several things are wrong with this form.")]
+    Form(Vec<Self>),
     #[error("This name is taken. Choose another one, or log in if it is yours.")]
     NameTaken,
     #[error("That was too often. Try again in {} seconds.", .0.as_secs().max(1))]
@@ -74,17 +76,21 @@ impl Accounts {
         })
     }
 
-    /// Makes an account.
+    /// Makes an account. All that is wrong with the form is said at once.
     pub(crate) async fn sign_up(&self, name: &str, password: String, from: Network) -> Result<Account, AccountError> {
-        if !is_name(name) {
-            return Err(AccountError::BadName);
+        let mut faults = Vec::new();
+        if is_name(name) {
+            // Before the name is looked up: whoever tries many learns who has an account here.
+            self.sign_ups.take(from, clock::now()).map_err(AccountError::SlowDown)?;
+            faults.extend(self.store.account_by_name(name).await?.map(|_| AccountError::NameTaken));
+        } else {
+            faults.push(AccountError::BadName);
         }
         if !PASSWORD_LENGTH.contains(&password.chars().count()) {
-            return Err(AccountError::BadPassword);
+            faults.push(AccountError::BadPassword);
         }
-        self.sign_ups.take(from, clock::now()).map_err(AccountError::SlowDown)?;
-        if self.store.account_by_name(name).await?.is_some() {
-            return Err(AccountError::NameTaken);
+        if !faults.is_empty() {
+            return Err(AccountError::Form(faults));
         }
         let account = NewAccount {
             id: ids::random_id::<16>().map_err(|error| AccountError::Failed(error.to_string()))?,

@@ -90,11 +90,15 @@ impl From<AccountError> for ApiError {
             AccountError::BadName => Self::field("bad-name", sentence, "name"),
             AccountError::BadPassword => Self::field("bad-password", sentence, "password"),
             AccountError::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", sentence).retry_after(1),
-            AccountError::Failed(_) | AccountError::Store(_) => Self::internal(error),
+            AccountError::Failed(_) => Self::internal(error),
+            AccountError::Form(faults) => {
+                Self::of_all(faults.into_iter().map(Self::from)).unwrap_or_else(|| Self::internal(sentence))
+            }
             AccountError::NameTaken => Self::field("name-taken", sentence, "name").with_status(StatusCode::CONFLICT),
             AccountError::SlowDown(wait) => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "slow-down", sentence).retry_after(wait.as_secs().max(1))
             }
+            AccountError::Store(error) => Self::from(error),
             AccountError::WrongCredentials => Self::new(StatusCode::UNAUTHORIZED, "wrong-credentials", sentence),
         }
     }

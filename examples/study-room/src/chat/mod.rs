@@ -21,7 +21,7 @@ use crate::{
 /// What a page sends.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Draft {
-    /// 1 to 4,000 characters.
+    /// 1 to 4,000 characters, not U+0000.
     text: String,
     /// Made by the page, different for each message: sending it again stores it once.
     key: String,
@@ -92,7 +92,7 @@ impl ChatService {
 pub(crate) enum ChatError {
     #[error("This message cannot be sent again: its key must be 1 to 64 letters, digits or hyphens.")]
     BadKey,
-    #[error("A message has 1 to 4,000 characters.")]
+    #[error("A message holds text, and no character U+0000. Write something, or take that one out.")]
     BadText,
     #[error("This message cannot be sent again: its key belongs to a message in another room.")]
     KeyUsed,
@@ -102,13 +102,15 @@ pub(crate) enum ChatError {
     RoomNotFound,
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("A message has at most 4,000 characters, and this one has {0}. Shorten it, or send it in parts.")]
+    TooLong(usize),
 }
 
 impl From<ChatError> for Rejection {
     fn from(error: ChatError) -> Self {
         let code = match &error {
             ChatError::BadKey => "bad-key",
-            ChatError::BadText => "bad-text",
+            ChatError::BadText | ChatError::TooLong(_) => "bad-text",
             ChatError::KeyUsed => "key-used",
             ChatError::NotLoggedIn => "not-logged-in",
             ChatError::RoomNotFound => "room-not-found",

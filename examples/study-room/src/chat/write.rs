@@ -11,8 +11,8 @@ use crate::{
     store::{Message, NewMessage, Page, Store},
 };
 
-/// Messages, in characters.
-const TEXT_LENGTH: std::ops::RangeInclusive<usize> = 1..=4000;
+/// The longest message, in characters.
+const LONGEST_TEXT: usize = 4000;
 
 /// Keys, in octets.
 const KEY_LENGTH: std::ops::RangeInclusive<usize> = 1..=64;
@@ -31,7 +31,12 @@ impl WriteService {
     /// Keeps a message; it is on the disk when this returns.
     pub(super) async fn message(&self, room: &str, author: &Principal, draft: Draft) -> Result<Message, ChatError> {
         let id = author.id().ok_or(ChatError::NotLoggedIn)?;
-        if !TEXT_LENGTH.contains(&draft.text.chars().count()) || draft.text.trim().is_empty() {
+        let length = draft.text.chars().count();
+        if length > LONGEST_TEXT {
+            return Err(ChatError::TooLong(length));
+        }
+        // Not every database can store U+0000, and nobody can type it.
+        if draft.text.trim().is_empty() || draft.text.contains('\0') {
             return Err(ChatError::BadText);
         }
         let plain = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-';

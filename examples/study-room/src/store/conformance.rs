@@ -1,6 +1,14 @@
 //! One suite for every implementation of [`Store`]: what the services rely on.
 
-use crate::store::{NewAccount, NewMessage, NewRoom, Store};
+use std::collections::BTreeSet;
+
+use tokio::task::JoinSet;
+
+use crate::store::{Message, NewAccount, NewMessage, NewRoom, Store};
+
+/// Messages that each writer of [`run_on_two_nodes`] sends, and writers on each node.
+const MESSAGES: usize = 25;
+const WRITERS: usize = 3;
 
 /// Runs the suite on an empty store.
 pub(crate) async fn run(store: &impl Store) {
@@ -10,6 +18,16 @@ pub(crate) async fn run(store: &impl Store) {
     messages_page_backwards_without_gaps(store).await;
     a_key_is_stored_once_per_author(store).await;
     a_message_needs_its_room(store).await;
+    the_newest_activity_never_goes_back(store).await;
+    what_no_text_holds_is_not_found(store).await;
+}
+
+/// Runs on two openings of one empty database, as two nodes have it.
+pub(crate) async fn run_on_two_nodes<S: Store + Clone>(one: &S, two: &S) {
+    a_name_that_many_want_goes_to_one(one, two).await;
+    room(one, "busy", 1).await;
+    a_key_that_comes_twice_at_once_is_stored_once(one, two).await;
+    whoever_has_seen_a_message_has_missed_none_before_it(one, two).await;
 }
 
 /// Runs on a store that [`run`] has filled before it was closed and opened again.
@@ -44,7 +62,7 @@ fn message(room: &str, key: &str, sent_at: i64) -> NewMessage {
         room: room.to_owned(),
         author_id: "id-Ada".to_owned(),
         author_name: "Ada".to_owned(),
-        text: format!("text of {key} \u{0} 'quoted' \"too\" %_ 😀"),
+        text: format!("text of {key} 'quoted' \"too\" %_ 😀"),
         key: key.to_owned(),
         sent_at,
     }
@@ -91,7 +109,7 @@ async fn messages_page_backwards_without_gaps(store: &impl Store) {
     }
     assert_eq!(seen.len(), 25);
     assert!(seen.windows(2).all(|pair| pair[0].id < pair[1].id));
-    assert_eq!(seen[1].text, "text of k0 \u{0} 'quoted' \"too\" %_ 😀");
+    assert_eq!(seen[1].text, "text of k0 'quoted' \"too\" %_ 😀");
     let exact = store.messages("busy", None, 25).await.unwrap();
     assert_eq!((exact.messages.len(), exact.more), (25, false));
 }
@@ -109,4 +127,80 @@ async fn a_key_is_stored_once_per_author(store: &impl Store) {
 async fn a_message_needs_its_room(store: &impl Store) {
     assert!(store.add_message(message("nowhere", "lost", 300)).await.unwrap().is_none());
     assert!(store.messages("nowhere", None, 10).await.unwrap().messages.is_empty());
+}
+
+async fn the_newest_activity_never_goes_back(store: &impl Store) {
+    store.add_message(message("busy", "ahead", 9_000)).await.unwrap().unwrap();
+    let behind = store.add_message(message("busy", "behind", 8_000)).await.unwrap().unwrap();
+    assert_eq!(store.messages("busy", None, 1).await.unwrap().messages, [behind], "by id, whatever the clocks say");
+    assert_eq!(store.room("busy").await.unwrap().unwrap().last_message_at, Some(9_000));
+}
+
+async fn what_no_text_holds_is_not_found(store: &impl Store) {
+    let nul = "\u{0}";
+    assert!(store.account_by_name(nul).await.unwrap().is_none());
+    assert!(store.room(nul).await.unwrap().is_none());
+    assert!(store.messages(nul, None, 10).await.unwrap().messages.is_empty());
+    assert!(store.add_message(message(nul, "nul", 300)).await.unwrap().is_none());
+}
+
+async fn a_name_that_many_want_goes_to_one<S: Store + Clone>(one: &S, two: &S) {
+    let mut attempts = JoinSet::new();
+    for (number, name) in ["Cy", "cy", "CY", "cY"].into_iter().cycle().take(12).enumerate() {
+        let store = if number % 2 == 0 { one.clone() } else { two.clone() };
+        attempts.spawn(async move {
+            let account = NewAccount {
+                id: number.to_string(),
+                name: name.to_owned(),
+                password_hash: String::new(),
+                created_at: 1,
+            };
+            store.create_account(account).await.unwrap()
+        });
+    }
+    let made: Vec<_> = attempts.join_all().await.into_iter().flatten().collect();
+    assert_eq!(made.len(), 1);
+    assert_eq!(two.account_by_name("cy").await.unwrap().unwrap().0, made[0]);
+}
+
+async fn a_key_that_comes_twice_at_once_is_stored_once<S: Store + Clone>(one: &S, two: &S) {
+    assert!(account(one, "Ada").await);
+    let mut attempts = JoinSet::new();
+    for store in [one, two, one, two] {
+        let store = store.clone();
+        attempts.spawn(async move { store.add_message(message("busy", "at-once", 2)).await.unwrap().unwrap() });
+    }
+    let ids: BTreeSet<i64> = attempts.join_all().await.into_iter().map(|message| message.id).collect();
+    assert_eq!(ids.len(), 1);
+}
+
+/// While both nodes write, each look at the room begins with what the look before has shown, on either node.
+async fn whoever_has_seen_a_message_has_missed_none_before_it<S: Store + Clone>(one: &S, two: &S) {
+    let mut writers = JoinSet::new();
+    for writer in 0..2 * WRITERS {
+        let store = if writer % 2 == 0 { one.clone() } else { two.clone() };
+        writers.spawn(async move {
+            for number in 0..MESSAGES {
+                let key = format!("w{writer}-{number}");
+                store.add_message(message("busy", &key, 3)).await.unwrap().unwrap();
+            }
+        });
+    }
+    let mut seen: Vec<Message> = Vec::new();
+    let mut looks = [one, two].into_iter().cycle();
+    let mut is_over = false;
+    while !is_over {
+        while let Some(written) = writers.try_join_next() {
+            written.unwrap();
+        }
+        is_over = writers.is_empty();
+        let look = looks.next().unwrap().messages("busy", None, 1_000).await.unwrap().messages;
+        assert_eq!(look[..seen.len().min(look.len())], seen, "a message has come before one that was seen");
+        seen = look;
+    }
+    for writer in 0..2 * WRITERS {
+        let own = format!("w{writer}-");
+        let keys: Vec<&str> = seen.iter().filter_map(|message| message.key.strip_prefix(&own)).collect();
+        assert_eq!(keys, (0..MESSAGES).map(|number| number.to_string()).collect::<Vec<_>>(), "each writer's own order");
+    }
 }

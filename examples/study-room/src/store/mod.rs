@@ -1,14 +1,40 @@
 //! The database behind one trait. Nothing else of the study room knows SQL.
 
+mod location;
+mod open_error;
+mod postgres;
 mod sqlite;
 
-use async_trait::async_trait;
-use serde::Serialize;
-pub(crate) use sqlite::{SqliteStore, sqlite_file};
+use std::{fmt::Debug, sync::Arc, time::Duration};
 
-/// What the study room keeps. Called by its services; every call is one transaction.
+use async_trait::async_trait;
+pub(crate) use location::{Location, UrlError};
+pub(crate) use open_error::OpenError;
+use postgres::PostgresStore;
+use serde::Serialize;
+use sqlite::SqliteStore;
+
+/// How long the end waits for statements that still run.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Opens a database and brings its tables up to date.
+///
+/// # Errors
+/// A sentence that says what to do.
+pub(crate) async fn open(location: &Location) -> Result<Arc<dyn Store>, OpenError> {
+    Ok(match location {
+        Location::Postgres(options) => Arc::new(PostgresStore::open(options).await?),
+        Location::SqliteFile(options) => Arc::new(SqliteStore::open_file(options).await?),
+        Location::SqliteMemory(options) => Arc::new(SqliteStore::open_memory(options).await?),
+    })
+}
+
+/// What the study room keeps. Called by its services; every call is one transaction, and a request that is given up in the
+/// middle has no effect.
+///
+/// A text that is kept holds no U+0000, which not every database can store.
 #[async_trait]
-pub(crate) trait Store: Send + Sync + 'static {
+pub(crate) trait Store: Debug + Send + Sync + 'static {
     /// Keeps a new account. `None` where another has the name, upper and lower case taken as the same.
     async fn create_account(&self, account: NewAccount) -> Result<Option<Account>, StoreError>;
 
@@ -26,6 +52,9 @@ pub(crate) trait Store: Send + Sync + 'static {
 
     /// Keeps a message, once: where the same author has sent the same key to the room before, that message is given back.
     /// `None` where there is no such room, or where the author has used the key in another one.
+    ///
+    /// In a room, ids grow in the order in which messages become visible, also when several nodes write to it: whoever has
+    /// seen a message has missed none with a smaller id.
     async fn add_message(&self, message: NewMessage) -> Result<Option<Message>, StoreError>;
 
     /// The newest `limit` messages of a room, or those before a message, oldest first.
@@ -33,12 +62,30 @@ pub(crate) trait Store: Send + Sync + 'static {
 
     /// Whether the database answers.
     async fn check(&self) -> Result<(), StoreError>;
+
+    /// Lets statements that run finish, for a bounded time, and leaves the database tidy. Nothing is kept afterwards.
+    async fn close(&self);
 }
 
 /// The database failed. For logs; people learn only that something went wrong.
 #[derive(Debug, thiserror::Error)]
 #[error("the database failed: {0}")]
 pub(crate) struct StoreError(#[from] sqlx::Error);
+
+impl StoreError {
+    /// Whether the database is away, and may be back in a moment: what fails now may succeed then.
+    pub(crate) fn is_absence(&self) -> bool {
+        match &self.0 {
+            sqlx::Error::Io(_) | sqlx::Error::PoolClosed | sqlx::Error::PoolTimedOut => true,
+            // No such database, too many connections, an operator's intervention.
+            // https://www.postgresql.org/docs/current/errcodes-appendix.html
+            sqlx::Error::Database(error) => {
+                error.code().is_some_and(|code| code == "3D000" || code == "53300" || code.starts_with("57P"))
+            }
+            _ => false,
+        }
+    }
+}
 
 /// An account to be made.
 #[derive(Clone)]
@@ -114,3 +161,8 @@ pub(crate) struct Page {
 /// What every implementation of [`Store`] must do.
 #[cfg(test)]
 pub(crate) mod conformance;
+
+/// A PostgreSQL server of the tests' own.
+#[cfg(test)]
+#[path = "../../tests/support/cluster.rs"]
+mod cluster;

@@ -1,6 +1,6 @@
 //! The store in a SQLite file, embedded in the program.
 
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{fs, io, path::Path, time::Duration};
 
 use async_trait::async_trait;
 use sqlx::{
@@ -8,22 +8,15 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::store::{Account, Message, NewAccount, NewMessage, NewRoom, Page, Room, Store, StoreError};
+use crate::store::{
+    Account, CLOSE_PATIENCE, Message, NewAccount, NewMessage, NewRoom, OpenError, Page, Room, Store, StoreError,
+};
 
 /// How long a statement waits for another writer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Readers beside the one writer that SQLite has.
 const CONNECTIONS: u32 = 4;
-
-/// The file that a database URL names, none for a database in memory.
-///
-/// # Errors
-/// When it is no URL of a SQLite database.
-pub(crate) fn sqlite_file(url: &str) -> Result<Option<PathBuf>, sqlx::Error> {
-    let options = SqliteConnectOptions::from_str(url)?;
-    Ok((!is_in_memory(url)).then(|| options.get_filename().to_path_buf()))
-}
 
 /// A SQLite database.
 #[derive(Clone, Debug)]
@@ -36,23 +29,53 @@ impl SqliteStore {
     ///
     /// A commit is on the disk when it returns (write-ahead log, synchronous FULL), so a RECEIPT that follows it is a
     /// promise that survives a crash.
-    pub(crate) async fn open(url: &str) -> Result<Self, sqlx::Error> {
-        let options = SqliteConnectOptions::from_str(url)?
-            .create_if_missing(true)
+    pub(crate) async fn open_file(options: &SqliteConnectOptions) -> Result<Self, OpenError> {
+        let file = options.get_filename();
+        make_private(file)?;
+        let pool = SqlitePoolOptions::new().max_connections(CONNECTIONS);
+        Self::open(options, pool).await.map_err(|error| OpenError::sqlite(error, file))
+    }
+
+    /// Opens a database in memory, empty.
+    pub(crate) async fn open_memory(options: &SqliteConnectOptions) -> Result<Self, OpenError> {
+        // It is gone with its last connection, and a second one would wait for no lock: one connection, for good.
+        let pool = SqlitePoolOptions::new().max_connections(1).min_connections(1).idle_timeout(None).max_lifetime(None);
+        Self::open(options, pool).await.map_err(|error| OpenError::sqlite(error, Path::new("A database in memory")))
+    }
+
+    async fn open(options: &SqliteConnectOptions, pool: SqlitePoolOptions) -> Result<Self, sqlx::Error> {
+        let options = options
+            .clone()
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("trusted_schema", "OFF");
-        let pool = if is_in_memory(url) {
-            // It is gone with its last connection, and a second one would wait for no lock: one connection, for good.
-            SqlitePoolOptions::new().max_connections(1).min_connections(1).idle_timeout(None).max_lifetime(None)
-        } else {
-            SqlitePoolOptions::new().max_connections(CONNECTIONS)
-        };
         let pool = pool.connect_with(options).await?;
-        sqlx::migrate!("migrations/sqlite").run(&pool).await?;
+        let migrated = sqlx::migrate!("migrations/sqlite").run(&pool).await;
+        if migrated.is_err() {
+            pool.close().await;
+        }
+        migrated?;
         Ok(Self { pool })
+    }
+}
+
+/// Makes the file where there is none: for this user alone, as hashes of passwords lie in it. SQLite gives the same permissions
+/// to the files that it puts beside it.
+fn make_private(file: &Path) -> Result<(), OpenError> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(file) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let folder = file.parent().map(|folder| folder.display().to_string());
+            Err(OpenError::FolderMissing(folder.unwrap_or_default()))
+        }
+        Err(error) => Err(OpenError::NotOpened { path: file.display().to_string(), reason: error.to_string() }),
     }
 }
 
@@ -136,7 +159,7 @@ impl Store for SqliteStore {
         let stored =
             match stored {
                 Some(stored) => {
-                    sqlx::query("UPDATE rooms SET last_message_at = ? WHERE id = ?")
+                    sqlx::query("UPDATE rooms SET last_message_at = MAX(COALESCE(last_message_at, 0), ?) WHERE id = ?")
                         .bind(stored.sent_at)
                         .bind(&stored.room)
                         .execute(&mut *transaction)
@@ -178,44 +201,121 @@ impl Store for SqliteStore {
         sqlx::query("SELECT 1").execute(&self.pool).await?;
         Ok(())
     }
-}
 
-fn is_in_memory(url: &str) -> bool {
-    url.contains(":memory:") || url.contains("mode=memory")
+    /// The last connection that closes writes everything into the one file and takes the others away.
+    async fn close(&self) {
+        if tokio::time::timeout(CLOSE_PATIENCE, self.pool.close()).await.is_err() {
+            tracing::warn!("a statement still runs: SQLite's write-ahead log is left for the next start");
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
     use crate::store::conformance;
 
-    #[tokio::test]
-    async fn sqlite_in_memory_is_a_store() {
-        conformance::run(&SqliteStore::open("sqlite::memory:").await.unwrap()).await;
+    /// A folder that is gone with the test.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new() -> Self {
+            let folder = std::env::temp_dir().join(format!("study-room-{}", crate::ids::random_id::<8>().unwrap()));
+            fs::create_dir(&folder).unwrap();
+            Self(folder)
+        }
+
+        fn database(&self) -> SqliteConnectOptions {
+            SqliteConnectOptions::new().filename(self.0.join("test.sqlite"))
+        }
+
+        fn files(&self) -> Vec<String> {
+            let files = fs::read_dir(&self.0).unwrap();
+            let mut names: Vec<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        }
     }
 
-    #[test]
-    fn a_url_names_its_file() {
-        for (url, file) in [
-            ("sqlite:///a/b.sqlite", Some("/a/b.sqlite")),
-            ("sqlite:b.sqlite?mode=rwc", Some("b.sqlite")),
-            ("sqlite:///a%3Fb", Some("/a?b")),
-            ("sqlite::memory:", None),
-            ("sqlite://:memory:", None),
-            ("sqlite://x?mode=memory", None),
-        ] {
-            assert_eq!(sqlite_file(url).unwrap(), file.map(PathBuf::from), "{url}");
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
         }
-        assert!(sqlite_file("sqlite://x?what=ever").is_err());
+    }
+
+    #[tokio::test]
+    async fn sqlite_in_memory_is_a_store() {
+        let options = "sqlite::memory:".parse().unwrap();
+        conformance::run(&SqliteStore::open_memory(&options).await.unwrap()).await;
     }
 
     #[tokio::test]
     async fn sqlite_in_a_file_is_a_store() {
-        let folder = std::env::temp_dir().join(format!("study-room-{}", crate::ids::random_id::<8>().unwrap()));
-        std::fs::create_dir(&folder).unwrap();
-        let url = format!("sqlite://{}", folder.join("test.sqlite").display());
-        conformance::run(&SqliteStore::open(&url).await.unwrap()).await;
-        conformance::survives_reopening(&SqliteStore::open(&url).await.unwrap()).await;
-        std::fs::remove_dir_all(&folder).unwrap();
+        let folder = Folder::new();
+        let first = SqliteStore::open_file(&folder.database()).await.unwrap();
+        conformance::run(&first).await;
+        first.close().await;
+        conformance::survives_reopening(&SqliteStore::open_file(&folder.database()).await.unwrap()).await;
+    }
+
+    #[tokio::test]
+    async fn two_programs_share_a_sqlite_file() {
+        let folder = Folder::new();
+        let one = SqliteStore::open_file(&folder.database()).await.unwrap();
+        let two = SqliteStore::open_file(&folder.database()).await.unwrap();
+        conformance::run_on_two_nodes(&one, &two).await;
+    }
+
+    #[tokio::test]
+    async fn a_store_that_was_closed_leaves_one_file() {
+        let folder = Folder::new();
+        let store = SqliteStore::open_file(&folder.database()).await.unwrap();
+        conformance::run(&store).await;
+        assert_eq!(folder.files(), ["test.sqlite", "test.sqlite-shm", "test.sqlite-wal"]);
+        store.close().await;
+        assert_eq!(folder.files(), ["test.sqlite"]);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn the_files_are_for_this_user_alone_and_permissions_of_ones_own_stay() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = Folder::new();
+        let mode = |name: &str| fs::metadata(folder.0.join(name)).unwrap().permissions().mode() & 0o777;
+        let store = SqliteStore::open_file(&folder.database()).await.unwrap();
+        for name in folder.files() {
+            assert_eq!(mode(&name), 0o600, "{name}");
+        }
+        store.close().await;
+        fs::set_permissions(folder.0.join("test.sqlite"), fs::Permissions::from_mode(0o640)).unwrap();
+        SqliteStore::open_file(&folder.database()).await.unwrap();
+        assert_eq!(mode("test.sqlite"), 0o640);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_opened_says_what_to_do() {
+        let folder = Folder::new();
+        let open = async |name: &str| {
+            let options = SqliteConnectOptions::new().filename(folder.0.join(name));
+            SqliteStore::open_file(&options).await.map(drop).unwrap_err()
+        };
+        assert!(matches!(open("missing/x.sqlite").await, OpenError::FolderMissing(at) if at.ends_with("missing")));
+        fs::write(folder.0.join("notes.txt"), "A page of notes, and no database at all. ".repeat(30)).unwrap();
+        assert!(matches!(open("notes.txt").await, OpenError::NotADatabase(_)));
+        fs::create_dir(folder.0.join("a-folder")).unwrap();
+        assert!(matches!(open("a-folder").await, OpenError::NotOpened { .. }));
+    }
+
+    #[tokio::test]
+    async fn a_file_of_a_newer_study_room_is_left_alone() {
+        let folder = Folder::new();
+        let store = SqliteStore::open_file(&folder.database()).await.unwrap();
+        sqlx::query("UPDATE _sqlx_migrations SET version = 99").execute(&store.pool).await.unwrap();
+        store.close().await;
+        let error = SqliteStore::open_file(&folder.database()).await.map(drop).unwrap_err();
+        assert!(matches!(error, OpenError::Newer(_)), "{error}");
+        assert_eq!(folder.files(), ["test.sqlite"]);
     }
 }

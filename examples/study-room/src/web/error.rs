@@ -13,7 +13,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::store::StoreError;
 
-/// A refusal: `{"code": …, "message": …, "field": …}`.
+/// A refusal: `{"code": …, "message": …, "field": …, "others": […]}`.
 #[derive(Debug, Serialize)]
 pub(crate) struct ApiError {
     #[serde(skip)]
@@ -23,18 +23,28 @@ pub(crate) struct ApiError {
     /// The field of the form that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'static str>,
+    /// What is wrong with other fields.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    others: Vec<Self>,
     #[serde(skip)]
     retry_after: Option<u64>,
 }
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, message: message.into(), field: None, retry_after: None }
+        Self { status, code, message: message.into(), field: None, others: Vec::new(), retry_after: None }
     }
 
     /// Something is wrong with one field of a form.
     pub(crate) fn field(code: &'static str, message: impl Into<Cow<'static, str>>, field: &'static str) -> Self {
         Self { field: Some(field), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message) }
+    }
+
+    /// One refusal of several, so that a form shows all its faults at once. The first leads.
+    pub(crate) fn of_all(errors: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let mut errors = errors.into_iter();
+        let first = errors.next()?;
+        Some(Self { others: errors.collect(), ..first })
     }
 
     /// The server failed; the cause is logged and not shown.
@@ -62,7 +72,8 @@ impl ApiError {
     #[expect(clippy::needless_pass_by_value, reason = "so that it fits `map_err`")]
     pub(crate) fn unavailable(error: StoreError) -> Self {
         tracing::error!(%error, "the database does not answer");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The database does not answer.")
+        let sentence = "The database does not answer. Try again in a moment.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", sentence).retry_after(1)
     }
 
     /// The same with another status.
@@ -91,7 +102,7 @@ impl IntoResponse for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        Self::internal(error)
+        if error.is_absence() { Self::unavailable(error) } else { Self::internal(error) }
     }
 }
 

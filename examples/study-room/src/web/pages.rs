@@ -3,7 +3,7 @@
 use axum::{
     Router,
     extract::{Path, State},
-    http::{HeaderMap, Uri},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
@@ -17,6 +17,7 @@ pub(super) fn routes() -> Router<Web> {
         .route("/rooms", get(lobby))
         .route("/rooms/{id}", get(room))
         .route("/assets/{name}", get(asset))
+        .fallback(missing)
 }
 
 async fn door(State(web): State<Web>, uri: Uri, headers: HeaderMap) -> Response {
@@ -49,6 +50,16 @@ async fn inside(web: &Web, uri: &Uri, headers: &HeaderMap, page: &str) -> Respon
 async fn is_logged_in(web: &Web, uri: &Uri, headers: &HeaderMap) -> bool {
     let handshake = Handshake::new(headers, uri, None);
     web.realtime.authenticator().authenticate(handshake).await.is_ok()
+}
+
+/// A page for addresses at which there is none. It is sent whole, whatever the browser has: 304 would say that there is one.
+async fn missing(uri: Uri) -> Response {
+    // The router of the API has no place for its bare prefix.
+    if uri.path() == "/api/" {
+        return ApiError::not_found().into_response();
+    }
+    let uncached = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    (StatusCode::NOT_FOUND, uncached, assets::serve("missing.html", &HeaderMap::new())).into_response()
 }
 
 async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Response {

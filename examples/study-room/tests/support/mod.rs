@@ -8,6 +8,8 @@
     reason = "each test file uses a part, and may fail"
 )]
 
+pub mod cluster;
+
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
@@ -63,6 +65,13 @@ pub struct Room {
 impl Room {
     pub fn start(database: &Path) -> Self {
         Self::start_with(Settings::for_tests(database))
+    }
+
+    /// The same on any database.
+    pub fn start_on(database_url: &str) -> Self {
+        let mut settings = Settings::for_tests(Path::new(""));
+        settings.database_url = database_url.to_owned();
+        Self::start_with(settings)
     }
 
     /// The same with other settings.
