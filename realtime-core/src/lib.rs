@@ -15,6 +15,8 @@ mod message;
 mod rate;
 mod realtime;
 pub mod session;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod websocket;
 
 pub use config::Config;
