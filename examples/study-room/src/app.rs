@@ -11,13 +11,12 @@ use http::Uri;
 use parlor::{
     Realtime,
     auth::{JwtKeyError, OriginError, OriginPolicy},
-    broker::Broker,
 };
 use tokio::net::TcpListener;
 
 use crate::{
     accounts::{Accounts, Tokens},
-    chat::{self, ChatService},
+    realtime,
     settings::Settings,
     store::{SqliteStore, Store, sqlite_file},
     web::{self, Web},
@@ -77,13 +76,8 @@ impl App {
         let public_url = settings.public_url.unwrap_or_else(|| own_url(addr));
         let tokens = Tokens::new(&settings.jwt_secret, public_url.starts_with("https://"))?;
         let accounts = Accounts::new(Arc::clone(&store)).map_err(|error| StartError::Accounts(error.to_string()))?;
-        let broker = Broker::default();
-        let chat = ChatService::new(Arc::clone(&store), broker.clone());
-        let realtime = Realtime::builder(chat::routes().with_state(chat))
-            .broker(broker)
-            .authenticate(tokens.verifier())
-            .origin_policy(OriginPolicy::new(origins(&public_url))?)
-            .build()?;
+        let origins = OriginPolicy::new(origins(&public_url))?;
+        let realtime = realtime::endpoint(Arc::clone(&store), tokens.verifier(), origins)?;
         let router = web::router(Web { realtime: realtime.clone(), store, accounts, tokens }, &public_url);
         let data_place = sqlite_file(&settings.database_url)?
             .map_or_else(|| "memory, until it stops".to_owned(), |file| file.display().to_string());
