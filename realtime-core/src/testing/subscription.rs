@@ -11,12 +11,8 @@ use crate::testing::{
     TestMessage,
     client::{Guard, barrier},
     trace::shown,
-    wait::{PATIENCE, TimedOut},
+    wait::{PATIENCE, TimedOut, turns},
 };
-
-/// How often tasks that are ready to run get their turn before a subscription counts as silent: enough for a handler's task
-/// that starts a task that publishes, some times over.
-const TURNS: usize = 32;
 
 /// A subscription in force. Messages arrive by themselves and wait to be taken; each `expect` takes the next one.
 ///
@@ -155,7 +151,7 @@ impl TestSubscription {
 }
 
 impl<T> Expectation<'_, T> {
-    /// Waits this long, in test time. Default 5 s.
+    /// Waits this long, in test time; what comes at the last moment counts. Default 5 s.
     pub fn within(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
@@ -163,7 +159,7 @@ impl<T> Expectation<'_, T> {
 }
 
 impl Silence<'_> {
-    /// Nothing comes during this much test time either. Where time is paused it passes at once, like in
+    /// Nothing comes during this much test time either, its last moment included. Where time is paused it passes at once, like in
     /// [`TestClock::advance`](crate::testing::TestClock::advance); a clock that is held must be advanced instead.
     pub fn during(mut self, time: Duration) -> Self {
         self.time = time;
@@ -174,9 +170,7 @@ impl Silence<'_> {
         let Self { subscription, at, time } = self;
         let (wire, id) = (subscription.guard.wire(), &subscription.id);
         barrier(wire, PATIENCE, at).await;
-        for _ in 0..TURNS {
-            tokio::task::yield_now().await;
-        }
+        turns().await;
         barrier(wire, PATIENCE, at).await;
         let broken = |message: &TestMessage| {
             let destination = &subscription.destination;

@@ -11,6 +11,10 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// test time, which says more, comes first.
 const MARGIN: Duration = Duration::from_secs(1);
 
+/// How often tasks that are ready to run get their turn before something counts as not coming: enough for a task that starts
+/// a task that publishes, and for the message's way through the connection, some times over.
+const TURNS: usize = 32;
+
 /// Which clock ran out.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum TimedOut {
@@ -30,8 +34,21 @@ async fn bounded_by<F: Future>(limit: Duration, real_limit: Duration, future: F)
     tokio::select! {
         biased;
         output = future => Ok(output),
-        () = tokio::time::sleep(limit) => Err(TimedOut::TestTime(limit)),
+        () = passed(limit) => Err(TimedOut::TestTime(limit)),
         () = fired => Err(TimedOut::RealTime(real_limit)),
+    }
+}
+
+/// Ready once `limit` of test time has passed and what is due at that very moment has had its turn.
+async fn passed(limit: Duration) {
+    tokio::time::sleep(limit).await;
+    turns().await;
+}
+
+/// Lets tasks that are ready to run have their turns.
+pub(super) async fn turns() {
+    for _ in 0..TURNS {
+        tokio::task::yield_now().await;
     }
 }
 

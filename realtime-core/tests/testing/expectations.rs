@@ -76,6 +76,21 @@ async fn an_expectation_waits_for_its_bound_in_test_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_comes_at_the_last_moment_counts() {
+    let (ada, room) = ada().await;
+    ada.send("/app/rooms/7/say-later", "x").await;
+    room.expect_json("x").within(Duration::from_secs(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "silence on /topic/rooms/7 was expected, not \"x\"")]
+async fn silence_is_broken_at_the_last_moment_too() {
+    let (ada, room) = ada().await;
+    ada.send("/app/rooms/7/say-later", "x").await;
+    room.assert_silent().during(Duration::from_secs(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
 #[should_panic(expected = "no alloc::string::String came on /topic/rooms/7 within 999ms")]
 async fn an_expectation_that_is_not_met_in_its_bound_fails() {
     let (ada, room) = ada().await;
