@@ -4,12 +4,15 @@ use std::{fmt, panic::Location, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use parlor_stomp::{Command, Frame, Version};
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     realtime::Realtime,
     session::Session,
-    testing::{Connecting, End, Identity, Refusal, Sending, Subscribing, TestClose, wait::PATIENCE, wire::Wire},
+    testing::{
+        Connecting, End, Identity, Refusal, Requesting, Sending, Subscribing, TestClose, confirmed::Confirmed,
+        wait::PATIENCE, wire::Wire,
+    },
 };
 
 /// A STOMP client in the test's own process: a real connection through the real driver, WebSocket framing and STOMP codec
@@ -74,10 +77,7 @@ impl TestClient {
     /// When the value cannot be written as JSON.
     #[track_caller]
     pub fn send<T: Serialize + ?Sized>(&self, destination: &str, payload: &T) -> Sending<'_> {
-        match serde_json::to_vec(payload) {
-            Ok(body) => self.send_bytes(destination, "application/json", body),
-            Err(error) => panic!("the payload cannot be written as JSON: {error}"),
-        }
+        self.send_bytes(destination, "application/json", json(payload))
     }
 
     /// Sends a text.
@@ -89,7 +89,25 @@ impl TestClient {
     /// Sends any body with its content type.
     #[track_caller]
     pub fn send_bytes(&self, destination: &str, content_type: &str, body: impl Into<Bytes>) -> Sending<'_> {
-        Sending::new(self.wire(), destination, content_type, body.into())
+        Sending::new(self.wire(), Confirmed::send(destination, content_type, body.into()))
+    }
+
+    /// Sends a value as JSON to a handler that answers with a [`Reply`](crate::extract::Reply), and gives back the answer, read
+    /// from JSON, when awaited. The request carries a `correlation-id`; the first one subscribes to `/user/queue/replies`.
+    ///
+    /// A handler that answers more than once, with [`Replies`](crate::extract::Replies), is tested by subscribing there.
+    ///
+    /// # Panics
+    /// When the value cannot be written as JSON.
+    #[track_caller]
+    pub fn request<T: DeserializeOwned, P: Serialize + ?Sized>(
+        &self,
+        destination: &str,
+        payload: &P,
+    ) -> Requesting<'_, T> {
+        let prefixes = self.realtime.broker().prefixes();
+        let replies = format!("{}{}/replies", prefixes.user, prefixes.queue);
+        Requesting::new(self.wire(), replies, Confirmed::send(destination, "application/json", json(payload)))
     }
 
     /// Subscribes. Await what is returned to wait until the subscription is registered, see [`Subscribing`].
@@ -109,7 +127,7 @@ impl TestClient {
     /// before has arrived.
     ///
     /// It asks for the receipt of an UNSUBSCRIBE that names nothing: frames of a session are handled in order (rule 9), and
-    /// so are the server's octets.
+    /// so are the server's octets. Handlers of [concurrent](crate::app::Route::concurrent) routes may still be at work.
     ///
     /// # Panics
     /// When the connection has ended, or the receipt does not come in 5 s.
@@ -258,6 +276,14 @@ impl TestClient {
 
     fn wire(&self) -> &Wire {
         self.guard.wire()
+    }
+}
+
+#[track_caller]
+fn json<T: Serialize + ?Sized>(payload: &T) -> Bytes {
+    match serde_json::to_vec(payload) {
+        Ok(body) => body.into(),
+        Err(error) => panic!("the payload cannot be written as JSON: {error}"),
     }
 }
 

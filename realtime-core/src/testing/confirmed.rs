@@ -36,13 +36,24 @@ pub struct Subscribing<'a> {
 
 /// A frame and how long its receipt may take.
 #[derive(Debug)]
-struct Confirmed {
-    frame: Frame,
-    at: &'static Location<'static>,
-    limit: Duration,
+pub(super) struct Confirmed {
+    pub(super) frame: Frame,
+    pub(super) at: &'static Location<'static>,
+    pub(super) limit: Duration,
 }
 
 impl Confirmed {
+    /// A SEND.
+    #[track_caller]
+    pub(super) fn send(destination: &str, content_type: &str, body: Bytes) -> Self {
+        let frame = Frame::new(Command::Send)
+            .with_header("destination", destination)
+            .with_header("content-type", content_type)
+            .with_header("content-length", &body.len().to_string())
+            .with_body(body);
+        Self { frame, at: Location::caller(), limit: PATIENCE }
+    }
+
     /// Sends the frame with a receipt; `Err` where it is refused.
     async fn outcome(mut self, wire: &Wire) -> Result<(), Refusal> {
         let receipt = wire.with(|state| state.fresh("receipt"));
@@ -70,14 +81,16 @@ impl Confirmed {
         }
     }
 
-    async fn accepted(self, wire: &Wire) {
+    /// Sends the frame and waits until it is accepted.
+    pub(super) async fn accepted(self, wire: &Wire) {
         let (at, name) = (self.at, self.name());
         if let Err(refusal) = self.outcome(wire).await {
             wire.fail(at, &format!("{name} was refused: {refusal}"));
         }
     }
 
-    async fn refused(self, wire: &Wire, code: &str) -> Refusal {
+    /// Sends the frame and waits until it is refused with `code`.
+    pub(super) async fn refused(self, wire: &Wire, code: &str) -> Refusal {
         let (at, name) = (self.at, self.name());
         match self.outcome(wire).await {
             Err(refusal) if refusal.code == code => refusal,
@@ -86,21 +99,16 @@ impl Confirmed {
         }
     }
 
-    fn name(&self) -> String {
+    /// What it is, for failures.
+    pub(super) fn name(&self) -> String {
         let destination = self.frame.headers.get("destination").unwrap_or_default();
         format!("{} to {destination}", self.frame.command)
     }
 }
 
 impl<'a> Sending<'a> {
-    #[track_caller]
-    pub(super) fn new(wire: &'a Wire, destination: &str, content_type: &str, body: Bytes) -> Self {
-        let frame = Frame::new(Command::Send)
-            .with_header("destination", destination)
-            .with_header("content-type", content_type)
-            .with_header("content-length", &body.len().to_string())
-            .with_body(body);
-        Self { wire, confirmed: Confirmed { frame, at: Location::caller(), limit: PATIENCE } }
+    pub(super) fn new(wire: &'a Wire, confirmed: Confirmed) -> Self {
+        Self { wire, confirmed }
     }
 
     /// Adds a header.

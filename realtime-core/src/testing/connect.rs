@@ -104,6 +104,12 @@ impl<'a> Connecting<'a> {
         self
     }
 
+    /// Gives the principal these roles.
+    pub fn roles<R: AsRef<str>>(mut self, roles: impl IntoIterator<Item = R>) -> Self {
+        self.principal = self.principal.with_roles(roles);
+        self
+    }
+
     /// Connects with this HTTP request: its origin is judged, and the endpoint's own authenticator says who it is. What
     /// makes a request a WebSocket handshake is the adapter's business and not looked at.
     pub fn request(mut self, request: Request<()>) -> Self {

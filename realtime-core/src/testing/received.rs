@@ -1,8 +1,11 @@
 //! What a test looks at: messages, refusals, and how a connection ended.
 
+use std::{fmt, time::Duration};
+
 use bytes::Bytes;
 use parlor_stomp::{Headers, MessageEvent};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use crate::testing::trace::shown;
 
@@ -25,6 +28,10 @@ pub struct Refusal {
     pub destination: String,
     /// The receipt that the refused frame asked for.
     pub receipt: Option<String>,
+    /// When it is worth trying again. Not told by ERROR.
+    pub retry_after: Option<Duration>,
+    /// What programs may read about it. Not told by ERROR.
+    pub details: Option<Box<Value>>,
 }
 
 /// How a connection ended.
@@ -106,16 +113,22 @@ impl TestMessage {
 impl Refusal {
     /// From a MESSAGE on the error queue.
     pub(super) fn of_message(message: &TestMessage) -> Self {
-        #[derive(serde::Deserialize)]
+        #[derive(Deserialize)]
         struct Body {
             message: String,
+            details: Option<Box<Value>>,
         }
-        let text = message.parse::<Body>().map_or_else(|_| shown(&message.body), |body| body.message);
+        let (text, details) = match message.parse::<Body>() {
+            Ok(body) => (body.message, body.details),
+            Err(_) => (shown(&message.body), None),
+        };
         Self {
             code: message.header("code").unwrap_or_default().to_owned(),
             message: text,
             destination: message.header("refused-destination").unwrap_or_default().to_owned(),
             receipt: message.header("receipt-id").map(str::to_owned),
+            retry_after: message.header("retry-after").and_then(|time| time.parse().ok()).map(Duration::from_millis),
+            details,
         }
     }
 }
@@ -152,8 +165,8 @@ impl From<u16> for End {
     }
 }
 
-impl std::fmt::Display for End {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Code(code) => write!(f, "code {code}"),
             Self::Status(status) => write!(f, "status {status}"),
@@ -161,14 +174,14 @@ impl std::fmt::Display for End {
     }
 }
 
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code, self.message)
     }
 }
 
-impl std::fmt::Display for TestClose {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for TestClose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.status {
             1006 => f.write_str("it was lost without a close frame")?,
             status => write!(f, "the server closed it with {status} {:?}", self.reason)?,

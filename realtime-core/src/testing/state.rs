@@ -16,6 +16,9 @@ use crate::testing::{Refusal, TestClose, TestMessage, trace::Trace, websocket};
 /// The subscription that hears refusals.
 pub(super) const REFUSALS: &str = "refusals";
 
+/// The subscription that hears replies to requests.
+pub(super) const REPLIES: &str = "replies";
+
 /// The state of a connection.
 #[derive(Debug)]
 pub(super) struct State {
@@ -177,12 +180,30 @@ impl State {
             message: error.message.clone().unwrap_or_default(),
             destination: String::new(),
             receipt: error.receipt.clone(),
+            retry_after: None,
+            details: None,
         })
     }
 
     /// Refusals that nobody has asked about, oldest first.
     pub(super) fn refusals(&mut self) -> &mut VecDeque<Refusal> {
         &mut self.refusals
+    }
+
+    /// Whether replies are listened to from now on, and were not before.
+    pub(super) fn begin_replies(&mut self) -> bool {
+        if self.inboxes.contains_key(REPLIES) {
+            return false;
+        }
+        self.open_inbox(REPLIES);
+        true
+    }
+
+    /// The reply to a request.
+    pub(super) fn take_reply(&mut self, correlation: &str) -> Option<TestMessage> {
+        let replies = self.inbox(REPLIES);
+        let index = replies.iter().position(|reply| reply.header("correlation-id") == Some(correlation))?;
+        replies.remove(index)
     }
 
     /// How the connection ended.

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use http::Request;
 use parlor_core::{
     Config, Realtime,
@@ -12,7 +13,7 @@ use parlor_core::{
     auth::{AuthError, Principal},
     broker::OutboxLimits,
     connection::Closing,
-    session::{DisconnectReason, LifecycleEvent},
+    session::{DisconnectReason, LifecycleEvent, Session},
     stomp::{Command, Frame, Version},
     testing::{ConnectError, TestClient},
 };
@@ -90,17 +91,15 @@ async fn a_full_endpoint_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_confirmed_send_has_been_handled() {
-    let realtime = endpoint();
-    let ada = TestClient::connect(&realtime, "ada").await;
+async fn a_confirmed_send_of_any_body_has_been_handled() {
+    let ada = TestClient::connect(&endpoint(), "ada").await;
     let room = ada.subscribe("/topic/rooms/7").await;
-    ada.send_text("/app/rooms/7/say", "\"text\"")
-        .header("content-type", "application/json")
-        .outcome()
-        .await
-        .unwrap_err();
+    ada.send("/app/rooms/7/say", "json").await;
     ada.send_bytes("/app/rooms/7/say", "application/json", &b"\"octets\""[..]).await;
-    assert_eq!(room.messages().len(), 1);
+    assert_eq!(room.messages().len(), 2);
+    ada.send_text("/app/rooms/7/echo", "text").header("mood", "good").await;
+    let echo = room.messages().remove(0);
+    assert_eq!((echo.text(), echo.header("mood")), ("text", Some("good")));
 }
 
 #[tokio::test(start_paused = true)]
@@ -195,6 +194,37 @@ async fn sync_fails_behind_a_handler_that_hangs() {
     ada.sync().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_request_gives_back_its_own_reply() {
+    let ada = TestClient::connect(&endpoint(), "ada").await;
+    let sum: i64 = ada.request("/app/sum", &(1, 2)).await;
+    assert_eq!(sum, 3);
+    let (one, two): (i64, i64) =
+        tokio::join!(ada.request("/app/sum", &(1, 0)).into_future(), ada.request("/app/sum", &(1, 1)).into_future());
+    assert_eq!((one, two), (1, 2));
+    assert_eq!(ada.session().unwrap().subscriptions().len(), 2, "refusals and replies");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_refused_says_when_to_try_again_and_what_programs_may_read() {
+    let ada = TestClient::connect(&endpoint(), "ada").await;
+    let refusal = ada.request::<i64, _>("/app/sum", &(i64::MAX, 1)).refused("too-large").await;
+    assert_eq!(refusal.retry_after, Some(Duration::from_millis(1500)));
+    assert_eq!(refusal.details.unwrap()["largest"], i64::MAX);
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "the reply to the SEND to /app/sum: the body is no bool")]
+async fn a_reply_of_another_type_fails_the_test() {
+    let _: bool = TestClient::connect(&endpoint(), "ada").await.request("/app/sum", &(1, 2)).await;
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "the SEND to /app/rooms/7/say was handled, but not answered within 5s")]
+async fn a_request_that_is_not_answered_fails_the_test() {
+    let _: bool = TestClient::connect(&endpoint(), "ada").await.request("/app/rooms/7/say", "x").await;
+}
+
 /// What a listener heard last.
 fn listening() -> (Realtime, Arc<Mutex<Option<DisconnectReason>>>) {
     let heard: Arc<Mutex<Option<DisconnectReason>>> = Arc::default();
@@ -202,9 +232,9 @@ fn listening() -> (Realtime, Arc<Mutex<Option<DisconnectReason>>>) {
     let realtime = Realtime::builder(Router::new().with_state(()))
         .authorize(Rules::deny_all().allow_subscribe("/topic/**"))
         .config(Config::default().outbox(OutboxLimits::default().max_messages(8)))
-        .listen(move |event: LifecycleEvent| -> futures_util::future::BoxFuture<'static, ()> {
-            if let LifecycleEvent::Disconnected { reason, .. } = event {
-                *tell.lock().unwrap() = Some(reason);
+        .listen(move |_: Session, event: LifecycleEvent| -> BoxFuture<'static, ()> {
+            if let LifecycleEvent::Disconnected(end) = event {
+                *tell.lock().unwrap() = Some(end.reason);
             }
             Box::pin(async {})
         })

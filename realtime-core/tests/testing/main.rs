@@ -9,10 +9,10 @@ mod expectations;
 use std::time::Duration;
 
 use parlor_core::{
-    Realtime,
+    Message, Realtime,
     app::{Rejection, Route, Router, Rules},
     auth::{AuthError, Handshake, Principal},
-    broker::Broker,
+    broker::{Broker, Publication},
     extract::{Path, Payload, Reply},
 };
 
@@ -27,6 +27,14 @@ async fn say(
         return Err(Rejection::new("empty", "Write something first."));
     }
     broker.publish(format!("/topic/rooms/{room}"), &format!("{user}: {text}")).await?;
+    Ok(())
+}
+
+/// Publishes a text with the client's mood.
+async fn echo(message: Message, broker: Broker) -> Result<(), Rejection> {
+    let mood = message.headers().get("mood").unwrap_or_default().to_owned();
+    let publication = Publication::bytes(message.body().clone()).with_header("mood", &mood);
+    broker.publish_message("/topic/rooms/7".parse()?, publication).await?;
     Ok(())
 }
 
@@ -53,6 +61,15 @@ async fn sleep(Payload(seconds): Payload<u64>) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
 }
 
+async fn sum(Payload((a, b)): Payload<(i64, i64)>) -> Result<Reply<i64>, Rejection> {
+    let too_large = || {
+        let refusal =
+            Rejection::new("too-large", "Take smaller numbers.").with_retry_after(Duration::from_millis(1500));
+        refusal.with_details(&serde_json::json!({ "largest": i64::MAX }))
+    };
+    a.checked_add(b).map(Reply).ok_or_else(too_large)
+}
+
 async fn greet() -> Reply<String> {
     Reply("welcome".to_owned())
 }
@@ -69,7 +86,9 @@ fn endpoint() -> Realtime {
         .mount(Route::message("/app/rooms/{room}/say", say))
         .mount(Route::message("/app/rooms/{room}/say-soon", say_soon))
         .mount(Route::message("/app/rooms/{room}/say-later", say_later))
+        .mount(Route::message("/app/rooms/7/echo", echo))
         .mount(Route::message("/app/sleep", sleep))
+        .mount(Route::message("/app/sum", sum))
         .mount(Route::subscribe("/app/greeting", greet))
         .with_state(());
     Realtime::builder(routes)
