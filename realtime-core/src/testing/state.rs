@@ -339,3 +339,52 @@ impl fmt::Display for State {
         write!(f, "\n  frames (> sent, < received):{}", self.trace)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use parlor_stomp::{ClientConfig, HeartBeat};
+
+    use super::*;
+    use crate::{
+        clock,
+        websocket::{Opcode, WebSocketDecoder, WebSocketEvent, WebSocketLimits, encode_frame},
+    };
+
+    /// A connection whose heart-beats are agreed.
+    fn connected() -> State {
+        let beats = HeartBeat { can_send_ms: 1000, wants_ms: 0 };
+        let mut state = State::new(ClientSession::new(ClientConfig::default().heart_beat(beats)));
+        let connected = b"CONNECTED\nversion:1.2\nheart-beat:0,1000\n\n\0";
+        state.handle_input(&mut BytesMut::from(&encode_frame(Opcode::Text, connected)[..]), clock::now());
+        drop(state.take_outgoing());
+        state
+    }
+
+    fn sent(state: &mut State) -> Option<WebSocketEvent> {
+        WebSocketDecoder::new(WebSocketLimits::default()).decode(&mut state.take_outgoing()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_beat_is_sent_when_it_is_due_and_not_before() {
+        let mut state = connected();
+        let due = state.beat_at().unwrap();
+        state.beat(due - Duration::from_millis(1));
+        assert_eq!(sent(&mut state), None);
+        state.beat(due);
+        let beat = WebSocketEvent::Data { payload: Bytes::from_static(b"\n"), is_text: true, end_of_message: true };
+        assert_eq!(sent(&mut state), Some(beat));
+        assert!(state.beat_at().unwrap() > due, "and the next one is later");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_ping_is_answered_and_a_close_is_echoed() {
+        let mut state = connected();
+        state.handle_input(&mut BytesMut::from(&encode_frame(Opcode::Ping, b"x")[..]), clock::now());
+        assert_eq!(sent(&mut state), Some(WebSocketEvent::Pong(Bytes::from_static(b"x"))));
+        state.handle_input(&mut BytesMut::from(&crate::websocket::encode_close(1012, "later")[..]), clock::now());
+        assert!(matches!(sent(&mut state), Some(WebSocketEvent::Close(Some(frame))) if frame.code == 1012));
+        assert_eq!(state.closed().map(|closed| closed.status), Some(1012));
+    }
+}
