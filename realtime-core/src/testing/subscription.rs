@@ -17,6 +17,23 @@ use crate::testing::{
 /// A subscription in force. Messages arrive by themselves and wait to be taken; each `expect` takes the next one.
 ///
 /// It can be looked at after its end, and keeps its client's connection open.
+///
+/// ```
+/// use std::time::Duration;
+/// use parlor_core::{Realtime, app::{Router, Rules}, testing::TestClient};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// let rules = Rules::deny_all().allow_subscribe("/topic/news");
+/// let realtime = Realtime::builder(Router::new().with_state(())).authorize(rules).build()?;
+/// let news = TestClient::connect(&realtime, "ada").await.subscribe("/topic/news").await;
+/// realtime.broker().publish("/topic/news", &7).await?;
+/// realtime.broker().publish("/topic/news", "eight").await?;
+/// assert_eq!(news.expect::<u8>().within(Duration::from_secs(1)).await, 7);
+/// news.expect_json("eight").await;
+/// news.assert_silent().during(Duration::from_secs(60)).await;
+/// # Ok(()) }) }
+/// ```
 pub struct TestSubscription {
     guard: Arc<Guard>,
     id: String,
@@ -115,9 +132,10 @@ impl TestSubscription {
     ///
     /// Exactly: everything that was published before this call, by whomever, has had its chance to arrive, because a publish
     /// hands its message to the session before it returns and the session answers a receipt behind it; the tasks of the
-    /// runtime that were ready have had 32 turns, and what they published has had its chance as well. No time passes. What
-    /// waits for time, or for something outside of the runtime (a database), may still come: give it time by
-    /// [`during`](Silence::during), or wait for what it does.
+    /// runtime that were ready have had 32 turns (on the runtime of `#[tokio::test]`, which has one thread), and what they
+    /// published has had its chance as well. No time passes. What waits for time, or for something outside of the runtime
+    /// (a database), may still come, and so may what a handler publishes later whose route is
+    /// [concurrent](crate::app::Route::concurrent): give it time by [`during`](Silence::during), or wait for what it does.
     ///
     /// # Panics
     /// When a message is there or comes, with that message, or when the connection has ended, as its silence says nothing.

@@ -231,10 +231,10 @@ async fn real_time_works_too_and_on_several_threads() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(async {
             let (ada, room) = ada().await;
-            for number in 0..100 {
+            for number in 0..50 {
                 ada.send("/app/rooms/7/say", &number.to_string()).await;
             }
-            for number in 0..100 {
+            for number in 0..50 {
                 room.expect_json(format!("ada: {number}")).await;
             }
             room.assert_silent().await;
