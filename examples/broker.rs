@@ -143,8 +143,10 @@ fn realtime(options: &Options, addr: SocketAddr) -> Result<Realtime, Box<dyn Err
         rules = rules.allow_send_to_other_users();
     }
     let origins = OriginPolicy::new(&options.origin)?.allow_own_loopback(addr);
-    let builder =
-        Realtime::builder(Router::new().with_state(())).authorize(rules).origin_policy(origins).config(config(options)?);
+    let builder = Realtime::builder(Router::new().with_state(()))
+        .authorize(rules)
+        .origin_policy(origins)
+        .config(config(options)?);
     let builder = match verifier(options)? {
         Some(verifier) => builder.authenticate(verifier),
         None => builder.authenticate(Anonymous),

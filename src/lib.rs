@@ -10,3 +10,7 @@ pub use parlor_hyper as hyper;
 /// Routes, extractors and the accept loop for axum.
 #[cfg(feature = "axum")]
 pub use parlor_axum as axum;
+
+/// Clients in memory, expectations and a clock for an application's tests, behind the feature `testing`.
+#[cfg(feature = "testing")]
+pub use parlor_core::testing;

@@ -15,6 +15,8 @@ pub mod limits;
 mod message;
 mod realtime;
 pub mod session;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod websocket;
 
 pub use config::{Config, Profile};

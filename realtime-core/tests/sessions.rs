@@ -6,7 +6,7 @@ mod support;
 
 use std::{
     sync::{Arc, Mutex},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
@@ -18,6 +18,7 @@ use parlor_core::{
     connection::Closing,
     session::{DisconnectReason, LifecycleEvent, Session},
     stomp::HeartBeat,
+    testing::TestClock,
 };
 use support::{Client, Log, Received, header, user};
 
@@ -207,7 +208,7 @@ async fn rule_26_a_client_that_answers_pings_lives_on() {
 #[tokio::test(start_paused = true)]
 async fn rule_24_a_session_ends_no_later_than_its_token() {
     let realtime = realtime_with(Config::default());
-    let expiring = user("ada").with_expiry(SystemTime::now() + Duration::from_secs(60));
+    let expiring = user("ada").with_expiry(TestClock::pause().wall() + Duration::from_secs(60));
     let mut client = Client::connect(&realtime, expiring).await;
     let begun = tokio::time::Instant::now();
     let (error, status) = client.error_and_close().await;

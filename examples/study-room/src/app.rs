@@ -11,13 +11,12 @@ use http::Uri;
 use parlor::{
     Config, Realtime,
     auth::{JwtKeyError, OriginError, OriginPolicy},
-    broker::Broker,
 };
 use tokio::net::TcpListener;
 
 use crate::{
     accounts::{Accounts, Tokens},
-    chat::{self, ChatService},
+    realtime,
     settings::Settings,
     store::{self, Location, Store, UrlError},
     web::{self, Web},
@@ -79,14 +78,9 @@ impl App {
         let tokens = Tokens::new(&settings.jwt_secret, public_url.starts_with("https://"))?;
         let store = store::open(&location).await.map_err(|error| StartError::Database(error.to_string()))?;
         let accounts = Accounts::new(Arc::clone(&store)).map_err(|error| StartError::Accounts(error.to_string()))?;
-        let broker = Broker::default();
-        let chat = ChatService::new(Arc::clone(&store), broker.clone());
-        let realtime = Realtime::builder(chat::routes().with_state(chat))
-            .broker(broker)
-            .authenticate(tokens.verifier())
-            .origin_policy(OriginPolicy::new(origins(&public_url))?)
-            .config(Config::default().trusted_proxies(settings.trusted_proxies))
-            .build()?;
+        let origins = OriginPolicy::new(origins(&public_url))?;
+        let config = Config::default().trusted_proxies(settings.trusted_proxies);
+        let realtime = realtime::endpoint(Arc::clone(&store), tokens.verifier(), origins, config)?;
         let web = Web { realtime: realtime.clone(), store: Arc::clone(&store), accounts, tokens };
         let router = web::router(web, &public_url);
         Ok(Self { listener, addr, public_url, data_place: location.to_string(), store, router, realtime })

@@ -3,6 +3,7 @@
 //! | module | what it shows |
 //! |---|---|
 //! | `app` | how an application is put together |
+//! | `realtime` | what is mounted, and handlers tested without a socket |
 //! | `chat` | handlers, extractors, a reply on entering; write, then broadcast |
 //! | `accounts` | a JWT in an HttpOnly cookie, and sessions closed at the log-out |
 //! | `store` | a database behind one trait |
@@ -14,6 +15,7 @@ mod arguments;
 mod chat;
 mod clock;
 mod ids;
+mod realtime;
 mod rooms;
 mod settings;
 mod store;

@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use parlor_core::{Realtime, auth::Principal, connection::Transport};
+use parlor_core::{Realtime, auth::Principal, testing::connect_in_memory};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
     task::JoinHandle,
@@ -37,13 +37,8 @@ pub struct Client {
 
 impl Client {
     /// Connects as `principal`, with `buffer` octets between the two ends.
-    #[expect(clippy::disallowed_methods, reason = "the test owns the task through the handle it keeps")]
     pub fn open_with_buffer(realtime: &Realtime, principal: Principal, buffer: usize) -> Self {
-        let (stream, far) = tokio::io::duplex(buffer);
-        let applicant = realtime.admit(None).expect("room for one more");
-        let admission = applicant.for_principal(&principal).expect("room for one more of the user");
-        let transport = Transport::stream(far, bytes::Bytes::new());
-        let server = tokio::spawn(realtime.clone().serve(transport, principal, admission));
+        let (stream, server) = connect_in_memory(realtime, principal, buffer);
         Self { stream, input: Vec::new(), server }
     }
 

@@ -1,0 +1,34 @@
+//! The realtime endpoint: what is mounted, and who gets in from where.
+
+use std::sync::Arc;
+
+use parlor::{
+    BuildError, Config, Realtime,
+    auth::{JwtVerifier, OriginPolicy},
+    broker::Broker,
+};
+
+use crate::{
+    chat::{self, ChatService},
+    store::Store,
+};
+
+/// The endpoint over a store, without a network: what `app` serves, and what the handlers' tests connect to.
+pub(crate) fn endpoint(
+    store: Arc<dyn Store>,
+    verifier: JwtVerifier,
+    origins: OriginPolicy,
+    config: Config,
+) -> Result<Realtime, BuildError> {
+    let broker = Broker::default();
+    let chat = ChatService::new(store, broker.clone());
+    Realtime::builder(chat::routes().with_state(chat))
+        .broker(broker)
+        .authenticate(verifier)
+        .origin_policy(origins)
+        .config(config)
+        .build()
+}
+
+#[cfg(test)]
+mod tests;

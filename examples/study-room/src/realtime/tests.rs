@@ -1,0 +1,190 @@
+//! Every handler through Parlor's test kit: no socket, a database in memory, and time only where a test moves it.
+
+use std::time::Duration;
+
+use http::Request;
+use parlor::{
+    auth::Principal,
+    testing::{ConnectError, TestClient, TestClock, TestSubscription},
+};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    accounts::Tokens,
+    store::{self, Account, NewAccount, NewRoom},
+};
+
+const ORIGIN: &str = "https://study.example";
+
+/// A study room with the rooms `algebra` and `botany`.
+struct StudyRoom {
+    realtime: Realtime,
+    store: Arc<dyn Store>,
+    tokens: Tokens,
+}
+
+impl StudyRoom {
+    async fn open() -> Self {
+        let store = store::open(&"sqlite::memory:".parse().unwrap()).await.unwrap();
+        for id in ["algebra", "botany"] {
+            let room = NewRoom {
+                id: id.to_owned(),
+                name: id.to_uppercase(),
+                subject: String::new(),
+                created_by: "Ada".to_owned(),
+                created_at: 1,
+            };
+            store.create_room(room).await.unwrap();
+        }
+        let tokens = Tokens::new(b"only for tests, thirty-two octets", true).unwrap();
+        let origins = OriginPolicy::new([ORIGIN]).unwrap();
+        let realtime = endpoint(Arc::clone(&store), tokens.verifier(), origins, Config::default()).unwrap();
+        Self { realtime, store, tokens }
+    }
+
+    async fn account(&self, name: &str) -> Account {
+        let account =
+            NewAccount { id: format!("id-{name}"), name: name.to_owned(), password_hash: String::new(), created_at: 1 };
+        self.store.create_account(account).await.unwrap().unwrap()
+    }
+
+    /// A new account's client.
+    async fn client(&self, name: &str) -> TestClient {
+        let account = self.account(name).await;
+        TestClient::connect(&self.realtime, Principal::user(account.id.parse().unwrap()).with_name(name)).await
+    }
+}
+
+/// Says something in `algebra`, and waits until it is kept.
+async fn say(client: &TestClient, text: &str, key: &str) {
+    client.send("/app/rooms/algebra/chat", &json!({ "text": text, "key": key })).await;
+}
+
+/// Enters `algebra`; the texts of the history, and the room.
+async fn enter(client: &TestClient) -> (Vec<String>, TestSubscription) {
+    let room = client.subscribe("/topic/rooms/algebra/chat").await;
+    let history: Value = room.expect().await;
+    assert_eq!(history["type"], "history");
+    let texts =
+        history["messages"].as_array().unwrap().iter().map(|message| message["text"].as_str().unwrap().to_owned());
+    (texts.collect(), room)
+}
+
+/// The next live message.
+async fn said(room: &TestSubscription) -> Value {
+    let live: Value = room.expect().await;
+    assert_eq!(live["type"], "message");
+    live["message"].clone()
+}
+
+#[tokio::test]
+async fn what_is_said_is_heard_once_by_everyone_in_the_room_and_by_nobody_else() {
+    let study = StudyRoom::open().await;
+    let (ada, bob, cy) = (study.client("Ada").await, study.client("Bob").await, study.client("Cy").await);
+    let ((_, at_ada), (_, at_bob)) = (enter(&ada).await, enter(&bob).await);
+    let elsewhere = cy.subscribe("/topic/rooms/botany/chat").await;
+    elsewhere.expect_json(json!({ "type": "history", "messages": [], "more": false })).await;
+    say(&ada, "hello", "k1").await;
+    let message = said(&at_bob).await;
+    assert_eq!((&message["author"], &message["text"], &message["key"]), (&json!("Ada"), &json!("hello"), &json!("k1")));
+    assert_eq!(said(&at_ada).await, message, "the author hears it too");
+    for silent in [&at_ada, &at_bob, &elsewhere] {
+        silent.assert_silent().await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_enters_reads_the_newest_fifty_messages_and_then_what_follows() {
+    let study = StudyRoom::open().await;
+    let ada = study.client("Ada").await;
+    for number in 0..60 {
+        say(&ada, &number.to_string(), &format!("k{number}")).await;
+    }
+    let (texts, room) = enter(&study.client("Bob").await).await;
+    assert_eq!(texts, (10..60).map(|number| number.to_string()).collect::<Vec<_>>());
+    say(&ada, "live", "live").await;
+    assert_eq!(said(&room).await["text"], "live");
+}
+
+#[tokio::test]
+async fn a_receipt_means_that_the_message_is_kept() {
+    let study = StudyRoom::open().await;
+    let ada = study.client("Ada").await;
+    say(&ada, "kept", "k1").await;
+    ada.abort().await;
+    assert_eq!(study.store.messages("algebra", None, 10).await.unwrap().messages[0].text, "kept");
+}
+
+#[tokio::test]
+async fn a_message_that_is_sent_again_is_kept_once_and_has_one_id() {
+    let study = StudyRoom::open().await;
+    let ada = study.client("Ada").await;
+    let (_, room) = enter(&ada).await;
+    say(&ada, "once", "same").await;
+    say(&ada, "once", "same").await;
+    assert_eq!(said(&room).await["id"], said(&room).await["id"]);
+    assert_eq!(study.store.messages("algebra", None, 10).await.unwrap().messages.len(), 1);
+}
+
+#[tokio::test]
+async fn what_cannot_be_said_is_refused_with_its_reason_and_nobody_hears_it() {
+    let study = StudyRoom::open().await;
+    let ada = study.client("Ada").await;
+    let (_, room) = enter(&ada).await;
+    say(&ada, "first", "used").await;
+    said(&room).await;
+    let long = "x".repeat(4001);
+    for (to, text, key, code) in [
+        ("algebra", "", "k1", "bad-text"),
+        ("algebra", " \n", "k2", "bad-text"),
+        ("algebra", &long, "k3", "bad-text"),
+        ("algebra", "fine", "not a key", "bad-key"),
+        ("algebra", "fine", "", "bad-key"),
+        ("none", "fine", "k5", "room-not-found"),
+        ("botany", "moved", "used", "key-used"),
+    ] {
+        let draft = json!({ "text": text, "key": key });
+        ada.send(&format!("/app/rooms/{to}/chat"), &draft).refused(code).await;
+    }
+    ada.send("/app/rooms/algebra/chat", &json!({ "text": 7 })).refused("invalid-payload").await;
+    room.assert_silent().await;
+    say(&ada, &long[1..], "k6").await;
+}
+
+#[tokio::test]
+async fn nobody_speaks_without_a_name_or_past_the_handler_or_listens_where_no_room_is() {
+    let study = StudyRoom::open().await;
+    let (nobody, ada) = (TestClient::anonymous(&study.realtime).await, study.client("Ada").await);
+    let draft = json!({ "text": "hello", "key": "k1" });
+    nobody.send("/app/rooms/algebra/chat", &draft).refused("not-logged-in").await;
+    ada.send("/topic/rooms/algebra/chat", &draft).refused("forbidden").await;
+    ada.subscribe("/topic/rooms/none/chat").refused("room-not-found").await;
+    ada.subscribe("/topic/anything").refused("forbidden").await;
+}
+
+#[tokio::test]
+async fn a_login_opens_a_session_from_our_pages_and_ends_it_after_twelve_hours() {
+    let study = StudyRoom::open().await;
+    let cookie = study.tokens.log_in(&study.account("Ada").await).unwrap();
+    let request = |cookie: &str, origin| {
+        let cookie = cookie.split(';').next().unwrap_or_default();
+        Request::get("/ws").header("cookie", cookie).header("origin", origin).body(()).unwrap()
+    };
+    let connect = |request| TestClient::anonymous(&study.realtime).request(request).try_connect();
+    let elsewhere = connect(request(&cookie, "https://evil.example")).await;
+    assert!(matches!(elsewhere, Err(ConnectError::Origin(_))), "{elsewhere:?}");
+    let forged = connect(request(&cookie.replacen('.', ".x", 1), ORIGIN)).await;
+    assert!(matches!(forged, Err(ConnectError::Authentication(_))), "{forged:?}");
+
+    let mut clock = TestClock::hold();
+    let ada = connect(request(&cookie, ORIGIN)).await.unwrap();
+    let (_, room) = enter(&ada).await;
+    say(&ada, "hello", "k1").await;
+    assert_eq!(said(&room).await["author"], "Ada");
+    clock.advance(Duration::from_secs(12 * 3600 - 60)).await;
+    say(&ada, "still here", "k2").await;
+    clock.advance(Duration::from_secs(60)).await;
+    ada.expect_closed("token-expired").await;
+    assert_eq!(study.realtime.registry().session_count(), 0);
+}

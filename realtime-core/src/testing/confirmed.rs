@@ -1,0 +1,239 @@
+//! Frames that wait for their receipt: SEND and SUBSCRIBE, each with what it leads to.
+
+use std::{fmt, panic::Location, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use parlor_stomp::{Command, Frame};
+
+use crate::testing::{Refusal, TestSubscription, client::Guard, wait::PATIENCE, wire::Wire};
+
+/// A SEND, not sent yet. From [`TestClient::send`](crate::testing::TestClient::send) and its kin.
+///
+/// * `await` it: sends with a receipt and waits for it. Then the handler has finished, or the message has its place in the
+///   topic's order (rule 10).
+/// * [`refused`](Self::refused): the same, where it must be refused.
+/// * [`outcome`](Self::outcome): the same, where the test decides.
+/// * [`unconfirmed`](Self::unconfirmed): sends and does not wait.
+#[must_use = "a message is sent when this is awaited, or by `unconfirmed`"]
+pub struct Sending<'a> {
+    wire: &'a Wire,
+    confirmed: Confirmed,
+}
+
+/// A SUBSCRIBE, not sent yet. From [`TestClient::subscribe`](crate::testing::TestClient::subscribe).
+///
+/// * `await` it: subscribes with a receipt and waits for it. Then every message accepted from now on is covered (rule 10),
+///   and a handler's reply has arrived.
+/// * [`refused`](Self::refused): the same, where it must be refused.
+/// * [`unconfirmed`](Self::unconfirmed): sends and does not wait.
+#[must_use = "a subscription is made when this is awaited, or by `unconfirmed`"]
+pub struct Subscribing<'a> {
+    guard: &'a Arc<Guard>,
+    id: String,
+    confirmed: Confirmed,
+}
+
+/// A frame and how long its receipt may take.
+#[derive(Debug)]
+pub(super) struct Confirmed {
+    pub(super) frame: Frame,
+    pub(super) at: &'static Location<'static>,
+    pub(super) limit: Duration,
+}
+
+impl Confirmed {
+    /// A SEND.
+    #[track_caller]
+    pub(super) fn send(destination: &str, content_type: &str, body: Bytes) -> Self {
+        let frame = Frame::new(Command::Send)
+            .with_header("destination", destination)
+            .with_header("content-type", content_type)
+            .with_header("content-length", &body.len().to_string())
+            .with_body(body);
+        Self { frame, at: Location::caller(), limit: PATIENCE }
+    }
+
+    /// Sends the frame with a receipt; `Err` where it is refused.
+    async fn outcome(mut self, wire: &Wire) -> Result<(), Refusal> {
+        let receipt = wire.with(|state| state.fresh("receipt"));
+        self.frame.headers.push("receipt", &receipt);
+        wire.send(&self.frame);
+        let answer = wire
+            .wait_for(self.limit, |state| {
+                if state.take_receipt(&receipt) {
+                    Some(Ok(()))
+                } else if let Some(refusal) = state.take_refusal_of(&receipt) {
+                    Some(Err(Some(refusal)))
+                } else {
+                    state.closed().map(|_| Err(None))
+                }
+            })
+            .await;
+        match answer {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Some(refusal))) => Err(refusal),
+            Ok(Err(None)) => wire.fail(self.at, &format!("{} was not confirmed before the end", self.name())),
+            Err(timed_out) => wire.fail(
+                self.at,
+                &format!("{} was not confirmed {timed_out}; its handler may still be running", self.name()),
+            ),
+        }
+    }
+
+    /// Sends the frame and waits until it is accepted.
+    pub(super) async fn accepted(self, wire: &Wire) {
+        let (at, name) = (self.at, self.name());
+        if let Err(refusal) = self.outcome(wire).await {
+            wire.fail(at, &format!("{name} was refused: {refusal}"));
+        }
+    }
+
+    /// Sends the frame and waits until it is refused with `code`.
+    pub(super) async fn refused(self, wire: &Wire, code: &str) -> Refusal {
+        let (at, name) = (self.at, self.name());
+        match self.outcome(wire).await {
+            Err(refusal) if refusal.code == code => refusal,
+            Err(other) => wire.fail(at, &format!("{name} was refused, but with another code than {code}: {other}")),
+            Ok(()) => wire.fail(at, &format!("{name} should have been refused with code {code}")),
+        }
+    }
+
+    /// What it is, for failures.
+    pub(super) fn name(&self) -> String {
+        let destination = self.frame.headers.get("destination").unwrap_or_default();
+        format!("{} to {destination}", self.frame.command)
+    }
+}
+
+impl<'a> Sending<'a> {
+    pub(super) fn new(wire: &'a Wire, confirmed: Confirmed) -> Self {
+        Self { wire, confirmed }
+    }
+
+    /// Adds a header.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.confirmed.frame.headers.push(name, value);
+        self
+    }
+
+    /// Waits this long for the receipt, in test time. Default 5 s.
+    pub fn within(mut self, limit: Duration) -> Self {
+        self.confirmed.limit = limit;
+        self
+    }
+
+    /// Sends it without asking for a receipt. What becomes of it shows elsewhere: a subscription's message,
+    /// [`expect_refusal`](crate::testing::TestClient::expect_refusal), or [`sync`](crate::testing::TestClient::sync).
+    pub fn unconfirmed(self) {
+        self.wire.send(&self.confirmed.frame);
+    }
+
+    /// Sends it and gives back the refusal that it must meet, told on the error queue or by ERROR and close.
+    ///
+    /// # Panics
+    /// When it is accepted, refused with another code, or not answered in time.
+    pub async fn refused(self, code: &str) -> Refusal {
+        self.confirmed.refused(self.wire, code).await
+    }
+
+    /// Sends it and gives back whether it was accepted.
+    ///
+    /// # Errors
+    /// The refusal.
+    ///
+    /// # Panics
+    /// When it is not answered in time.
+    pub async fn outcome(self) -> Result<(), Refusal> {
+        self.confirmed.outcome(self.wire).await
+    }
+}
+
+impl<'a> Subscribing<'a> {
+    #[track_caller]
+    pub(super) fn new(guard: &'a Arc<Guard>, destination: &str) -> Self {
+        let id = guard.wire().with(|state| state.fresh("sub"));
+        let frame = Frame::new(Command::Subscribe).with_header("destination", destination);
+        Self { guard, id, confirmed: Confirmed { frame, at: Location::caller(), limit: PATIENCE } }
+    }
+
+    /// The subscription's id, which must not be in use. Default: `sub-` and a number.
+    pub fn id(mut self, id: &str) -> Self {
+        self.id = id.to_owned();
+        self
+    }
+
+    /// Adds a header.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.confirmed.frame.headers.push(name, value);
+        self
+    }
+
+    /// Waits this long for the receipt, in test time. Default 5 s.
+    pub fn within(mut self, limit: Duration) -> Self {
+        self.confirmed.limit = limit;
+        self
+    }
+
+    /// Subscribes without asking for a receipt.
+    #[must_use]
+    pub fn unconfirmed(mut self) -> TestSubscription {
+        let subscription = self.prepare();
+        self.guard.wire().send(&self.confirmed.frame);
+        subscription
+    }
+
+    /// Subscribes and gives back the refusal that it must meet, told on the error queue or by ERROR and close.
+    ///
+    /// # Panics
+    /// When it is accepted, refused with another code, or not answered in time.
+    pub async fn refused(mut self, code: &str) -> Refusal {
+        drop(self.prepare());
+        self.confirmed.refused(self.guard.wire(), code).await
+    }
+
+    fn prepare(&mut self) -> TestSubscription {
+        self.confirmed.frame.headers.push("id", &self.id);
+        let destination = self.confirmed.frame.headers.get("destination").unwrap_or_default();
+        self.guard.wire().with(|state| state.open_inbox(&self.id));
+        TestSubscription::new(Arc::clone(self.guard), &self.id, destination)
+    }
+}
+
+/// # Panics
+/// When it is refused, or not answered in time.
+impl<'a> IntoFuture for Sending<'a> {
+    type Output = ();
+    type IntoFuture = BoxFuture<'a, ()>;
+
+    fn into_future(self) -> BoxFuture<'a, ()> {
+        Box::pin(self.confirmed.accepted(self.wire))
+    }
+}
+
+/// # Panics
+/// When it is refused, or not answered in time.
+impl<'a> IntoFuture for Subscribing<'a> {
+    type Output = TestSubscription;
+    type IntoFuture = BoxFuture<'a, TestSubscription>;
+
+    fn into_future(mut self) -> BoxFuture<'a, TestSubscription> {
+        Box::pin(async move {
+            let subscription = self.prepare();
+            self.confirmed.accepted(self.guard.wire()).await;
+            subscription
+        })
+    }
+}
+
+impl fmt::Debug for Sending<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Sending").field(&self.confirmed.name()).finish()
+    }
+}
+
+impl fmt::Debug for Subscribing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Subscribing").field(&self.confirmed.name()).finish()
+    }
+}

@@ -1,0 +1,194 @@
+//! What a test looks at: messages, refusals, and how a connection ended.
+
+use std::{fmt, time::Duration};
+
+use bytes::Bytes;
+use parlor_stomp::{Headers, MessageEvent};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::testing::trace::shown;
+
+/// A MESSAGE that a subscription received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestMessage {
+    headers: Headers,
+    body: Bytes,
+}
+
+/// A SEND or SUBSCRIBE that the server refused, or a failure that it told on the error queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// The stable code, `forbidden` say.
+    pub code: String,
+    /// The sentence for people.
+    pub message: String,
+    /// The destination that was refused; empty where the server named none.
+    pub destination: String,
+    /// The receipt that the refused frame asked for.
+    pub receipt: Option<String>,
+    /// When it is worth trying again. Not told by ERROR.
+    pub retry_after: Option<Duration>,
+    /// What programs may read about it. Not told by ERROR.
+    pub details: Option<Box<Value>>,
+}
+
+/// How a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TestClose {
+    /// The status of the server's WebSocket close frame. 1006 where the connection ended without one.
+    pub status: u16,
+    /// The reason of the close frame.
+    pub reason: String,
+    /// The `code` of the ERROR frame before it.
+    pub code: Option<String>,
+    /// The `message` of the ERROR frame before it.
+    pub message: Option<String>,
+}
+
+impl TestMessage {
+    pub(super) fn new(event: MessageEvent) -> Self {
+        Self { headers: event.headers, body: event.body }
+    }
+
+    /// All headers.
+    #[must_use]
+    pub fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// The value of a header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)
+    }
+
+    /// The destination; empty where the server named none.
+    #[must_use]
+    pub fn destination(&self) -> &str {
+        self.header("destination").unwrap_or_default()
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The body as text.
+    ///
+    /// # Panics
+    /// When it is not UTF-8.
+    #[must_use]
+    #[track_caller]
+    pub fn text(&self) -> &str {
+        match std::str::from_utf8(&self.body) {
+            Ok(text) => text,
+            Err(_) => panic!("the body is no text: {}", shown(&self.body)),
+        }
+    }
+
+    /// The body, read as JSON.
+    ///
+    /// # Panics
+    /// When it is not a `T`.
+    #[must_use]
+    #[track_caller]
+    pub fn json<T: DeserializeOwned>(&self) -> T {
+        match self.parse() {
+            Ok(value) => value,
+            Err(complaint) => panic!("{complaint}"),
+        }
+    }
+
+    pub(super) fn parse<T: DeserializeOwned>(&self) -> Result<T, String> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            format!("the body is no {}: {error}; it is: {}", std::any::type_name::<T>(), shown(&self.body))
+        })
+    }
+}
+
+impl Refusal {
+    /// From a MESSAGE on the error queue.
+    pub(super) fn of_message(message: &TestMessage) -> Self {
+        #[derive(Deserialize)]
+        struct Body {
+            message: String,
+            details: Option<Box<Value>>,
+        }
+        let (text, details) = match message.parse::<Body>() {
+            Ok(body) => (body.message, body.details),
+            Err(_) => (shown(&message.body), None),
+        };
+        Self {
+            code: message.header("code").unwrap_or_default().to_owned(),
+            message: text,
+            destination: message.header("refused-destination").unwrap_or_default().to_owned(),
+            receipt: message.header("receipt-id").map(str::to_owned),
+            retry_after: message.header("retry-after").and_then(|time| time.parse().ok()).map(Duration::from_millis),
+            details,
+        }
+    }
+}
+
+impl TestClose {
+    /// Whether `end` names this: a code or a status.
+    pub(super) fn matches(&self, end: &End) -> bool {
+        match end {
+            End::Code(code) => self.code.as_deref() == Some(code),
+            End::Status(status) => self.status == *status,
+        }
+    }
+}
+
+/// An end that a test expects: the code of the ERROR frame (`"token-expired"`) or the status of the close frame (`1012`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum End {
+    /// The code of the ERROR frame.
+    Code(String),
+    /// The status of the close frame.
+    Status(u16),
+}
+
+impl From<&str> for End {
+    fn from(code: &str) -> Self {
+        Self::Code(code.to_owned())
+    }
+}
+
+impl From<u16> for End {
+    fn from(status: u16) -> Self {
+        Self::Status(status)
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "code {code}"),
+            Self::Status(status) => write!(f, "status {status}"),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+impl fmt::Display for TestClose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.status {
+            1006 => f.write_str("it was lost without a close frame")?,
+            status => write!(f, "the server closed it with {status} {:?}", self.reason)?,
+        }
+        match (&self.code, &self.message) {
+            (Some(code), Some(message)) => write!(f, " after ERROR {code}: {message}"),
+            _ => Ok(()),
+        }
+    }
+}
