@@ -2,7 +2,7 @@
 
 pub use parlor_core::{
     Admission, BuildError, Config, Message, Realtime, RealtimeBuilder, app, auth, broker, connection, destination,
-    extract, session, stomp, websocket,
+    extract, session, stomp, telemetry, websocket,
 };
 /// The WebSocket upgrade as a tower service, and an accept loop, for hyper and any tower stack.
 pub use parlor_hyper as hyper;

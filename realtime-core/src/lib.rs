@@ -15,6 +15,7 @@ mod message;
 mod rate;
 mod realtime;
 pub mod session;
+pub mod telemetry;
 pub mod websocket;
 
 pub use config::Config;

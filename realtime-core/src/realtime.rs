@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -9,7 +10,9 @@ use std::{
     time::Duration,
 };
 
+use http::HeaderMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::Instrument;
 
 use crate::{
     app::{Authorize, Interceptor, Permissions, RouteError, RouteListener, Routes, Rules},
@@ -19,6 +22,7 @@ use crate::{
     connection::{Closing, Driver, Transport},
     destination::{Pattern, PatternError},
     session::{LifecycleEvent, LifecycleListener, Registry, Session, announce},
+    telemetry::{self, Meters, Stats},
 };
 
 /// When the server stops, clients are told to come back spread over this time, so that they do not come all at once.
@@ -87,6 +91,7 @@ struct Inner {
     listeners: Vec<Arc<dyn LifecycleListener>>,
     connections: Arc<Semaphore>,
     stopping: AtomicBool,
+    shows_users: bool,
 }
 
 /// Puts a [`Realtime`] together.
@@ -100,6 +105,7 @@ pub struct RealtimeBuilder {
     interceptors: Vec<Arc<dyn Interceptor>>,
     outbound: Vec<Arc<dyn OutboundInterceptor>>,
     listeners: Vec<Arc<dyn LifecycleListener>>,
+    shows_users: bool,
 }
 
 /// The right to one connection; dropping it gives it back.
@@ -125,6 +131,7 @@ impl Realtime {
             interceptors: Vec::new(),
             outbound: Vec::new(),
             listeners: Vec::new(),
+            shows_users: true,
         }
     }
 
@@ -178,8 +185,32 @@ impl Realtime {
     ///
     /// Spawn it: a connection must outlive the HTTP request that it came from.
     pub async fn serve(self, transport: Transport, principal: Principal, admission: Admission) {
-        Driver::new(self, transport, principal).run().await;
+        let span = telemetry::connection_span(&principal, transport.peer, self.inner.shows_users);
+        Driver::new(self, transport, principal).run().instrument(span).await;
         drop(admission);
+    }
+
+    /// What was counted so far: by reason, by route and by pattern of the destination, never by destination or user.
+    ///
+    /// Looks at every connection once, for what waits there; call it every few seconds, not for each message.
+    ///
+    /// ```
+    /// use parlor_core::{Realtime, app::Router};
+    ///
+    /// # fn main() -> Result<(), parlor_core::BuildError> {
+    /// let realtime = Realtime::builder(Router::new().with_state(())).build()?;
+    /// assert_eq!(realtime.stats().sessions.connected, 0);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.meters().stats(self.registry().outboxes())
+    }
+
+    /// Counts and logs a handshake that an adapter refused before the upgrade. `code` is that of the response; of `headers` the
+    /// log shows the Origin alone.
+    pub fn handshake_refused(&self, code: &'static str, headers: &HeaderMap, peer: Option<SocketAddr>) {
+        self.meters().handshake_refused(code, headers, peer);
     }
 
     /// Whether [`shutdown`](Self::shutdown) was called.
@@ -198,6 +229,10 @@ impl Realtime {
             .drain_all(|place, count| Closing::going_away(RECONNECT_SPREAD.mul_f64(share(place, count))));
         let all = permits(self.inner.config.max_connections);
         tokio::time::timeout(patience, self.inner.connections.acquire_many(all)).await.is_ok()
+    }
+
+    pub(crate) fn meters(&self) -> &Arc<Meters> {
+        self.inner.broker.meters()
     }
 
     pub(crate) fn routes(&self) -> &Routes {
@@ -290,12 +325,20 @@ impl RealtimeBuilder {
         self
     }
 
+    /// Leaves users out of the spans and log lines of their connections, for where their ids are sensitive (an e-mail address
+    /// say). Default: the id, never the name, stands in the span `connection`.
+    #[must_use]
+    pub fn hide_users_in_logs(mut self) -> Self {
+        self.shows_users = false;
+        self
+    }
+
     /// The finished endpoint.
     ///
     /// # Errors
     /// Everything that is wrong with routes, rules and origins, so that it is found at start-up and never at the first
     /// message.
-    pub fn build(self) -> Result<Realtime, BuildError> {
+    pub fn build(mut self) -> Result<Realtime, BuildError> {
         let broker = self.broker.unwrap_or_else(|| Broker::new(self.config.prefixes.clone()));
         let prefixes = broker.prefixes();
         let mut errors = self.routes.check(prefixes);
@@ -312,20 +355,24 @@ impl RealtimeBuilder {
             listeners.push(Arc::new(RouteListener::new(listener, broker)));
         }
         let topic_pattern = format!("{}/**", prefixes.topic).parse().map_err(BuildError::Prefix)?;
+        let meters = broker.meters();
+        self.routes.observe(meters);
+        meters.destinations.declare(self.routes.destinations().chain(self.rules.destinations()));
         Ok(Realtime {
             inner: Arc::new(Inner {
                 routes: self.routes,
-                broker,
-                registry: Registry::default(),
+                registry: Registry::new(Arc::clone(meters)),
                 authenticator: self.authenticator.unwrap_or_else(|| Arc::new(crate::auth::Nobody)),
                 rules: self.rules,
                 origins: self.origins?,
                 connections: Arc::new(Semaphore::new(permits(self.config.max_connections) as usize)),
                 config: self.config,
+                broker,
                 topic_pattern,
                 interceptors: self.interceptors,
                 listeners,
                 stopping: AtomicBool::new(false),
+                shows_users: self.shows_users,
             }),
         })
     }

@@ -72,7 +72,6 @@ impl Refusal {
     /// The response.
     #[must_use]
     pub fn into_response(self) -> Response<Full<Bytes>> {
-        tracing::debug!(code = self.code(), "a handshake was refused");
         // Codes and messages are our own texts, without a character that JSON would escape.
         let message: Cow<'_, str> = self.to_string().into();
         let body = format!(r#"{{"code":"{}","message":"{message}"}}"#, self.code());

@@ -56,7 +56,11 @@ impl WebSocketService {
     async fn answer(self, mut request: Request<()>) -> Response<Full<Bytes>> {
         let (accepted, admission, principal) = match self.judge(&request).await {
             Ok(judged) => judged,
-            Err(refusal) => return refusal.into_response(),
+            Err(refusal) => {
+                let peer = request.extensions().get::<PeerAddr>().map(|peer| peer.0);
+                self.realtime.handshake_refused(refusal.code(), request.headers(), peer);
+                return refusal.into_response();
+            }
         };
         let upgrade = hyper::upgrade::on(&mut request);
         let response = match accepted.into_response() {

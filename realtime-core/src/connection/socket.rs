@@ -24,6 +24,8 @@ pub struct Socket {
     input: BytesMut,
     decoder: WebSocketDecoder,
     outbox: Arc<Outbox>,
+    /// Octets that were read and not yet taken into account.
+    octets_read: usize,
     /// The last read took all that it had room for, so more is likely to wait.
     is_busy: bool,
     /// The peer's close frame was read: nothing more will come, and after ours the server closes first (section 7.1.1).
@@ -41,6 +43,7 @@ impl Socket {
             input: BytesMut::from(&transport.read_ahead[..]),
             decoder: WebSocketDecoder::new(limits),
             outbox: Arc::new(Outbox::new(transport.writer, outbox)),
+            octets_read: transport.read_ahead.len(),
             is_busy: false,
             close_received: false,
             is_broken: false,
@@ -93,7 +96,13 @@ impl Socket {
         let room = self.input.capacity() - self.input.len();
         let octets = self.reader.read_buf(&mut self.input).await.unwrap_or_default();
         self.is_busy = octets == room;
+        self.octets_read += octets;
         octets > 0
+    }
+
+    /// How many octets were read since the last call.
+    pub(crate) fn take_octets_read(&mut self) -> usize {
+        std::mem::take(&mut self.octets_read)
     }
 
     /// Sends a text or binary message, a ping, or any other single frame.

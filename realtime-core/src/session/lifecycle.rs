@@ -9,7 +9,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use futures_util::{FutureExt, future::BoxFuture};
 use parlor_stomp::SubscriptionId;
 
-use crate::session::Session;
+use crate::{session::Session, telemetry};
 
 /// Something that happened to a session.
 #[derive(Clone, Debug)]
@@ -110,15 +110,8 @@ pub(crate) async fn announce(
         let heard = async { listener.on_event(session.clone(), event.clone()).await };
         match tokio::time::timeout(limit, AssertUnwindSafe(heard).catch_unwind()).await {
             Ok(Ok(())) => {}
-            Ok(Err(_)) => {
-                tracing::error!(session = %session.id(), event = event.name(), "a lifecycle listener panicked");
-            }
-            Err(_) => tracing::error!(
-                session = %session.id(),
-                event = event.name(),
-                ?limit,
-                "a lifecycle listener took too long and was cut off"
-            ),
+            Ok(Err(_)) => telemetry::listener_panicked(event.name()),
+            Err(_) => telemetry::listener_timed_out(event.name()),
         }
     }
 }
