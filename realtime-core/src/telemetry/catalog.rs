@@ -111,20 +111,20 @@ metrics! {
         "Messages that a subscription's connection did not take, by reason";
     MESSAGES_PUBLISHED = "parlor_messages_published_total", Counter, Count, ["destination"],
         "Messages that were published, by pattern of the destination";
-    OCTETS_RECEIVED = "parlor_received_bytes_total", Counter, Bytes, [],
-        "Octets of WebSocket frames from clients";
-    OCTETS_SENT = "parlor_sent_bytes_total", Counter, Bytes, [],
-        "Octets of WebSocket frames handed to connections";
     OUTBOX_PEAK = "parlor_outbox_peak_bytes", Histogram, Bytes, [],
         "The most octets that ever waited for a client, seen once for each connection at its end";
     PANICS = "parlor_panics_total", Counter, Count, ["place"],
         "Panics of application code that were caught, by place";
+    OCTETS_RECEIVED = "parlor_received_bytes_total", Counter, Bytes, [],
+        "Octets of WebSocket frames from clients";
     REFUSALS = "parlor_refusals_total", Counter, Count, ["code"],
         "SENDs and SUBSCRIBEs that were refused or failed, by code";
-    SESSIONS_OPENED = "parlor_sessions_total", Counter, Count, [],
-        "STOMP sessions that were opened";
+    OCTETS_SENT = "parlor_sent_bytes_total", Counter, Bytes, [],
+        "Octets of WebSocket frames handed to connections";
     SESSIONS = "parlor_sessions", Gauge, Count, [],
         "STOMP sessions that are open";
+    SESSIONS_OPENED = "parlor_sessions_total", Counter, Count, [],
+        "STOMP sessions that were opened";
     SUBSCRIPTIONS = "parlor_subscriptions", Gauge, Count, ["destination"],
         "Subscriptions in force, by pattern of the destination";
     USERS = "parlor_users", Gauge, Count, [],
