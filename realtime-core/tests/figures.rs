@@ -11,7 +11,7 @@ use parlor_core::{
     auth::{Anonymous, Principal},
     broker::{Broker, OutboxLimits},
     extract::Payload,
-    session::LifecycleEvent,
+    session::{LifecycleEvent, Session},
     telemetry::{OTHER, Stats},
 };
 use support::{Client, Received, user};
@@ -169,11 +169,11 @@ async fn a_slow_consumer_is_counted_with_what_it_missed() {
     assert!(peak.count == 1 && peak.sum > 1000.0, "{peak:?}");
 }
 
-fn faulty_listener(event: LifecycleEvent) -> BoxFuture<'static, ()> {
+fn faulty_listener(_: Session, event: LifecycleEvent) -> BoxFuture<'static, ()> {
     Box::pin(async move {
         match event {
-            LifecycleEvent::Connected { .. } => panic!("this is the test's own panic"),
-            LifecycleEvent::Disconnected { .. } => std::future::pending().await,
+            LifecycleEvent::Connected(_) => panic!("this is the test's own panic"),
+            LifecycleEvent::Disconnected(_) => std::future::pending().await,
             _ => {}
         }
     })

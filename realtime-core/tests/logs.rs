@@ -16,7 +16,7 @@ use parlor_core::{
     Realtime,
     app::{Rejection, Route, Router, Rules},
     auth::{Anonymous, Principal},
-    session::LifecycleEvent,
+    session::{LifecycleEvent, Session},
 };
 use support::{Client, Received, user};
 use tracing::{Level, subscriber::DefaultGuard};
@@ -79,11 +79,11 @@ async fn fail(text: String) -> Result<(), Rejection> {
     }
 }
 
-fn faulty_listener(event: LifecycleEvent) -> BoxFuture<'static, ()> {
+fn faulty_listener(_: Session, event: LifecycleEvent) -> BoxFuture<'static, ()> {
     Box::pin(async move {
         match event {
-            LifecycleEvent::Subscribed { .. } => panic!("this is the test's own panic"),
-            LifecycleEvent::Disconnected { .. } => std::future::pending().await,
+            LifecycleEvent::Subscribed(_) => panic!("this is the test's own panic"),
+            LifecycleEvent::Disconnected(_) => std::future::pending().await,
             _ => {}
         }
     })
