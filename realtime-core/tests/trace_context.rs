@@ -9,7 +9,7 @@ use parlor_core::{
     app::{Route, Router, Rules},
     auth::Anonymous,
     broker::Broker,
-    extract::{Payload, Reply, SendToUser, State},
+    extract::{Payload, Payloads, Reply, SendToUser, State},
     telemetry::TraceContext,
 };
 use support::{Client, Log, body, header, user};
@@ -33,6 +33,11 @@ async fn back(text: String) -> String {
     text
 }
 
+/// Goes on beside the next frames.
+async fn stream(text: String) -> Payloads<futures_util::stream::Iter<std::vec::IntoIter<String>>> {
+    Payloads(futures_util::stream::iter(vec![text.clone(), text]))
+}
+
 async fn see(State(app): State<App>, trace: Option<TraceContext>) {
     let seen = trace.map_or_else(|| "none".to_owned(), |trace| format!("{} {}", trace.trace_id(), trace.parent_id()));
     app.log.lock().unwrap().push(seen);
@@ -48,6 +53,8 @@ fn realtime() -> (Realtime, Log) {
         .mount(Route::message("/app/everywhere", everywhere))
         .mount(Route::message("/app/back", back).send_to("/topic/back"))
         .mount(Route::message("/app/see", see))
+        .mount(Route::message("/app/stream", stream).send_to("/topic/back"))
+        .mount(Route::message("/app/concurrent", back).concurrent(2).send_to("/topic/back"))
         .mount(Route::subscribe("/topic/greeting", greet))
         .with_state(App { broker: broker.clone(), log: log.clone() });
     let rules = Rules::deny_all().allow_subscribe("/topic/**").allow_send("/topic/**").allow_send_to_own_user();
@@ -86,6 +93,20 @@ async fn every_message_of_a_traced_frame_carries_its_trace() {
         let message = client.frame().await;
         assert_eq!(trace_of(&message), (Some(TRACE), Some(STATE)), "{message}");
         assert_eq!(message.matches("traceparent:").count(), 1, "{message}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_on_beside_the_next_frames_keeps_its_trace() {
+    let (realtime, _) = realtime();
+    let mut client = listener(&realtime).await;
+    for destination in ["/app/stream", "/app/concurrent"] {
+        client.send(&send(destination, &traced())).await;
+        client.send(&send("/app/see", "")).await;
+    }
+    for _ in 0..3 {
+        let message = client.frame().await;
+        assert_eq!(trace_of(&message), (Some(TRACE), Some(STATE)), "{message}");
     }
 }
 

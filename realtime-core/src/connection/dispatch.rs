@@ -481,7 +481,7 @@ impl Dispatch {
         let jobs = match self.perform(outcome, &reply_to, asked).await {
             Ok(performed) => performed.jobs,
             Err(error) => {
-                tracing::warn!(session = %self.session.id(), %error, "what an error handler sends could not be sent");
+                telemetry::application_failed("what an error handler wanted to send could not be sent", &error);
                 Vec::new()
             }
         };

@@ -137,6 +137,12 @@ pub(crate) fn internal_error(error: &dyn fmt::Display) {
     fault("internal-error", "a message could not be handled", None, Some(Shown::error(&error)), |_| {});
 }
 
+/// The application answered with something that cannot be done, where no client is to be told.
+pub(crate) fn application_failed(message: &'static str, error: &dyn fmt::Display) {
+    let error = error.to_string();
+    fault("application-failure", message, None, Some(Shown::error(&error)), |_| {});
+}
+
 /// A lifecycle listener panicked.
 pub(crate) fn listener_panicked(event: &'static str) {
     fault("listener-panic", "a lifecycle listener panicked", Some(event), None, |meters| {
