@@ -118,12 +118,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
 }
 
 fn realtime(options: &Options, addr: SocketAddr) -> Result<Realtime, Box<dyn Error>> {
-    let mut rules = Rules::deny_all()
-        .allow_send("/topic/**")
-        .allow_send("/queue/**")
-        .allow_send_to_own_user()
-        .allow_subscribe("/topic/**")
-        .allow_subscribe("/queue/**");
+    let mut rules = Rules::deny_all().allow_send("/topic/**").allow_send_to_own_user().allow_subscribe("/topic/**");
     if options.allow_user_send {
         rules = rules.allow_send_to_other_users();
     }

@@ -16,7 +16,7 @@ use tracing::Instrument;
 
 use crate::{
     app::{Authorize, Interceptor, Permissions, RouteError, RouteListener, Routes, Rules},
-    auth::{Authenticator, OriginError, OriginPolicy, Principal},
+    auth::{Authenticator, OriginError, OriginPolicy, Principal, UserId},
     broker::{Broker, OutboundInterceptor},
     config::Config,
     connection::{Closing, Driver, Transport},
@@ -185,7 +185,8 @@ impl Realtime {
     ///
     /// Spawn it: a connection must outlive the HTTP request that it came from.
     pub async fn serve(self, transport: Transport, principal: Principal, admission: Admission) {
-        let span = telemetry::connection_span(&principal, transport.peer, self.inner.shows_users);
+        let user = principal.id().filter(|_| self.inner.shows_users).map(UserId::as_str);
+        let span = telemetry::connection_span(user, transport.peer);
         Driver::new(self, transport, principal).run().instrument(span).await;
         drop(admission);
     }

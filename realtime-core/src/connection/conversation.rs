@@ -121,7 +121,7 @@ impl Conversation {
         drop(dispatch);
         drop(subscriptions);
         let last_session = entry.leave();
-        self.realtime.meters().session_ended(&session, &reason, last_session);
+        self.realtime.meters().session_ended(session.id(), reason.as_str(), reason.code(), last_session);
         session.ended();
         let event = LifecycleEvent::Disconnected(session::Disconnected { reason, last_session });
         self.realtime.announce(&session, event).await;
@@ -147,7 +147,7 @@ impl Conversation {
         self.push(Command::Connected, &connected.encode());
         let first_session = entry.is_first_session();
         let subscriptions = Subscriptions::new(config.max_subscriptions);
-        self.realtime.meters().session_connected(&session, first_session);
+        self.realtime.meters().session_connected(session.id(), session.version(), first_session);
         let dispatch =
             Dispatch::new(self.realtime.clone(), session.clone(), Arc::clone(&self.outbox), self.cancel.clone());
         self.live = Some(Live { session: session.clone(), dispatch, entry, subscriptions });

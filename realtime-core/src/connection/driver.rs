@@ -126,11 +126,12 @@ impl Driver {
         let Ended { closing, reason } = self.serve().await;
         let Self { socket, stomp, work, mut background, cancel, realtime, finish_deadline, .. } = self;
         let (config, meters) = (realtime.config(), realtime.meters());
-        meters.closed(closing.as_ref(), socket.outbox().history());
+        meters.connection_ended(socket.outbox().history());
         let version = stomp.version().unwrap_or(Version::V1_2);
         let farewell = async {
             match closing {
                 Some(closing) => {
+                    meters.closed(closing.code(), closing.status(), closing.reason());
                     let error = closing.error().map(|fault| wire(&fault.encode(version)));
                     let close = encode_close(closing.status(), closing.reason());
                     error.iter().for_each(|error| meters.traffic.sent(Command::Error, 1, error.len()));

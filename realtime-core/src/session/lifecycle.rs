@@ -116,6 +116,28 @@ pub(crate) async fn announce(
     }
 }
 
+impl DisconnectReason {
+    /// The reason in one word, for logs and figures: `client`, `closed-by-client`, `lost` or `server`.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::ClosedByClient => "closed-by-client",
+            Self::Lost => "lost",
+            Self::Server { .. } => "server",
+        }
+    }
+
+    /// The server's code, where it was the server that ended the session.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Server { code } => Some(code),
+            _ => None,
+        }
+    }
+}
+
 impl LifecycleEvent {
     /// The event's name, for logs.
     fn name(&self) -> &'static str {

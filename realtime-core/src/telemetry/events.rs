@@ -6,13 +6,12 @@
 use std::{fmt, net::SocketAddr};
 
 use http::{HeaderMap, header};
+use parlor_stomp::Version;
 use tracing::{Span, field};
 
 use crate::{
-    auth::Principal,
     clock,
-    connection::Closing,
-    session::{DisconnectReason, Session, SessionId},
+    session::SessionId,
     telemetry::{Meters, Shown, frame},
 };
 
@@ -42,49 +41,40 @@ pub(crate) struct OutboxHistory {
 }
 
 /// The span of a connection, at the level INFO. `session` is filled in once there is one.
-pub(crate) fn connection_span(principal: &Principal, peer: Option<SocketAddr>, shows_users: bool) -> Span {
-    let user = principal.id().filter(|_| shows_users);
+pub(crate) fn connection_span(user: Option<&str>, peer: Option<SocketAddr>) -> Span {
     tracing::info_span!(
         "connection",
         session = field::Empty,
-        user = user.map(|user| field::display(Shown::text(user.as_str()))),
+        user = user.map(|user| field::display(Shown::text(user))),
         peer = peer.map(field::display),
     )
 }
 
 impl Meters {
     /// CONNECTED was sent. Called in the span of the connection.
-    pub(crate) fn session_connected(&self, session: &Session, first_session: bool) {
-        let (id, version) = (session.id(), session.version());
-        Span::current().record("session", field::display(id));
-        line!(self, "session-connected", INFO, target: SESSIONS, session = %id, %version, first_session, "session connected");
+    pub(crate) fn session_connected(&self, session: SessionId, version: Version, first_session: bool) {
+        Span::current().record("session", field::display(session));
+        line!(self, "session-connected", INFO, target: SESSIONS, %session, %version, first_session, "session connected");
     }
 
-    /// A session is over.
-    pub(crate) fn session_ended(&self, session: &Session, reason: &DisconnectReason, last_session: bool) {
-        let (reason, code) = match reason {
-            DisconnectReason::Client => ("client", None),
-            DisconnectReason::ClosedByClient => ("closed-by-client", None),
-            DisconnectReason::Lost => ("lost", None),
-            DisconnectReason::Server { code } => ("server", Some(code.as_str())),
-        };
+    /// A session is over, for that reason and with the server's code where it was the server that ended it.
+    pub(crate) fn session_ended(&self, session: SessionId, reason: &str, code: Option<&str>, last_session: bool) {
         self.connections.disconnected(reason);
-        line!(self, "session-ended", INFO, target: SESSIONS,
-            session = %session.id(), reason, code, last_session, "session ended");
+        line!(self, "session-ended", INFO, target: SESSIONS, %session, reason, code, last_session, "session ended");
     }
 
-    /// A connection is about to end, with that farewell where one can still be sent.
-    pub(crate) fn closed(&self, closing: Option<&Closing>, history: OutboxHistory) {
+    /// A connection is about to end.
+    pub(crate) fn connection_ended(&self, history: OutboxHistory) {
         self.connections.outbox_peaked(history.peak as u64);
-        if history.dropped > 0 {
-            self.destinations.dropped_slow.add(history.dropped as u64);
-        }
-        let Some(closing) = closing else { return };
-        let (code, status) = (closing.code(), closing.status());
+        self.destinations.dropped_slow.add(history.dropped as u64);
+    }
+
+    /// The server sends a close frame.
+    pub(crate) fn closed(&self, code: &str, status: u16, reason: &str) {
         self.connections.closed(code);
         match status {
             1002 | 1003 | 1007..=1009 | 1013 => {
-                line!(self, code, WARN, code, status, reason = %Shown::text(closing.reason()), "a connection is closed");
+                line!(self, code, WARN, code, status, reason = %Shown::text(reason), "a connection is closed");
             }
             _ => tracing::debug!(code, status, "a connection is closed"),
         }
