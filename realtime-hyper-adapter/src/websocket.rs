@@ -54,10 +54,10 @@ impl WebSocketService {
     }
 
     async fn answer(self, mut request: Request<()>) -> Response<Full<Bytes>> {
+        let peer = request.extensions().get::<PeerAddr>().map(|peer| peer.0);
         let (accepted, admission, principal) = match self.judge(&request).await {
             Ok(judged) => judged,
             Err(refusal) => {
-                let peer = request.extensions().get::<PeerAddr>().map(|peer| peer.0);
                 self.realtime.handshake_refused(refusal.code(), request.headers(), peer);
                 return refusal.into_response();
             }
@@ -77,7 +77,14 @@ impl WebSocketService {
         )]
         tokio::spawn(async move {
             match upgrade.await {
-                Ok(upgraded) => realtime.serve(transport(upgraded), principal, admission).await,
+                Ok(upgraded) => {
+                    let transport = transport(upgraded);
+                    let transport = match peer {
+                        Some(peer) => transport.with_peer(peer),
+                        None => transport,
+                    };
+                    realtime.serve(transport, principal, admission).await;
+                }
                 Err(error) => tracing::debug!(%error, "the connection broke before the upgrade"),
             }
         });
