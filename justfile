@@ -14,10 +14,12 @@ fmt:
 clippy:
     cargo clippy --workspace --all-targets -- -D warnings
     cargo clippy -p parlor --no-default-features -- -D warnings
+    cargo clippy -p parlor-core --features metrics --all-targets -- -D warnings
 
 # The README's test command: unit, property, documentation and integration tests, real clients and browsers included.
 test:
     cargo test --workspace
+    cargo test -p parlor-core --features metrics --test recorder
 
 # The documentation, with warnings as errors.
 docs:

@@ -15,6 +15,7 @@ pub mod limits;
 mod message;
 mod realtime;
 pub mod session;
+pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod websocket;

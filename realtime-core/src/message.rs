@@ -3,10 +3,13 @@
 use bytes::Bytes;
 use parlor_stomp::Headers;
 
-use crate::destination::Destination;
+use crate::{
+    destination::Destination,
+    telemetry::{TRACEPARENT, TRACESTATE, TraceContext},
+};
 
-/// Headers of a client's frame that never reach a MESSAGE: the standard ones, which the server sets itself, Parlor's
-/// own, and credentials that a client sent with the wrong frame.
+/// Headers of a client's frame that never reach a MESSAGE as they are: the standard ones, which the server sets itself,
+/// Parlor's own, the trace context, and credentials that a client sent with the wrong frame.
 const NEVER_RELAYED: &[&str] = &[
     "ack",
     "code",
@@ -33,6 +36,8 @@ const NEVER_RELAYED: &[&str] = &[
     "server",
     "session",
     "subscription",
+    TRACEPARENT,
+    TRACESTATE,
     "transaction",
     "user-name",
     "version",
@@ -107,9 +112,13 @@ impl Message {
     }
 }
 
-/// The headers of a client's frame that subscribers and handlers may see.
+/// The headers of a client's frame that subscribers and handlers may see: of a trace context only a well-formed one.
 pub(crate) fn relayed_headers(headers: &Headers) -> Headers {
-    headers.iter().filter(|(name, _)| !NEVER_RELAYED.contains(name)).collect()
+    let mut relayed: Headers = headers.iter().filter(|(name, _)| !NEVER_RELAYED.contains(name)).collect();
+    if let Some(trace) = TraceContext::from_headers(headers) {
+        trace.write_to(&mut relayed);
+    }
+    relayed
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -10,15 +10,19 @@ use std::{
     time::Duration,
 };
 
+use http::HeaderMap;
+use tracing::Instrument;
+
 use crate::{
     app::{Authorize, Interceptor, Permissions, RouteError, RouteListener, Routes, Rules},
-    auth::{Authenticator, OriginError, OriginPolicy, Principal},
+    auth::{Authenticator, OriginError, OriginPolicy, Principal, UserId},
     broker::{Broker, OutboundInterceptor},
     config::{Config, Profile},
     connection::{Closing, Driver, Transport},
     destination::{Pattern, PatternError},
     limits::{Admission, AdmissionError, Applicant, Gate},
     session::{LifecycleEvent, LifecycleListener, Registry, Session, announce},
+    telemetry::{self, Meters, Stats},
 };
 
 /// When the server stops, clients are told to come back spread over this time, so that they do not come all at once.
@@ -95,6 +99,7 @@ struct Inner {
     listeners: Vec<Arc<dyn LifecycleListener>>,
     gate: Gate,
     stopping: AtomicBool,
+    shows_users: bool,
 }
 
 /// Puts a [`Realtime`] together.
@@ -108,6 +113,7 @@ pub struct RealtimeBuilder {
     interceptors: Vec<Arc<dyn Interceptor>>,
     outbound: Vec<Arc<dyn OutboundInterceptor>>,
     listeners: Vec<Arc<dyn LifecycleListener>>,
+    shows_users: bool,
 }
 
 impl Realtime {
@@ -126,6 +132,7 @@ impl Realtime {
             interceptors: Vec::new(),
             outbound: Vec::new(),
             listeners: Vec::new(),
+            shows_users: true,
         }
     }
 
@@ -195,6 +202,8 @@ impl Realtime {
     ///
     /// Spawn it: a connection must outlive the HTTP request that it came from.
     pub async fn serve(self, transport: Transport, principal: Principal, admission: Admission) {
+        let user = principal.id().filter(|_| self.inner.shows_users).map(UserId::as_str);
+        let span = telemetry::connection_span(user, transport.peer);
         let authenticator = Arc::clone(self.authenticator());
         let patience = self.config().authenticate_timeout;
         // In the registry from here on: whoever is logged out from now on is found there, and whoever was before is known.
@@ -203,8 +212,31 @@ impl Realtime {
         if !is_still_good.unwrap_or(false) {
             driver.stop(Closing::token_expired());
         }
-        driver.run().await;
+        driver.run().instrument(span).await;
         drop(admission);
+    }
+
+    /// What was counted so far: by reason, by route and by pattern of the destination, never by destination or user.
+    ///
+    /// Looks at every connection once, for what waits there; call it every few seconds, not for each message.
+    ///
+    /// ```
+    /// use parlor_core::{Realtime, app::Router};
+    ///
+    /// # fn main() -> Result<(), parlor_core::BuildError> {
+    /// let realtime = Realtime::builder(Router::new().with_state(())).build()?;
+    /// assert_eq!(realtime.stats().sessions.connected, 0);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.meters().stats(self.registry().outboxes())
+    }
+
+    /// Counts and logs a handshake that an adapter refused before the upgrade. `code` is that of the response; of `headers` the
+    /// log shows the Origin alone.
+    pub fn handshake_refused(&self, code: &'static str, headers: &HeaderMap, peer: Option<SocketAddr>) {
+        self.meters().handshake_refused(code, headers, peer);
     }
 
     /// Whether [`shutdown`](Self::shutdown) was called.
@@ -226,6 +258,10 @@ impl Realtime {
 
     pub(crate) fn gate(&self) -> &Gate {
         &self.inner.gate
+    }
+
+    pub(crate) fn meters(&self) -> &Arc<Meters> {
+        self.inner.broker.meters()
     }
 
     pub(crate) fn routes(&self) -> &Routes {
@@ -318,12 +354,20 @@ impl RealtimeBuilder {
         self
     }
 
+    /// Leaves users out of the spans and log lines of their connections, for where their ids are sensitive (an e-mail address
+    /// say). Default: the id, never the name, stands in the span `connection`.
+    #[must_use]
+    pub fn hide_users_in_logs(mut self) -> Self {
+        self.shows_users = false;
+        self
+    }
+
     /// The finished endpoint.
     ///
     /// # Errors
     /// Everything that is wrong with routes, rules, origins and the authenticator, so that it is found at start-up and never
     /// at the first message.
-    pub fn build(self) -> Result<Realtime, BuildError> {
+    pub fn build(mut self) -> Result<Realtime, BuildError> {
         let broker = self.broker.unwrap_or_else(|| Broker::new(self.config.prefixes.clone()));
         let prefixes = broker.prefixes();
         let mut errors = self.routes.check(prefixes);
@@ -356,20 +400,24 @@ impl RealtimeBuilder {
             Profile::Production => tracing::info!(profile = "production", "all limits are on"),
         }
         let topic_pattern = format!("{}/**", prefixes.topic).parse().map_err(BuildError::Prefix)?;
+        let meters = broker.meters();
+        self.routes.observe(meters);
+        meters.destinations.declare(self.routes.destinations().chain(self.rules.destinations()));
         Ok(Realtime {
             inner: Arc::new(Inner {
                 routes: self.routes,
-                broker,
-                registry: Registry::default(),
+                registry: Registry::new(Arc::clone(meters)),
                 authenticator,
                 rules: self.rules,
                 origins,
                 gate: Gate::new(&self.config),
                 config: self.config,
+                broker,
                 topic_pattern,
                 interceptors: self.interceptors,
                 listeners,
                 stopping: AtomicBool::new(false),
+                shows_users: self.shows_users,
             }),
         })
     }

@@ -90,7 +90,6 @@ impl Refusal {
 
     /// The response with its body as octets, for whatever type of body a service has.
     pub(crate) fn to_response(&self) -> Response<Bytes> {
-        tracing::debug!(code = self.code(), "a handshake was refused");
         // Codes and messages are our own texts, without a character that JSON would escape.
         let message: Cow<'_, str> = self.to_string().into();
         let body = format!(r#"{{"code":"{}","message":"{message}"}}"#, self.code());

@@ -57,9 +57,13 @@ impl WebSocketService {
     }
 
     async fn answer(self, mut request: Request<()>) -> Response<Full<Bytes>> {
+        let peer = request.extensions().get::<PeerAddr>().map(|peer| peer.0);
         let (accepted, admission, principal) = match self.judge(&request).await {
             Ok(judged) => judged,
-            Err(refusal) => return refusal.into_response(),
+            Err(refusal) => {
+                self.realtime.handshake_refused(refusal.code(), request.headers(), peer);
+                return refusal.into_response();
+            }
         };
         let upgrade = hyper::upgrade::on(&mut request);
         let response = match accepted.into_response() {
@@ -78,6 +82,10 @@ impl WebSocketService {
             match upgrade.await {
                 Ok(upgraded) => {
                     let transport = transport(upgraded, realtime.config());
+                    let transport = match peer {
+                        Some(peer) => transport.with_peer(peer),
+                        None => transport,
+                    };
                     realtime.serve(transport, principal, admission).await;
                 }
                 Err(error) => tracing::debug!(%error, "the connection broke before the upgrade"),

@@ -42,6 +42,12 @@ pub trait Authorize: Send + Sync + 'static {
     /// matches only itself.
     fn may_subscribe<'a>(&'a self, principal: &'a Principal, pattern: &'a Pattern) -> BoxFuture<'a, bool>;
 
+    /// The patterns of the destinations that the rules are about. Figures are kept by these patterns and those of the routing
+    /// table. Default: none, so that figures of destinations that only the rules know are kept together.
+    fn destinations(&self) -> Vec<Pattern> {
+        Vec::new()
+    }
+
     /// What is wrong with the rules themselves, reported when the endpoint is built. Default: nothing.
     fn errors(&self, prefixes: &Prefixes) -> Vec<RouteError> {
         let _ = prefixes;
@@ -149,6 +155,11 @@ impl Authorize for Rules {
 
     fn may_subscribe<'a>(&'a self, principal: &'a Principal, pattern: &'a Pattern) -> BoxFuture<'a, bool> {
         Box::pin(self.allows(Scope::Subscribe, principal, pattern))
+    }
+
+    fn destinations(&self) -> Vec<Pattern> {
+        let topics = self.rules.iter().filter(|rule| matches!(rule.scope, Scope::Send | Scope::Subscribe));
+        topics.filter_map(|rule| rule.pattern.clone().ok()).collect()
     }
 
     fn errors(&self, prefixes: &Prefixes) -> Vec<RouteError> {

@@ -8,6 +8,7 @@ use parlor_stomp::Headers;
 use crate::{
     app::{Context, FromContext, HandlerError, IntoOutcome, Outcome, Rejection, Routed},
     destination::Destination,
+    telemetry,
 };
 
 /// An event whose handler failed: where it was sent, with the client's headers. The placeholders of its route can be
@@ -107,7 +108,7 @@ impl<O: IntoOutcome<Failed>> IntoFailure for (Rejection, O) {
         let (rejection, also) = self;
         let outcome = also.into_outcome().unwrap_or_else(|error| {
             let failed = error.into_rejection();
-            tracing::warn!(code = failed.code(), "what an error handler wanted to send could not be sent");
+            telemetry::application_failed("what an error handler wanted to send could not be sent", &failed);
             Outcome::nothing()
         });
         (rejection, outcome)

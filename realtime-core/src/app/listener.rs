@@ -5,9 +5,10 @@ use std::{fmt, future::ready, sync::Arc};
 use futures_util::{FutureExt, future::BoxFuture};
 
 use crate::{
-    app::{Context, Handler, HandlerError, IntoOutcome, Outcome, Publications, Rejection, outcome::Delivery},
+    app::{Context, Handler, HandlerError, IntoOutcome, Outcome, Publications, outcome::Delivery},
     broker::Broker,
     session::{Connected, Disconnected, LifecycleEvent, LifecycleListener, Session, Subscribed, Unsubscribed},
+    telemetry,
 };
 
 /// A function that hears of one kind of event in every session's life. Its arguments are extractors: the event itself
@@ -136,12 +137,14 @@ impl LifecycleListener for RouteListener {
             }
             Ok::<_, HandlerError>(())
         };
-        heard.map(|heard| heard.unwrap_or_else(|error| warn(&error.into_rejection()))).boxed()
+        heard
+            .map(|heard| {
+                heard.unwrap_or_else(|error| {
+                    telemetry::application_failed("a lifecycle listener failed", &error.into_rejection());
+                })
+            })
+            .boxed()
     }
-}
-
-fn warn(rejection: &Rejection) {
-    tracing::warn!(code = rejection.code(), message = rejection.message(), "a lifecycle listener failed");
 }
 
 impl<S> fmt::Debug for Listener<S> {

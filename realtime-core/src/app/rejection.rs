@@ -9,6 +9,7 @@ use crate::{
     auth::UserIdError,
     broker::PublishError,
     destination::{Destination, DestinationError, PatternError},
+    telemetry,
 };
 
 /// A refusal, told to the client by rule 11 (a MESSAGE on `/user/queue/errors`, or ERROR and close).
@@ -60,10 +61,11 @@ impl Rejection {
         self
     }
 
-    /// A failure of the server's own: `error` is logged, the client learns only that something went wrong.
+    /// A failure of the server's own: `error` is logged with the session and the destination, the client learns only that
+    /// something went wrong.
     #[must_use]
     pub fn internal(error: impl fmt::Display) -> Self {
-        tracing::error!(%error, "a message could not be handled");
+        telemetry::internal_error(&error);
         Self::new(
             "internal",
             "The server could not handle this message. It was not the message's fault; try again later.",

@@ -3,10 +3,11 @@
 //! Handlers are chosen by specificity (rule 4). What is wrong with a route is kept and reported when the endpoint is
 //! built, never at the first message.
 
-use std::{any::TypeId, borrow::Cow, collections::HashMap, fmt};
+use std::{any::TypeId, borrow::Cow, collections::HashMap, fmt, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use tower::{Layer, Service};
+use tracing::Span;
 
 use crate::{
     app::{
@@ -20,6 +21,7 @@ use crate::{
     destination::{Destination, DestinationError, Params, Pattern, PatternError, Prefixes},
     message::Message,
     session::{Connected, Disconnected, Subscribed, Unsubscribed},
+    telemetry::{Meters, RouteMeters},
 };
 
 /// Routes, listeners and error handlers that still miss their state `S`.
@@ -370,6 +372,29 @@ impl Routes {
         self.subscribes.iter().any(|entry| entry.pattern.overlaps(pattern))
     }
 
+    /// Has every call of a handler counted and timed, under its route.
+    pub(crate) fn observe(&mut self, meters: &Meters) {
+        for entry in &mut self.messages {
+            entry.handler =
+                timed(&entry.handler, &entry.pattern, meters.handlers.route("SEND", entry.pattern.as_str()));
+        }
+        for entry in &mut self.subscribes {
+            entry.handler =
+                timed(&entry.handler, &entry.pattern, meters.handlers.route("SUBSCRIBE", entry.pattern.as_str()));
+        }
+    }
+
+    /// The patterns of all destinations that handlers publish to or judge, for figures by destination.
+    pub(crate) fn destinations(&self) -> impl Iterator<Item = Pattern> {
+        let targets = self.messages.iter().map(|entry| &entry.target);
+        let targets = targets.chain(self.subscribes.iter().map(|entry| &entry.target)).flatten();
+        let targets = targets.filter_map(|target| match target {
+            RouteTarget::Topic(template) => template.as_str().parse().ok(),
+            RouteTarget::User(_) => None,
+        });
+        targets.chain(self.subscribes.iter().map(|entry| entry.pattern.clone()))
+    }
+
     /// Everything that is wrong with the routes.
     pub(crate) fn check(&self, prefixes: &Prefixes) -> Vec<RouteError> {
         let mut errors = self.errors.clone();
@@ -502,6 +527,15 @@ where
         handler: entry.handler.bind(state),
     };
     entries.into_iter().map(bound).collect()
+}
+
+/// `call`, counted and timed, with its route in the frame's span.
+fn timed<K: 'static>(call: &BoundCall<K>, pattern: &Pattern, meters: Arc<RouteMeters>) -> BoundCall<K> {
+    let (call, pattern) = (Arc::clone(call), pattern.clone());
+    Arc::new(move |context| {
+        Span::current().record("route", pattern.as_str());
+        Box::pin(Arc::clone(&meters).timed(call(context)))
+    })
 }
 
 impl<S> Default for Router<S>

@@ -81,19 +81,19 @@ impl Group {
 }
 
 impl Member {
-    /// Hands over a message: to the outbox, or to the held ones while the first reply is made. Returns whether it waits in a
-    /// queue that its connection's task has to write.
-    pub(super) fn deliver(&mut self, wire: Bytes) -> bool {
+    /// Hands over a message: to the outbox, or to the held ones while the first reply is made. Returns what the outbox made of
+    /// it, nothing for a held one.
+    pub(super) fn deliver(&mut self, wire: Bytes) -> Option<Pushed> {
         let Some(held) = &mut self.held else {
-            return self.outbox.push(wire) == Pushed::Queued;
+            return Some(self.outbox.push(wire));
         };
         let octets: usize = held.iter().map(Bytes::len).sum();
         if held.len() >= MAX_HELD_MESSAGES || octets + wire.len() > MAX_HELD_BYTES {
             self.outbox.stop(Closing::slow_consumer());
-            return false;
+            return Some(Pushed::Refused);
         }
         held.push(wire);
-        false
+        None
     }
 
     /// Lets the held messages go, after `first`.

@@ -18,6 +18,7 @@ use parking_lot::RwLock;
 use crate::{
     broker::{Address, patterns::PatternTrie, topic::SharedTopic},
     destination::{Destination, Pattern},
+    telemetry::Meters,
 };
 
 /// How many shards the addresses are spread over: enough that a few cores seldom meet.
@@ -39,15 +40,17 @@ pub(super) struct Index {
     patterns: RwLock<PatternTrie>,
     /// Pattern subscriptions in force: while there are none, a publish does not look.
     pattern_count: AtomicUsize,
+    meters: Arc<Meters>,
 }
 
 impl Index {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(meters: Arc<Meters>) -> Self {
         Self {
             hasher: RandomState::new(),
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
             patterns: RwLock::default(),
             pattern_count: AtomicUsize::new(0),
+            meters,
         }
     }
 
@@ -61,7 +64,12 @@ impl Index {
         if let Some(topic) = self.topic(address) {
             return topic;
         }
-        Arc::clone(self.shard(address).write().entry(address.clone()).or_default())
+        let mut shard = self.shard(address).write();
+        let topic = shard.entry(address.clone()).or_insert_with(|| {
+            self.meters.destinations.count.increment();
+            SharedTopic::default()
+        });
+        Arc::clone(topic)
     }
 
     /// The topic that a new subscription belongs to.
@@ -125,6 +133,7 @@ impl Index {
         });
         if empty {
             shard.remove(address);
+            self.meters.destinations.count.decrement();
         }
     }
 }

@@ -29,6 +29,7 @@ use bytes::Bytes;
 pub use outbound::OutboundInterceptor;
 pub(crate) use outbox::FlushEvent;
 pub use outbox::{Outbox, OutboxLimits, Pushed, WireWriter};
+use parlor_stomp::Command;
 pub use publication::Publication;
 use serde::Serialize;
 pub(crate) use subscription::{ActiveSubscription, Subscriber};
@@ -43,6 +44,7 @@ use crate::{
     },
     destination::{Destination, DestinationError, Owner, Pattern, Prefixes, UserDestination},
     session::SessionId,
+    telemetry::{DestinationMeters, Meters},
 };
 
 /// Where messages are published from anywhere: a handler, an HTTP route, a background task. Cheap to clone.
@@ -63,6 +65,7 @@ pub struct Broker {
 
 struct Inner {
     index: Index,
+    meters: Arc<Meters>,
     prefixes: Prefixes,
     /// Distinguishes the message ids of this process from those of an earlier one.
     node: String,
@@ -115,9 +118,11 @@ impl Broker {
     /// A broker without subscribers.
     #[must_use]
     pub fn new(prefixes: Prefixes) -> Self {
+        let meters = Meters::new();
         Self {
             inner: Arc::new(Inner {
-                index: Index::new(),
+                index: Index::new(Arc::clone(&meters)),
+                meters,
                 prefixes,
                 node: crate::session::random_tag(),
                 next_message: AtomicU64::new(1),
@@ -160,13 +165,13 @@ impl Broker {
         let Some(publication) = self.outbound(&address, publication) else {
             return Ok(Published { subscriptions: 0 });
         };
-        let Reach { subscriptions, queued } = self.fan_out(address, &publication);
-        if queued {
+        let reach = self.fan_out(address, &publication.in_current_trace());
+        if reach.queued {
             // A connection's task has to write. It may be the very task that runs the publisher, or share a thread with it:
             // a loop of publishes must let it.
             tokio::task::yield_now().await;
         }
-        Ok(Published { subscriptions })
+        Ok(Published { subscriptions: reach.subscriptions })
     }
 
     /// Sends a value as JSON to all sessions of a user that subscribed to `/user` + `path`, for example `/queue/notes`.
@@ -197,19 +202,20 @@ impl Broker {
     ) -> SentToUser {
         let address = Address::User(destination.clone());
         let shown = format!("{}{}", self.inner.prefixes.user, destination.path);
+        let publication = publication.in_current_trace();
         let mut sessions = Vec::new();
-        let mut subscriptions = 0;
+        let mut reach = Reach::default();
         if let Some(topic) = self.inner.index.topic(&address)
-            && let Some(publication) = self.outbound(&address, publication.clone())
+            && let Some(publication) = self.outbound(&address, publication.into_owned())
             && let Some(mut state) = topic.lock()
         {
-            let publication = &publication;
             let message_id = self.next_message_id();
             let position = state.next_position();
-            let envelope = Envelope { message_id: &message_id, destination: &shown, publication, only };
-            subscriptions = state.apply(position, &envelope, Some(&mut sessions)).subscriptions;
+            let envelope = Envelope { message_id: &message_id, destination: &shown, publication: &publication, only };
+            reach = state.apply(position, &envelope, Some(&mut sessions));
         }
-        SentToUser { sessions: sessions.len(), subscriptions }
+        self.count(&self.inner.meters.destinations.user, &reach);
+        SentToUser { sessions: sessions.len(), subscriptions: reach.subscriptions }
     }
 
     /// How many subscriptions `destination` has, not counting patterns.
@@ -230,6 +236,10 @@ impl Broker {
         &self.inner.prefixes
     }
 
+    pub(crate) fn meters(&self) -> &Arc<Meters> {
+        &self.inner.meters
+    }
+
     pub(crate) fn subscribe(&self, address: Address, subscriber: Subscriber) -> ActiveSubscription {
         self.register(Place::Address(address), subscriber)
     }
@@ -241,7 +251,9 @@ impl Broker {
     /// A message for one subscriber alone.
     pub(crate) fn encode_reply(&self, to: &Subscriber, destination: &Destination, reply: &Publication) -> Bytes {
         let group = GroupKey { version: to.version, subscription: to.subscription.clone() };
-        group::encode(&group, &self.next_message_id(), destination.as_str(), reply)
+        let wire = group::encode(&group, &self.next_message_id(), destination.as_str(), &reply.in_current_trace());
+        self.inner.meters.traffic.sent(Command::Message, 1, wire.len());
+        wire
     }
 
     pub(crate) fn next_message_id(&self) -> String {
@@ -268,7 +280,32 @@ impl Broker {
             }
         };
         self.inner.index.registered(&place);
-        ActiveSubscription { broker: self.clone(), topic, place, group, key }
+        let meters = self.meters_of(&place);
+        meters.subscriptions.increment();
+        ActiveSubscription { broker: self.clone(), topic, place, group, key, meters }
+    }
+
+    /// The meters of a subscription's place.
+    fn meters_of(&self, place: &Place) -> Arc<DestinationMeters> {
+        let table = &self.inner.meters.destinations;
+        match place {
+            Place::Address(Address::Topic(destination)) => table.of(destination),
+            Place::Address(Address::User(_)) => Arc::clone(&table.user),
+            Place::Pattern(pattern) => table.of_pattern(pattern),
+        }
+    }
+
+    /// Counts one publish, whatever it reached.
+    fn count(&self, meters: &DestinationMeters, reach: &Reach) {
+        meters.published.add(1);
+        let delivered = reach.subscriptions - reach.refused;
+        if delivered > 0 {
+            meters.delivered.add(delivered as u64);
+            self.inner.meters.traffic.sent(Command::Message, delivered, reach.octets);
+        }
+        if reach.refused > 0 {
+            self.inner.meters.destinations.dropped_closing.add(reach.refused as u64);
+        }
     }
 
     /// Sets what every message passes; false if that was done before.
@@ -287,7 +324,10 @@ impl Broker {
         let patterns = self.inner.index.matching_patterns(destination);
         loop {
             let topic = if patterns.is_empty() {
-                let Some(topic) = self.inner.index.topic(&address) else { return Reach::default() };
+                let Some(topic) = self.inner.index.topic(&address) else {
+                    self.count(&self.inner.meters.destinations.of(destination), &Reach::default());
+                    return Reach::default();
+                };
                 topic
             } else {
                 // Two publishers must meet at one lock, so that subscribers by pattern see one order as well.
@@ -303,12 +343,13 @@ impl Broker {
                 if let Some(mut state) = pattern.lock() {
                     let position = state.next_position();
                     let more = state.apply(position, &envelope, None);
-                    reach.subscriptions += more.subscriptions;
-                    reach.queued |= more.queued;
+                    reach.add(more);
                 }
             }
+            let meters = state.meters(|| self.inner.meters.destinations.of(destination));
             let empty = state.is_empty();
             drop(state);
+            self.count(&meters, &reach);
             if empty {
                 self.inner.index.retire(&Place::Address(address));
             }

@@ -22,7 +22,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::{clock, connection::Closing};
+use crate::{clock, connection::Closing, telemetry::OutboxHistory};
 
 /// How many queued frames one vectored write takes at most; more gain nothing, as the kernel copies anyway.
 const MAX_SLICES: usize = 64;
@@ -137,6 +137,7 @@ struct State {
     draining: Option<Closing>,
     last_write: Instant,
     needs_flush: bool,
+    history: OutboxHistory,
 }
 
 struct Queued {
@@ -170,6 +171,7 @@ impl Outbox {
                 draining: None,
                 last_write: clock::now(),
                 needs_flush: false,
+                history: OutboxHistory::default(),
             }),
         }
     }
@@ -320,6 +322,11 @@ impl Outbox {
         state.waiting <= self.limits.max_bytes / 2 && state.queue.len() <= self.limits.max_messages / 2
     }
 
+    /// What the queue has been through so far.
+    pub(crate) fn history(&self) -> OutboxHistory {
+        self.state.lock().history
+    }
+
     /// Whether pushes are still taken.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -353,6 +360,7 @@ impl State {
 
     fn enqueue(&mut self, wire: Bytes, already_written: usize, is_pong: bool) {
         self.waiting += wire.len() - already_written;
+        self.history.peak = self.history.peak.max(self.waiting);
         if self.queue.is_empty() {
             self.head_written = already_written;
             self.queue_begun = true;
@@ -421,7 +429,9 @@ impl State {
 
     /// Drops what has not begun to be written and asks the driver for the end.
     fn stop(&mut self, closing: Closing) {
-        self.queue.truncate(usize::from(self.head_written > 0));
+        let begun = usize::from(self.head_written > 0);
+        self.history.dropped += self.queue.len() - begun;
+        self.queue.truncate(begun);
         self.waiting = self.queue.front().map_or(0, |head| head.wire.len() - self.head_written);
         self.phase = Phase::Stopped(Some(closing));
         self.wake();

@@ -1,10 +1,12 @@
 //! What is published: headers, content type and body, before it has a destination and a place in its order.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use parlor_stomp::Headers;
 use serde::Serialize;
+
+use crate::telemetry::{TRACEPARENT, TraceContext};
 
 /// The content of a message on its way to subscribers.
 ///
@@ -67,5 +69,15 @@ impl Publication {
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.push(name, value);
         self
+    }
+
+    /// The publication with the trace context of the frame that is being answered, unless it has one of its own.
+    pub(crate) fn in_current_trace(&self) -> Cow<'_, Self> {
+        let Some(trace) = TraceContext::current().filter(|_| self.headers.get(TRACEPARENT).is_none()) else {
+            return Cow::Borrowed(self);
+        };
+        let mut traced = self.clone();
+        trace.write_to(&mut traced.headers);
+        Cow::Owned(traced)
     }
 }

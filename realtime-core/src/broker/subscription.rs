@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parlor_stomp::Command;
 
-use crate::broker::{
-    Broker, Publication,
-    group::{self, GroupKey, SubscriberKey},
-    index::Place,
-    topic::SharedTopic,
+use crate::{
+    broker::{
+        Broker, Publication,
+        group::{self, GroupKey, SubscriberKey},
+        index::Place,
+        topic::SharedTopic,
+    },
+    telemetry::DestinationMeters,
 };
 
 /// One registered subscription. It belongs to its session and leaves the broker when it is dropped, also when a handler
@@ -20,6 +24,7 @@ pub(crate) struct ActiveSubscription {
     pub(super) place: Place,
     pub(super) group: GroupKey,
     pub(super) key: SubscriberKey,
+    pub(super) meters: Arc<DestinationMeters>,
 }
 
 impl ActiveSubscription {
@@ -35,7 +40,9 @@ impl ActiveSubscription {
 
     fn encode(&self, destination: &str, reply: &Publication) -> Bytes {
         let message_id = self.broker.next_message_id();
-        group::encode(&self.group, &message_id, destination, reply)
+        let wire = group::encode(&self.group, &message_id, destination, &reply.in_current_trace());
+        self.broker.inner.meters.traffic.sent(Command::Message, 1, wire.len());
+        wire
     }
 }
 
@@ -45,6 +52,7 @@ impl Drop for ActiveSubscription {
             Some(mut state) => state.remove(&self.group, self.key),
             None => false,
         };
+        self.meters.subscriptions.decrement();
         let index = &self.broker.inner.index;
         index.removed(&self.place);
         if empty {

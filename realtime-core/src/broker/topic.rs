@@ -9,10 +9,11 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
     broker::{
-        Publication,
+        Publication, Pushed,
         group::{self, Group, GroupKey, Member, SubscriberKey},
     },
     session::SessionId,
+    telemetry::DestinationMeters,
 };
 
 /// The place of a message in the order of its destination.
@@ -29,6 +30,8 @@ pub(super) struct Topic {
 pub(super) struct TopicState {
     last: u64,
     groups: HashMap<GroupKey, Group>,
+    /// Found at the first message.
+    meters: Option<Arc<DestinationMeters>>,
     /// Taken out of the index: whoever still holds it must look again.
     retired: bool,
 }
@@ -47,8 +50,21 @@ pub(super) struct Envelope<'a> {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Reach {
     pub(super) subscriptions: usize,
+    /// Those of them whose connection was closing and did not take it.
+    pub(super) refused: usize,
+    /// Octets handed to the others.
+    pub(super) octets: usize,
     /// Somewhere it waits in a queue.
     pub(super) queued: bool,
+}
+
+impl Reach {
+    pub(super) fn add(&mut self, more: Self) {
+        self.subscriptions += more.subscriptions;
+        self.refused += more.refused;
+        self.octets += more.octets;
+        self.queued |= more.queued;
+    }
 }
 
 impl Topic {
@@ -87,8 +103,14 @@ impl TopicState {
                 let wire = wire.get_or_insert_with(|| {
                     group::encode(key, envelope.message_id, envelope.destination, envelope.publication)
                 });
-                reach.queued |= member.deliver(wire.clone());
                 reach.subscriptions += 1;
+                match member.deliver(wire.clone()) {
+                    Some(Pushed::Refused) => reach.refused += 1,
+                    pushed => {
+                        reach.octets += wire.len();
+                        reach.queued |= pushed == Some(Pushed::Queued);
+                    }
+                }
                 if let Some(sessions) = sessions.as_deref_mut()
                     && !sessions.contains(&member.session)
                 {
@@ -97,6 +119,11 @@ impl TopicState {
             }
         }
         reach
+    }
+
+    /// The meters of this topic, from `find` where it has none yet.
+    pub(super) fn meters(&mut self, find: impl FnOnce() -> Arc<DestinationMeters>) -> Arc<DestinationMeters> {
+        Arc::clone(self.meters.get_or_insert_with(find))
     }
 
     pub(super) fn insert(&mut self, group: GroupKey, key: SubscriberKey, member: Member) {

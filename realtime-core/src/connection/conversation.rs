@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parlor_stomp::{
-    Connect, Connected, Disconnect, Encoded, Fault, Request, Send, Subscribe, Subscriptions, Unsubscribe,
+    Command, Connect, Connected, Disconnect, Encoded, Fault, Request, Send, Subscribe, Subscriptions, Unsubscribe,
 };
 use tokio::sync::watch;
 
@@ -20,7 +20,7 @@ use crate::{
         dispatch::{Dispatch, Entered},
     },
     realtime::{RECONNECT_SPREAD, Realtime},
-    session::{self, DisconnectReason, LifecycleEvent, RegistryEntry, Session, Waiting},
+    session::{self, DisconnectReason, LifecycleEvent, RegistryEntry, Session, SessionId, Waiting},
     websocket::{Opcode, encode_frame},
 };
 
@@ -72,6 +72,11 @@ impl Conversation {
         Self { realtime, principal, outbox, cancel, waiting: Some(waiting), live: None, jobs: Vec::new() }
     }
 
+    /// The session, once CONNECTED was sent.
+    pub(super) fn session_id(&self) -> Option<SessionId> {
+        self.live.as_ref().map(|live| live.session.id())
+    }
+
     /// Answers one request.
     pub(super) async fn handle(&mut self, request: Request) -> Flow {
         let flow = match request {
@@ -116,7 +121,7 @@ impl Conversation {
         drop(dispatch);
         drop(subscriptions);
         let last_session = entry.leave();
-        tracing::info!(session = %session.id(), ?reason, last_session, "session ended");
+        self.realtime.meters().session_ended(session.id(), reason.as_str(), reason.code(), last_session);
         session.ended();
         let event = LifecycleEvent::Disconnected(session::Disconnected { reason, last_session });
         self.realtime.announce(&session, event).await;
@@ -139,10 +144,10 @@ impl Conversation {
         if self.realtime.is_stopping() {
             return Err(Closing::going_away(RECONNECT_SPREAD));
         }
-        self.push(&connected.encode());
+        self.push(Command::Connected, &connected.encode());
         let first_session = entry.is_first_session();
         let subscriptions = Subscriptions::new(config.max_subscriptions);
-        tracing::info!(session = %session.id(), version = %connect.version, first_session, "session connected");
+        self.realtime.meters().session_connected(session.id(), session.version(), first_session);
         let dispatch =
             Dispatch::new(self.realtime.clone(), session.clone(), Arc::clone(&self.outbox), self.cancel.clone());
         self.live = Some(Live { session: session.clone(), dispatch, entry, subscriptions });
@@ -201,8 +206,10 @@ impl Conversation {
         Flow::End(Closing::normal(), DisconnectReason::Client)
     }
 
-    fn push(&self, encoded: &Encoded) {
-        self.outbox.push(wire(encoded));
+    fn push(&self, command: Command, encoded: &Encoded) {
+        let wire = wire(encoded);
+        self.realtime.meters().traffic.sent(command, 1, wire.len());
+        self.outbox.push(wire);
     }
 }
 

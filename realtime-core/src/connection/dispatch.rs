@@ -18,9 +18,8 @@ use futures_util::{
     stream::{self, AbortHandle, Abortable, BoxStream},
 };
 use parking_lot::Mutex;
-use parlor_stomp::{AckMode, Send, Subscribe, SubscriptionId, encode_receipt};
+use parlor_stomp::{AckMode, Command, Send, Subscribe, SubscriptionId, encode_receipt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tracing::Instrument;
 
 use crate::{
     app::{self, Context, Failure, Outcome, Publications, Recipient, Rejection, SendTarget, Target},
@@ -35,6 +34,7 @@ use crate::{
     message::{Message, relayed_headers},
     realtime::Realtime,
     session::Session,
+    telemetry::{self, Observed},
 };
 
 /// The client's header that ties an answer to its request.
@@ -123,7 +123,7 @@ impl Dispatch {
                     drop(slot);
                     this.answer(&asked, delivered).await
                 };
-                Done { result: Ok(()), jobs: vec![Job::Handler(handler.boxed())] }
+                Done { result: Ok(()), jobs: vec![Job::Handler(Observed::current().run(handler).boxed())] }
             }
             None => {
                 let delivered = self.deliver(message, &asked).await;
@@ -151,7 +151,9 @@ impl Dispatch {
 
     pub(super) fn receipt(&self, receipt: Option<&str>) {
         if let Some(receipt) = receipt {
-            self.outbox.push(wire(&encode_receipt(receipt, self.session.version())));
+            let wire = wire(&encode_receipt(receipt, self.session.version()));
+            self.realtime.meters().traffic.sent(Command::Receipt, 1, wire.len());
+            self.outbox.push(wire);
         }
     }
 
@@ -225,9 +227,8 @@ impl Dispatch {
             return Err(Rejection::too_large(limit).into());
         }
         self.take_turn(&matched)?;
-        let span = tracing::debug_span!("message", session = %self.session.id(), %destination);
         let context = Context::new(self.session.clone(), self.broker().clone(), message);
-        let outcome = self.guarded(matched.call(context)).instrument(span).await?;
+        let outcome = self.guarded(matched.call(context)).await?;
         let reply_to = ReplyTo::Session(asked.correlation.clone());
         Ok(self.perform(outcome, &reply_to, asked).await?)
     }
@@ -290,10 +291,9 @@ impl Dispatch {
         self.take_turn(&matched)?;
         // Registered first and held back, so that nothing published while the handler runs is missed.
         let active = address.map(|address| self.broker().subscribe(address, self.subscriber(subscribe, true)));
-        let span = tracing::debug_span!("subscribe", session = %self.session.id(), %destination);
         let event = app::Subscribe::new(destination.clone(), subscribe.headers.clone(), subscribe.id.clone());
         let context = Context::new(self.session.clone(), self.broker().clone(), event);
-        let outcome = self.guarded(matched.call(context)).instrument(span).await?;
+        let outcome = self.guarded(matched.call(context)).await?;
         let subscriber = Arc::new(self.subscriber(subscribe, false));
         let reply_to = ReplyTo::Subscription(Arc::clone(&subscriber), destination.clone());
         let asked = Asked {
@@ -350,10 +350,7 @@ impl Dispatch {
         let mut cancel = self.cancel.clone();
         tokio::select! {
             result = AssertUnwindSafe(running).catch_unwind() => result.unwrap_or_else(|_| {
-                tracing::error!(
-                    session = %self.session.id(),
-                    "the application's code panicked; its frame is refused and the session goes on"
-                );
+                telemetry::handler_panicked();
                 Err(Rejection::handler_panicked().into())
             }),
             _ = cancel.wait_for(|cancelled| *cancelled) => Err(Rejection::cancelled().into()),
@@ -429,11 +426,13 @@ impl Dispatch {
             .catch_unwind()
             .map(|item| {
                 item.unwrap_or_else(|_| {
-                    tracing::error!("a stream of payloads panicked; it ends and the session goes on");
+                    telemetry::handler_panicked();
                     Err(Rejection::handler_panicked())
                 })
             })
             .chain(stream::iter(complete));
+        // A stream goes on when its frame was answered, as a part of it all the same.
+        let frame = Observed::current();
         let mut failed = false;
         let items = items.take_while(move |item| {
             let goes_on = !failed;
@@ -444,7 +443,7 @@ impl Dispatch {
             .then(move |item| {
                 let this = Arc::clone(&self);
                 let (to, reply_to, asked) = (to.clone(), reply_to.clone(), asked.clone());
-                async move {
+                frame.clone().run(async move {
                     let sent = match item {
                         Ok(publication) => this.send_item(&to, &reply_to, publication).await,
                         Err(rejection) => Err(rejection),
@@ -453,7 +452,7 @@ impl Dispatch {
                         Ok(()) => Ok(()),
                         Err(rejection) => this.refuse(&asked, &rejection),
                     }
-                }
+                })
             })
             .boxed()
     }
@@ -482,7 +481,7 @@ impl Dispatch {
         let jobs = match self.perform(outcome, &reply_to, asked).await {
             Ok(performed) => performed.jobs,
             Err(error) => {
-                tracing::warn!(session = %self.session.id(), %error, "what an error handler sends could not be sent");
+                telemetry::application_failed("what an error handler wanted to send could not be sent", &error);
                 Vec::new()
             }
         };

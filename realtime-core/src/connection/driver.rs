@@ -8,7 +8,9 @@ use std::{collections::VecDeque, future::poll_fn, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use parlor_stomp::{HeartBeatAction, HeartBeatTimer, Request, ServerConfig, ServerSession, ServerState, Version};
+use parlor_stomp::{
+    Command, HeartBeatAction, HeartBeatTimer, Request, ServerConfig, ServerSession, ServerState, Version,
+};
 use tokio::{
     sync::watch,
     time::{Instant, Sleep, sleep_until},
@@ -27,6 +29,7 @@ use crate::{
     limits::{Excess, SharedBucket, TokenBucket},
     realtime::Realtime,
     session::DisconnectReason,
+    telemetry::{self, FrameInFlight, Observed},
     websocket::{Opcode, WebSocketEvent, encode_close, encode_frame},
 };
 
@@ -141,13 +144,16 @@ impl Driver {
     pub(crate) async fn run(mut self) {
         let Ended { closing, reason } = self.serve().await;
         let Self { socket, stomp, work, mut background, cancel, realtime, finish_deadline, .. } = self;
-        let config = realtime.config();
+        let (config, meters) = (realtime.config(), realtime.meters());
+        meters.connection_ended(socket.outbox().history());
         let version = stomp.version().unwrap_or(Version::V1_2);
         let farewell = async {
             match closing {
                 Some(closing) => {
+                    meters.closed(closing.code(), closing.status(), closing.reason());
                     let error = closing.error().map(|fault| wire(&fault.encode(version)));
                     let close = encode_close(closing.status(), closing.reason());
+                    error.iter().for_each(|error| meters.traffic.sent(Command::Error, 1, error.len()));
                     let last: Vec<u8> = error.into_iter().chain([close]).flatten().collect();
                     socket.finish(Bytes::from(last), config.close_linger).await;
                 }
@@ -176,7 +182,9 @@ impl Driver {
                 }
             };
             if let Some(conversation) = conversation {
-                conversation.end(reason).await;
+                let frame = FrameInFlight::of_session(meters, conversation.session_id());
+                // In a box: a connection that is open needs no room for its end.
+                Box::pin(telemetry::scope(frame, conversation.end(reason))).await;
             }
         };
         tokio::join!(farewell, rest);
@@ -230,12 +238,15 @@ impl Driver {
                         return Ended::by_server(closing);
                     }
                 }
-                more = socket.read_more(), if reading => match more {
-                    Ok(true) => if let Some(beats) = &mut self.beats {
-                        beats.received(clock::now().into_std());
-                    },
-                    Ok(false) => self.end_input(InputEnd::Lost),
-                    Err(error) => self.refuse_input(&error),
+                more = socket.read_more(), if reading => {
+                    self.realtime.meters().traffic.octets_received(self.socket.take_octets_read());
+                    match more {
+                        Ok(true) => if let Some(beats) = &mut self.beats {
+                            beats.received(clock::now().into_std());
+                        },
+                        Ok(false) => self.end_input(InputEnd::Lost),
+                        Err(error) => self.refuse_input(&error),
+                    }
                 }
             }
         }
@@ -316,6 +327,7 @@ impl Driver {
             Request::Fault(_) | Request::Disconnect(_) => self.end_input(InputEnd::Told),
             _ => {}
         }
+        self.realtime.meters().traffic.received(&request);
         self.inbox_bytes += cost(&request);
         self.inbox.push_back(request);
     }
@@ -364,10 +376,11 @@ impl Driver {
         let Some(request) = self.inbox.pop_front() else { return };
         self.inbox_bytes -= cost(&request);
         if let Work::Idle(mut conversation) = std::mem::replace(&mut self.work, Work::Moving) {
-            self.work = Work::Busy(Box::pin(async move {
+            let observed = Observed::new(self.realtime.meters(), &request, conversation.session_id());
+            self.work = Work::Busy(Box::pin(observed.run(async move {
                 let flow = conversation.handle(request).await;
                 (conversation, flow)
-            }));
+            })));
         }
     }
 
@@ -444,7 +457,9 @@ impl Driver {
                 HeartBeatAction::SendBeat => {
                     // Octets that wait already are better than a beat behind them.
                     if outbox.waiting_bytes() == 0 {
-                        outbox.push(encode_frame(Opcode::Text, b"\n"));
+                        let beat = encode_frame(Opcode::Text, b"\n");
+                        self.realtime.meters().traffic.beat_sent(beat.len());
+                        outbox.push(beat);
                     }
                     beats.sent(now.into_std());
                 }

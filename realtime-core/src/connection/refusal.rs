@@ -38,14 +38,7 @@ impl Refused<'_> {
     pub(super) fn tell(&self, broker: &Broker, session: &Session, rejection: &Rejection) -> Option<Closing> {
         let heard = self.send_error_message(broker, session, rejection);
         let closes = !heard && (self.is_subscribe || self.receipt.is_some());
-        tracing::debug!(
-            session = %session.id(),
-            code = rejection.code(),
-            destination = self.destination,
-            heard,
-            closes,
-            "a frame was refused"
-        );
+        broker.meters().refused(session.id(), self.destination, rejection.code(), heard, closes);
         closes.then(|| {
             let mut fault = Fault::new(rejection.code().to_owned(), rejection.message().to_owned());
             if let Some(receipt) = self.receipt {

@@ -30,6 +30,8 @@ pub struct Socket {
     input: BytesMut,
     decoder: WebSocketDecoder,
     outbox: Arc<Outbox>,
+    /// Octets that were read and not yet taken into account.
+    octets_read: usize,
     /// The last read took all that it had room for, so more is likely to wait.
     is_busy: bool,
     /// The peer's close frame was read: nothing more will come, and after ours the server closes first (section 7.1.1).
@@ -85,6 +87,7 @@ impl Socket {
             input: BytesMut::from(&transport.read_ahead[..]),
             decoder: WebSocketDecoder::new(config.websocket.clone()),
             outbox: Arc::new(Outbox::new(transport.writer, config.outbox)),
+            octets_read: transport.read_ahead.len(),
             is_busy: false,
             close_received: false,
             is_broken: false,
@@ -139,6 +142,7 @@ impl Socket {
     /// Reads once; `false` at the end of the stream.
     pub(crate) async fn read_more(&mut self) -> Result<bool, SocketError> {
         let octets = self.fill().await;
+        self.octets_read += octets;
         self.octets.charge(octets as u64, clock::now()).map_err(Excess::of("octets"))?;
         Ok(octets > 0)
     }
@@ -156,6 +160,11 @@ impl Socket {
     /// Whether a message has begun whose end has not come yet.
     pub(crate) fn is_mid_message(&self) -> bool {
         self.decoder.is_mid_message()
+    }
+
+    /// How many octets were read since the last call.
+    pub(crate) fn take_octets_read(&mut self) -> usize {
+        std::mem::take(&mut self.octets_read)
     }
 
     /// Sends a text or binary message, a ping, or any other single frame.

@@ -3,6 +3,7 @@
 use std::{
     fmt, io,
     io::IoSlice,
+    net::SocketAddr,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -20,6 +21,7 @@ pub struct Transport {
     pub(crate) reader: Box<dyn AsyncRead + Send + Unpin>,
     pub(crate) writer: Box<dyn WireWriter>,
     pub(crate) read_ahead: Bytes,
+    pub(crate) peer: Option<SocketAddr>,
 }
 
 impl Transport {
@@ -28,15 +30,23 @@ impl Transport {
     /// `read_ahead` are octets that the HTTP layer has read behind the upgrade request.
     #[must_use]
     pub fn tcp(stream: TcpStream, read_ahead: Bytes) -> Self {
+        let peer = stream.peer_addr().ok();
         let (reader, writer) = stream.into_split();
-        Self { reader: Box::new(reader), writer: Box::new(TcpWriter(writer)), read_ahead }
+        Self { reader: Box::new(reader), writer: Box::new(TcpWriter(writer)), read_ahead, peer }
     }
 
     /// Any other stream (TLS, HTTP/2, a pipe in memory): the connection's task does all writing.
     #[must_use]
     pub fn stream(stream: impl AsyncRead + AsyncWrite + Send + 'static, read_ahead: Bytes) -> Self {
         let (reader, writer) = tokio::io::split(stream);
-        Self { reader: Box::new(reader), writer: Box::new(TaskWriter(writer)), read_ahead }
+        Self { reader: Box::new(reader), writer: Box::new(TaskWriter(writer)), read_ahead, peer: None }
+    }
+
+    /// Sets the address that log lines name as the other end: the client's own where a proxy stands between.
+    #[must_use]
+    pub fn with_peer(mut self, peer: SocketAddr) -> Self {
+        self.peer = Some(peer);
+        self
     }
 }
 

@@ -14,6 +14,7 @@ mod reply;
 mod send_to_user;
 mod session_data;
 mod state;
+mod trace_context;
 #[cfg(feature = "garde")]
 mod validated;
 
@@ -30,4 +31,7 @@ pub use state::{FromRef, State};
 #[cfg(feature = "garde")]
 pub use validated::Validated;
 
-pub use crate::app::{FromContext, OptionalFromContext};
+pub use crate::{
+    app::{FromContext, OptionalFromContext},
+    telemetry::TraceContext,
+};

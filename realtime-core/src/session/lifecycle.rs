@@ -9,7 +9,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use futures_util::{FutureExt, future::BoxFuture};
 use parlor_stomp::SubscriptionId;
 
-use crate::session::Session;
+use crate::{session::Session, telemetry};
 
 /// Something that happened to a session.
 #[derive(Clone, Debug)]
@@ -110,15 +110,30 @@ pub(crate) async fn announce(
         let heard = async { listener.on_event(session.clone(), event.clone()).await };
         match tokio::time::timeout(limit, AssertUnwindSafe(heard).catch_unwind()).await {
             Ok(Ok(())) => {}
-            Ok(Err(_)) => {
-                tracing::error!(session = %session.id(), event = event.name(), "a lifecycle listener panicked");
-            }
-            Err(_) => tracing::error!(
-                session = %session.id(),
-                event = event.name(),
-                ?limit,
-                "a lifecycle listener took too long and was cut off"
-            ),
+            Ok(Err(_)) => telemetry::listener_panicked(event.name()),
+            Err(_) => telemetry::listener_timed_out(event.name()),
+        }
+    }
+}
+
+impl DisconnectReason {
+    /// The reason in one word, for logs and figures: `client`, `closed-by-client`, `lost` or `server`.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::ClosedByClient => "closed-by-client",
+            Self::Lost => "lost",
+            Self::Server { .. } => "server",
+        }
+    }
+
+    /// The server's code, where it was the server that ended the session.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Server { code } => Some(code),
+            _ => None,
         }
     }
 }

@@ -12,12 +12,14 @@ use crate::{
     broker::Outbox,
     connection::Closing,
     session::{Session, SessionId},
+    telemetry::{Meters, OutboxStats},
 };
 
 /// The sessions and users that are connected to this node. Cheap to clone.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Registry {
     state: Arc<Mutex<State>>,
+    meters: Arc<Meters>,
 }
 
 #[derive(Debug, Default)]
@@ -30,6 +32,10 @@ struct State {
 }
 
 impl Registry {
+    pub(crate) fn new(meters: Arc<Meters>) -> Self {
+        Self { state: Arc::default(), meters }
+    }
+
     /// The session with that id, if it is connected.
     #[must_use]
     pub fn session(&self, id: SessionId) -> Option<Session> {
@@ -98,7 +104,13 @@ impl Registry {
         let key = state.next_waiting;
         state.next_waiting += 1;
         state.waiting.insert(key, (principal, outbox));
+        self.meters.connections.opened();
         Waiting { registry: self.clone(), key }
+    }
+
+    /// What waits for the clients of all connections.
+    pub(crate) fn outboxes(&self) -> OutboxStats {
+        OutboxStats::of(self.connections().iter().map(|(_, outbox)| outbox.waiting_bytes()))
     }
 
     /// Everyone who is connected, with CONNECT or still without.
@@ -118,20 +130,32 @@ impl Registry {
             first_session = ids.is_empty();
             ids.push(session.id());
         }
+        self.meters.connections.session_entered(first_session && session.principal().id().is_some());
         Presence { registry: self.clone(), session: session.clone(), first_session, left: false }
     }
 
     fn leave(&self, session: &Session) -> bool {
         let mut state = self.state.lock();
         state.sessions.remove(&session.id());
-        let Some(user) = session.principal().id() else { return true };
-        let Some(ids) = state.users.get_mut(user) else { return true };
-        ids.retain(|id| *id != session.id());
-        let last = ids.is_empty();
-        if last {
-            state.users.remove(user);
+        let mut departed = false;
+        if let Some(user) = session.principal().id()
+            && let Some(ids) = state.users.get_mut(user)
+        {
+            ids.retain(|id| *id != session.id());
+            departed = ids.is_empty();
+            if departed {
+                state.users.remove(user);
+            }
         }
-        last
+        self.meters.connections.session_left(departed);
+        departed || session.principal().id().is_none()
+    }
+}
+
+/// A registry that nobody is in, and that counts for itself.
+impl Default for Registry {
+    fn default() -> Self {
+        Self::new(Meters::new())
     }
 }
 
@@ -145,6 +169,7 @@ pub(crate) struct Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         self.registry.state.lock().waiting.remove(&self.key);
+        self.registry.meters.connections.waited();
     }
 }
 
