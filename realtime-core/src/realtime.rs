@@ -86,6 +86,7 @@ struct Inner {
     interceptors: Vec<Arc<dyn Interceptor>>,
     listeners: Vec<Arc<dyn LifecycleListener>>,
     connections: Arc<Semaphore>,
+    unready: AtomicBool,
     stopping: AtomicBool,
 }
 
@@ -180,6 +181,19 @@ impl Realtime {
     pub async fn serve(self, transport: Transport, principal: Principal, admission: Admission) {
         Driver::new(self, transport, principal).run().await;
         drop(admission);
+    }
+
+    /// Whether new clients should be sent here: what a readiness probe asks. Not any more once the endpoint
+    /// [will stop](Self::begin_stop).
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.inner.unready.load(Ordering::Acquire) && !self.is_stopping()
+    }
+
+    /// Says that a stop is near: readiness ends, and nothing else changes. Load balancers that probe it then send their
+    /// clients elsewhere, before [`shutdown`](Self::shutdown) turns anyone away.
+    pub fn begin_stop(&self) {
+        self.inner.unready.store(true, Ordering::Release);
     }
 
     /// Whether [`shutdown`](Self::shutdown) was called.
@@ -325,6 +339,7 @@ impl RealtimeBuilder {
                 topic_pattern,
                 interceptors: self.interceptors,
                 listeners,
+                unready: AtomicBool::new(false),
                 stopping: AtomicBool::new(false),
             }),
         })
