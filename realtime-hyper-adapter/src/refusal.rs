@@ -29,6 +29,9 @@ pub enum Refusal {
     /// The Origin may not connect: 403.
     #[error(transparent)]
     Origin(#[from] OriginRefusal),
+    /// The server stops, says a readiness probe: 503 with `Retry-After`.
+    #[error("The server is about to stop. Use another one.")]
+    Stopping,
     /// Only subprotocols that are not spoken here were offered: 400.
     #[error("Offer v12.stomp, v11.stomp or v10.stomp, or no subprotocol at all.")]
     Subprotocol,
@@ -50,6 +53,7 @@ impl Refusal {
             Self::Full => "full",
             Self::Method => "method-not-allowed",
             Self::Origin(_) => "origin-not-allowed",
+            Self::Stopping => "stopping",
             Self::Subprotocol => "subprotocol-not-supported",
             Self::UpgradeRequired => "upgrade-required",
             Self::Version => "websocket-version-not-supported",
@@ -62,7 +66,7 @@ impl Refusal {
         match self {
             Self::Auth(error) => error.status(),
             Self::BadHandshake(_) | Self::Subprotocol => StatusCode::BAD_REQUEST,
-            Self::Full => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Full | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Origin(_) => StatusCode::FORBIDDEN,
             Self::UpgradeRequired | Self::Version => StatusCode::UPGRADE_REQUIRED,

@@ -19,13 +19,17 @@ use tower_service::Service;
 
 use crate::{
     PeerAddr, Refusal,
-    handshake::{Accepted, transport},
+    handshake::{Accepted, refuse},
+    transport::transport,
 };
 
 /// The response to a handshake, on its way.
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send>>;
 
 /// Upgrades requests to STOMP over WebSocket. Clone it freely; all clones serve one [`Realtime`].
+///
+/// Over HTTP/1.1 that is a GET with `Upgrade` (RFC 6455), over HTTP/2 a CONNECT with `:protocol` (RFC 8441), which the
+/// server's HTTP/2 must have enabled: [`Server`](crate::Server) and `axum::serve` do. All that follows is the same.
 ///
 /// In this order: the request must be a WebSocket handshake (400, 405, 426) with a known subprotocol where any is offered
 /// (400), its Origin allowed (403), the endpoint neither full nor stopping (503), and the authenticator satisfied (401,
@@ -54,16 +58,17 @@ impl WebSocketService {
     }
 
     async fn answer(self, mut request: Request<()>) -> Response<Full<Bytes>> {
+        let version = request.version();
         let (accepted, admission, principal) = match self.judge(&request).await {
             Ok(judged) => judged,
-            Err(refusal) => return refusal.into_response(),
+            Err(refusal) => return refuse(refusal, version),
         };
         let upgrade = hyper::upgrade::on(&mut request);
         let response = match accepted.into_response() {
             Ok(response) => response,
             Err(error) => {
                 tracing::error!(%error, "the handshake could not be answered");
-                return Refusal::BadHandshake("The handshake could not be answered.").into_response();
+                return refuse(Refusal::BadHandshake("The handshake could not be answered."), version);
             }
         };
         let realtime = self.realtime;
@@ -73,7 +78,11 @@ impl WebSocketService {
         )]
         tokio::spawn(async move {
             match upgrade.await {
-                Ok(upgraded) => realtime.serve(transport(upgraded), principal, admission).await,
+                Ok(upgraded) => {
+                    let (transport, slot) = transport(upgraded);
+                    realtime.serve(transport, principal, admission).await;
+                    drop(slot);
+                }
                 Err(error) => tracing::debug!(%error, "the connection broke before the upgrade"),
             }
         });
