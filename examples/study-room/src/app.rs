@@ -90,11 +90,19 @@ impl App {
         Ok(Self { listener, addr, public_url, data_place, router, realtime })
     }
 
+    /// Serves until Ctrl-C or SIGTERM, and then drains; a second signal ends it at once.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn run(self) -> io::Result<()> {
+        parlor::axum::serve(self.listener, self.router, self.realtime).await
+    }
+
     /// Serves until `stop` is ready, and then drains.
     ///
     /// # Errors
     /// When the listener fails.
-    pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
+    pub async fn run_until(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         parlor::hyper::serve(self.listener, self.router, self.realtime, stop).await
     }
 

@@ -73,7 +73,7 @@ impl Room {
             tokio::runtime::Runtime::new().unwrap().block_on(async {
                 let app = App::start(settings).await.unwrap();
                 started.send(app.addr()).unwrap();
-                app.run(async { drop(stopped.await) }).await.unwrap();
+                app.run_until(async { drop(stopped.await) }).await.unwrap();
             });
         });
         Self { addr: addr.recv().unwrap(), stop: Some(stop), thread: Some(thread) }
