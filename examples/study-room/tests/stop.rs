@@ -1,7 +1,13 @@
 //! SIGTERM to the real program while many publish: nobody is left without a word, and what a receipt promised is kept.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "a test may fail, on the real clock")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test may fail, on the real clock"
+)]
 
 mod support;
 
