@@ -23,7 +23,7 @@ test:
 
 # The documentation, with warnings as errors.
 docs:
-    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
 
 # The protocol crate does no I/O.
 purity:

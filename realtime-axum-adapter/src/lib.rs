@@ -32,8 +32,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Everything works under a bare `axum::serve` too, which lacks a time limit for request heads and the drain at the stop;
-//! use `into_make_service_with_connect_info::<SocketAddr>()` there so that authenticators see the peer address.
+//! Everything works under a bare `axum::serve` too; [`serve`] says what is lost then, and how to drain nevertheless. For
+//! other limits or TLS, serve the router with a [`Server`]: `Server::new(listener, router, realtime).options(…).run()`.
 
 mod authenticated;
 mod broker_handle;
@@ -44,5 +44,7 @@ pub use authenticated::{Authenticated, NotAuthenticated};
 pub use broker_handle::BrokerHandle;
 /// The Origin gate for an application's own routes: `Router::layer(OriginLayer::new(&realtime))`.
 pub use parlor_hyper::OriginLayer;
+/// The accept loop, its limits and its probes, which are services for `route_service` as well.
+pub use parlor_hyper::{LiveService, ReadyService, ServeOptions, Server};
 pub use serve::serve;
 pub use websocket::{WebSocket, websocket};

@@ -98,6 +98,7 @@ struct Inner {
     interceptors: Vec<Arc<dyn Interceptor>>,
     listeners: Vec<Arc<dyn LifecycleListener>>,
     gate: Gate,
+    unready: AtomicBool,
     stopping: AtomicBool,
     shows_users: bool,
 }
@@ -237,6 +238,19 @@ impl Realtime {
     /// log shows the Origin alone.
     pub fn handshake_refused(&self, code: &'static str, headers: &HeaderMap, peer: Option<SocketAddr>) {
         self.meters().handshake_refused(code, headers, peer);
+    }
+
+    /// Whether new clients should be sent here: what a readiness probe asks. Not any more once the endpoint
+    /// [will stop](Self::begin_stop).
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.inner.unready.load(Ordering::Acquire) && !self.is_stopping()
+    }
+
+    /// Says that a stop is near: readiness ends, and nothing else changes. Load balancers that probe it then send their
+    /// clients elsewhere, before [`shutdown`](Self::shutdown) turns anyone away.
+    pub fn begin_stop(&self) {
+        self.inner.unready.store(true, Ordering::Release);
     }
 
     /// Whether [`shutdown`](Self::shutdown) was called.
@@ -416,6 +430,7 @@ impl RealtimeBuilder {
                 topic_pattern,
                 interceptors: self.interceptors,
                 listeners,
+                unready: AtomicBool::new(false),
                 stopping: AtomicBool::new(false),
                 shows_users: self.shows_users,
             }),

@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     fmt,
     future::{Ready, ready},
+    pin::pin,
     task::{Context, Poll},
     time::Duration,
 };
@@ -17,19 +18,27 @@ use parlor_core::{
     connection::{Socket, Transport},
     websocket::{Opcode, WebSocketEvent, encode_close},
 };
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tower_service::Service;
 
 use crate::{
     Refusal,
-    handshake::{Accepted, transport},
+    handshake::{Accepted, refuse},
     peer::client_addr,
+    transport::transport,
 };
 
 /// How often an echo looks whether the server stops: it is no session, so nobody tells it.
 const STOP_CHECK: Duration = Duration::from_millis(250);
 
-/// Sends every message back as it came. Anyone may connect whose Origin is allowed; limits are those of the [`Realtime`].
+/// How long a client may send nothing.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Sends every message back as it came: an aid for protocol test suites and measurements, not for a public server.
+///
+/// It asks nobody who the client is: anyone may connect whose Origin is allowed, and takes one of the endpoint's
+/// connections. Frames, messages and what waits for the client are bounded as the [`Realtime`]'s settings say; a client that
+/// sends nothing for 60 s is closed with 1001.
 #[derive(Clone)]
 pub struct EchoService {
     realtime: Realtime,
@@ -54,7 +63,11 @@ impl EchoService {
         #[expect(clippy::disallowed_methods, reason = "the connection owns itself and ends with its client")]
         tokio::spawn(async move {
             match upgrade.await {
-                Ok(upgraded) => echo(&realtime, transport(upgraded, realtime.config()), admission).await,
+                Ok(upgraded) => {
+                    let (transport, slot) = transport(upgraded, realtime.config());
+                    echo(&realtime, transport, admission).await;
+                    drop(slot);
+                }
                 Err(error) => tracing::debug!(%error, "the connection broke before the upgrade"),
             }
         });
@@ -69,9 +82,14 @@ async fn echo(realtime: &Realtime, transport: Transport, _admission: Admission) 
     let mut message = Vec::new();
     let mut stop_check = interval(STOP_CHECK);
     stop_check.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut idle = pin!(sleep(IDLE_TIMEOUT));
     let farewell = loop {
         let event = tokio::select! {
-            event = socket.next() => event,
+            event = socket.next() => {
+                idle.set(sleep(IDLE_TIMEOUT));
+                event
+            }
+            () = idle.as_mut() => break encode_close(1001, "nothing was sent for 60 s"),
             _ = stop_check.tick() => {
                 if realtime.is_stopping() {
                     break encode_close(1012, "");
@@ -108,7 +126,8 @@ impl<B> Service<Request<B>> for EchoService {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        ready(Ok(self.answer(request).unwrap_or_else(Refusal::into_response)))
+        let version = request.version();
+        ready(Ok(self.answer(request).unwrap_or_else(|refusal| refuse(refusal, version))))
     }
 }
 

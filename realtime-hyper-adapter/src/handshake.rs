@@ -1,14 +1,10 @@
-//! The opening handshake of RFC 6455 section 4.2, and the way from an upgraded request to a transport.
+//! The opening handshake: that of RFC 6455 section 4.2 over HTTP/1.1, and that of RFC 8441 over HTTP/2.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Version, header};
 use http_body_util::Full;
-use hyper::upgrade::Upgraded;
-use hyper_util::{rt::TokioIo, server::conn::auto};
-use parlor_core::{Config, connection::Transport};
-use socket2::SockRef;
-use tokio::net::TcpStream;
+use hyper::ext::Protocol;
 use tungstenite::handshake::derive_accept_key;
 
 use crate::Refusal;
@@ -19,7 +15,8 @@ const SUBPROTOCOLS: [&str; 3] = ["v12.stomp", "v11.stomp", "v10.stomp"];
 /// What the response to a good handshake needs.
 #[derive(Debug)]
 pub(crate) struct Accepted {
-    accept: String,
+    /// The answer to the key; none over HTTP/2, which has no key.
+    accept: Option<String>,
     subprotocol: Option<&'static str>,
 }
 
@@ -27,37 +24,22 @@ impl Accepted {
     /// Checks a request.
     pub(crate) fn check<B>(request: &Request<B>, stomp: bool) -> Result<Self, Refusal> {
         let headers = request.headers();
-        if request.method() != Method::GET {
-            return Err(Refusal::Method);
-        }
-        // Section 4.1. The HTTP layer upgrades no older request: a 101 would lead nowhere.
-        if request.version() < Version::HTTP_11 {
-            return Err(Refusal::BadHandshake("A WebSocket needs HTTP/1.1."));
-        }
-        if !has_token(headers, header::UPGRADE, "websocket") {
-            return Err(Refusal::UpgradeRequired);
-        }
-        if !has_token(headers, header::CONNECTION, "upgrade") {
-            return Err(Refusal::BadHandshake("The Connection header must name Upgrade."));
-        }
-        if only(headers, header::SEC_WEBSOCKET_VERSION) != Some(b"13") {
-            return Err(Refusal::Version);
-        }
-        let key = only(headers, header::SEC_WEBSOCKET_KEY).unwrap_or_default();
-        if BASE64_STANDARD.decode(key).ok().is_none_or(|nonce| nonce.len() != 16) {
-            return Err(Refusal::BadHandshake("There must be one Sec-WebSocket-Key, of 16 octets in base64."));
-        }
+        let accept = if request.version() == Version::HTTP_2 { check_http2(request)? } else { check_http1(request)? };
         let subprotocol = if stomp { subprotocol(headers)? } else { None };
-        Ok(Self { accept: derive_accept_key(key), subprotocol })
+        Ok(Self { accept, subprotocol })
     }
 
-    /// The response that switches protocols.
+    /// The response that switches protocols (RFC 6455 section 4.2.2), or turns the stream into a WebSocket (RFC 8441 section
+    /// 5).
     pub(crate) fn into_response(self) -> Result<Response<Full<Bytes>>, http::Error> {
-        let mut response = Response::builder()
-            .status(StatusCode::SWITCHING_PROTOCOLS)
-            .header(header::CONNECTION, "Upgrade")
-            .header(header::UPGRADE, "websocket")
-            .header(header::SEC_WEBSOCKET_ACCEPT, self.accept);
+        let mut response = match self.accept {
+            Some(accept) => Response::builder()
+                .status(StatusCode::SWITCHING_PROTOCOLS)
+                .header(header::CONNECTION, "Upgrade")
+                .header(header::UPGRADE, "websocket")
+                .header(header::SEC_WEBSOCKET_ACCEPT, accept),
+            None => Response::builder().status(StatusCode::OK),
+        };
         if let Some(subprotocol) = self.subprotocol {
             response = response.header(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
         }
@@ -65,29 +47,54 @@ impl Accepted {
     }
 }
 
-/// The transport of an upgraded connection: the TCP stream itself where hyper has nothing around it.
-pub(crate) fn transport(upgraded: Upgraded, config: &Config) -> Transport {
-    // A connection of hyper-util's `auto` wraps the stream once more than one of hyper's own.
-    let upgraded = match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
-        Ok(parts) => return tcp(parts.io.into_inner(), parts.read_buf, config),
-        Err(upgraded) => upgraded,
-    };
-    match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => tcp(parts.io.into_inner(), parts.read_buf, config),
-        Err(upgraded) => Transport::stream(TokioIo::new(upgraded), Bytes::new()),
+/// The response to a refused handshake.
+pub(crate) fn refuse(refusal: Refusal, version: Version) -> Response<Full<Bytes>> {
+    let mut response = refusal.into_response();
+    if version == Version::HTTP_2 {
+        // They mean nothing there (RFC 9113 section 8.2.2).
+        response.headers_mut().remove(header::CONNECTION);
+        response.headers_mut().remove(header::UPGRADE);
     }
+    response
 }
 
-fn tcp(stream: TcpStream, read_ahead: Bytes, config: &Config) -> Transport {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY could not be set; small messages may wait for others");
+fn check_http1<B>(request: &Request<B>) -> Result<Option<String>, Refusal> {
+    let headers = request.headers();
+    if request.method() != Method::GET {
+        return Err(Refusal::Method);
     }
-    if config.send_buffer_bytes > 0
-        && let Err(error) = SockRef::from(&stream).set_send_buffer_size(config.send_buffer_bytes)
-    {
-        tracing::debug!(%error, "SO_SNDBUF could not be set; the system may hold back more than it should");
+    // Section 4.1. The HTTP layer upgrades no older request: a 101 would lead nowhere.
+    if request.version() < Version::HTTP_11 {
+        return Err(Refusal::BadHandshake("A WebSocket needs HTTP/1.1."));
     }
-    Transport::tcp(stream, read_ahead)
+    if !has_token(headers, header::UPGRADE, "websocket") {
+        return Err(Refusal::UpgradeRequired);
+    }
+    if !has_token(headers, header::CONNECTION, "upgrade") {
+        return Err(Refusal::BadHandshake("The Connection header must name Upgrade."));
+    }
+    check_version(headers)?;
+    let key = only(headers, header::SEC_WEBSOCKET_KEY).unwrap_or_default();
+    if BASE64_STANDARD.decode(key).ok().is_none_or(|nonce| nonce.len() != 16) {
+        return Err(Refusal::BadHandshake("There must be one Sec-WebSocket-Key, of 16 octets in base64."));
+    }
+    Ok(Some(derive_accept_key(key)))
+}
+
+/// RFC 8441 section 5: a CONNECT with `:protocol`. Upgrade, Connection and the key are not used; the version is.
+fn check_http2<B>(request: &Request<B>) -> Result<Option<String>, Refusal> {
+    let protocol = request.extensions().get::<Protocol>();
+    match (request.method(), protocol) {
+        (&Method::CONNECT, Some(protocol)) if protocol.as_str() == "websocket" => check_version(request.headers())?,
+        // A GET could only be meant as a page or a handshake of HTTP/1.1.
+        (&Method::GET | &Method::CONNECT, _) => return Err(Refusal::UpgradeRequired),
+        _ => return Err(Refusal::Method),
+    }
+    Ok(None)
+}
+
+fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
+    if only(headers, header::SEC_WEBSOCKET_VERSION) == Some(b"13") { Ok(()) } else { Err(Refusal::Version) }
 }
 
 /// The newest subprotocol that the client offers; none where it offers none (RFC 6455 section 4.2.2).

@@ -16,17 +16,43 @@
 //! # Ok(()) }
 //! ```
 
+mod activity;
+mod connection;
 mod echo;
 mod handshake;
+mod http2_heads;
+mod in_progress;
+mod listener;
+mod options;
 mod origin_layer;
 mod peer;
+mod probes;
 mod refusal;
+mod request_body;
 mod serve;
+mod server;
+mod signals;
+mod slots;
+#[cfg(feature = "tls")]
+mod tls;
+mod transport;
+mod watched;
 mod websocket;
 
 pub use echo::EchoService;
+pub use listener::Listener;
+pub use options::ServeOptions;
 pub use origin_layer::{OriginGate, OriginGateFuture, OriginLayer};
 pub use peer::PeerAddr;
+pub use probes::{LiveService, ReadyService};
 pub use refusal::Refusal;
-pub use serve::{serve, stop_signal};
+pub use request_body::{BodyTimeout, RequestBody};
+pub use serve::serve;
+pub use server::Server;
+pub use signals::{Signals, stop_signal};
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsError};
+/// rustls, for a configuration of your own.
+#[cfg(feature = "tls")]
+pub use tokio_rustls::rustls;
 pub use websocket::WebSocketService;

@@ -32,6 +32,9 @@ pub enum Refusal {
     /// The Origin may not connect: 403.
     #[error(transparent)]
     Origin(#[from] OriginRefusal),
+    /// The server stops, says a readiness probe: 503 with `Retry-After`.
+    #[error("The server is about to stop. Use another one.")]
+    Stopping,
     /// Only subprotocols that are not spoken here were offered: 400.
     #[error("Offer v12.stomp, v11.stomp or v10.stomp, or no subprotocol at all.")]
     Subprotocol,
@@ -53,6 +56,7 @@ impl Refusal {
             Self::BadHandshake(_) => "bad-handshake",
             Self::Method => "method-not-allowed",
             Self::Origin(_) => "origin-not-allowed",
+            Self::Stopping => "stopping",
             Self::Subprotocol => "subprotocol-not-supported",
             Self::UpgradeRequired => "upgrade-required",
             Self::Version => "websocket-version-not-supported",
@@ -66,6 +70,7 @@ impl Refusal {
             Self::Admission(error) => error.status(),
             Self::Auth(error) => error.status(),
             Self::BadHandshake(_) | Self::Subprotocol => StatusCode::BAD_REQUEST,
+            Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Origin(_) => StatusCode::FORBIDDEN,
             Self::UpgradeRequired | Self::Version => StatusCode::UPGRADE_REQUIRED,

@@ -19,14 +19,18 @@ use tower_service::Service;
 
 use crate::{
     PeerAddr, Refusal,
-    handshake::{Accepted, transport},
+    handshake::{Accepted, refuse},
     peer::client_addr,
+    transport::transport,
 };
 
 /// The response to a handshake, on its way.
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send>>;
 
 /// Upgrades requests to STOMP over WebSocket. Clone it freely; all clones serve one [`Realtime`].
+///
+/// Over HTTP/1.1 that is a GET with `Upgrade` (RFC 6455), over HTTP/2 a CONNECT with `:protocol` (RFC 8441), which the
+/// server's HTTP/2 must have enabled: [`Server`](crate::Server) and `axum::serve` do. All that follows is the same.
 ///
 /// In this order: the request must be a WebSocket handshake (400, 405, 426) with a known subprotocol where any is offered
 /// (400), its Origin allowed (403), the endpoint neither full nor stopping (503), its address within its limits (429), the
@@ -57,12 +61,13 @@ impl WebSocketService {
     }
 
     async fn answer(self, mut request: Request<()>) -> Response<Full<Bytes>> {
+        let version = request.version();
         let peer = request.extensions().get::<PeerAddr>().map(|peer| peer.0);
         let (accepted, admission, principal) = match self.judge(&request).await {
             Ok(judged) => judged,
             Err(refusal) => {
                 self.realtime.handshake_refused(refusal.code(), request.headers(), peer);
-                return refusal.into_response();
+                return refuse(refusal, version);
             }
         };
         let upgrade = hyper::upgrade::on(&mut request);
@@ -70,7 +75,7 @@ impl WebSocketService {
             Ok(response) => response,
             Err(error) => {
                 tracing::error!(%error, "the handshake could not be answered");
-                return Refusal::BadHandshake("The handshake could not be answered.").into_response();
+                return refuse(Refusal::BadHandshake("The handshake could not be answered."), version);
             }
         };
         let realtime = self.realtime;
@@ -81,12 +86,13 @@ impl WebSocketService {
         tokio::spawn(async move {
             match upgrade.await {
                 Ok(upgraded) => {
-                    let transport = transport(upgraded, realtime.config());
+                    let (transport, slot) = transport(upgraded, realtime.config());
                     let transport = match peer {
                         Some(peer) => transport.with_peer(peer),
                         None => transport,
                     };
                     realtime.serve(transport, principal, admission).await;
+                    drop(slot);
                 }
                 Err(error) => tracing::debug!(%error, "the connection broke before the upgrade"),
             }

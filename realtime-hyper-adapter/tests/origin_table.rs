@@ -12,9 +12,9 @@ use std::convert::Infallible;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use hyper::body::Incoming;
+
 use parlor_core::auth::{Anonymous, OriginPolicy};
-use parlor_hyper::{OriginLayer, WebSocketService};
+use parlor_hyper::{OriginLayer, RequestBody, WebSocketService};
 use support::{Answer, Server, endpoint, handshake_text};
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -158,7 +158,7 @@ fn server() -> Server {
     let websocket = WebSocketService::new(&realtime);
     let route = service_fn(|_| async { Ok(Response::new(Full::from(Bytes::from_static(b"served")))) });
     let routes = OriginLayer::new(&realtime).layer(route);
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |request: Request<RequestBody>| {
         let (websocket, routes) = (websocket.clone(), routes.clone());
         async move {
             match request.uri().path() {
@@ -173,7 +173,7 @@ fn server() -> Server {
 /// Says the error type, which nothing else does.
 fn infallible<S>(service: S) -> S
 where
-    S: tower::Service<Request<Incoming>, Response = Response<Full<Bytes>>, Error = Infallible>,
+    S: tower::Service<Request<RequestBody>, Response = Response<Full<Bytes>>, Error = Infallible>,
 {
     service
 }

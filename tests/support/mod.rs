@@ -75,10 +75,20 @@ impl Server {
     }
 
     /// Stops it as an operator would, and waits until it is gone.
-    pub fn stop(mut self) {
+    pub fn stop(self) {
+        self.terminate();
+        self.wait();
+    }
+
+    /// Sends SIGTERM.
+    pub fn terminate(&self) {
         let id = self.child.id().to_string();
         let killed = Command::new("kill").args(["-TERM", &id]).status().expect("kill runs");
         assert!(killed.success());
+    }
+
+    /// Waits until it has ended well.
+    pub fn wait(mut self) {
         let status = self.child.wait().expect("it ends");
         assert!(status.success(), "{status}");
     }

@@ -86,11 +86,21 @@ impl App {
         Ok(Self { listener, addr, public_url, data_place: location.to_string(), store, router, realtime })
     }
 
+    /// Serves until Ctrl-C or SIGTERM, then drains, and closes the database at last; a second signal ends it at once.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn run(self) -> io::Result<()> {
+        let served = parlor::axum::serve(self.listener, self.router, self.realtime).await;
+        self.store.close().await;
+        served
+    }
+
     /// Serves until `stop` is ready, then drains, and closes the database at last.
     ///
     /// # Errors
     /// When the listener fails.
-    pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
+    pub async fn run_until(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         let served = parlor::hyper::serve(self.listener, self.router, self.realtime, stop).await;
         self.store.close().await;
         served

@@ -57,7 +57,7 @@ async fn start() -> ExitCode {
     if let Some(warning) = app.warning() {
         println!("Note: {warning}");
     }
-    match app.run(parlor::hyper::stop_signal()).await {
+    match app.run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("The study room stopped: {error}");

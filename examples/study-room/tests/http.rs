@@ -240,6 +240,8 @@ fn pages_lead_through_the_door_and_are_closed_to_foreign_scripts() {
         assert_eq!(room.request("GET", path, None, None).status, 404, "{path}");
     }
     assert_eq!(room.request("GET", "/healthz", None, None).text, "ok");
+    assert_eq!(room.request("GET", "/readyz", None, None).text, "ready\n");
+    assert_eq!(room.request("GET", "/livez", None, None).text, "alive\n");
 }
 
 #[test]

@@ -44,6 +44,12 @@ pub trait WireWriter: Send + 'static {
 
     /// Pushes what the transport itself holds back (TLS records) towards the peer.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Tells the peer that nothing more will come: FIN, TLS's close_notify, HTTP/2's END_STREAM. Without it a peer cannot
+    /// tell a whole conversation from one that was cut off. Default: there is nothing to tell.
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
 }
 
 /// How much may wait in one connection's outbox.
@@ -277,6 +283,14 @@ impl Outbox {
                 state.driver = Some(cx.waker().clone());
                 Poll::Pending
             }
+        }
+    }
+
+    /// Ends the write half in order. Called once everything is written; [`release`](Self::release) follows.
+    pub(crate) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.state.lock().writer {
+            Some(writer) => writer.poll_shutdown(cx),
+            None => Poll::Ready(Ok(())),
         }
     }
 

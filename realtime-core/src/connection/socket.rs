@@ -186,14 +186,13 @@ impl Socket {
         let outbox = Arc::clone(&self.outbox);
         let all = async {
             let mut drained = false;
+            let mut half_closed = false;
             loop {
-                if drained && self.is_broken {
-                    // The peer's close frame could not be read; the end of our half makes it end its own.
-                    outbox.release();
-                }
+                // The close frame of a peer that broke the protocol cannot be read; the end of our half makes it end its own.
+                let half_closes = drained && self.is_broken && !half_closed;
                 tokio::select! {
                     event = poll_fn(|cx| outbox.poll_flush(cx)), if !drained => match event {
-                        FlushEvent::Drained if self.peer_closed() => return,
+                        FlushEvent::Drained if self.peer_closed() => break,
                         FlushEvent::Drained => drained = true,
                         FlushEvent::Failed(error) => {
                             tracing::debug!(%error, "the farewell could not be written");
@@ -201,15 +200,25 @@ impl Socket {
                         }
                         FlushEvent::Draining(_) | FlushEvent::Queued | FlushEvent::Stopped(_) => {}
                     },
+                    ended = poll_fn(|cx| outbox.poll_shutdown(cx)), if half_closes => {
+                        if ended.is_err() {
+                            return;
+                        }
+                        half_closed = true;
+                    }
                     // Not counted any more: the farewell would be lost to a reset.
                     octets = self.fill() => {
                         // Looked at in any case: what a peer goes on sending must not pile up.
                         let closed = self.peer_closed();
                         if octets == 0 || (drained && closed) {
-                            return;
+                            break;
                         }
                     }
                 }
+            }
+            // The peer, too, learns that this was the end and not a cut.
+            if let Err(error) = poll_fn(|cx| outbox.poll_shutdown(cx)).await {
+                tracing::debug!(%error, "the stream could not be ended in order");
             }
         };
         let _ = tokio::time::timeout(linger, all).await;

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, clippy::expect_used, reason = "each test file uses a part")]
 
+pub mod client;
+
 use std::{
     convert::Infallible,
     io::{Read, Write},
@@ -12,14 +14,13 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body_util::Full;
-use hyper::body::Incoming;
 use jsonwebtoken::{EncodingKey, Header, encode};
 use parlor_core::{
     Config, Realtime, RealtimeBuilder,
     app::{Router, Rules},
     auth::{Anonymous, Authenticator},
 };
-use parlor_hyper::serve;
+use parlor_hyper::{RequestBody, serve};
 use serde_json::Value;
 use tokio::{net::TcpListener, runtime::Runtime, sync::oneshot, task::JoinHandle};
 use tower_service::Service;
@@ -54,7 +55,7 @@ impl Server {
     /// Serves `service` until [`stop`](Self::stop).
     pub fn start<S>(realtime: &Realtime, service: S) -> Self
     where
-        S: Service<Request<Incoming>, Response = Response<Full<Bytes>>, Error = Infallible> + Clone + Send + 'static,
+        S: Service<Request<RequestBody>, Response = Response<Full<Bytes>>, Error = Infallible> + Clone + Send + 'static,
         S::Future: Send,
     {
         let runtime = Runtime::new().expect("a runtime");

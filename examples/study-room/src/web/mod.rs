@@ -16,7 +16,10 @@ use axum::{
 };
 pub(crate) use client_addr::ClientAddr;
 pub(crate) use error::{ApiError, ApiJson, ApiQuery};
-use parlor::{Realtime, axum::OriginLayer};
+use parlor::{
+    Realtime,
+    axum::{LiveService, OriginLayer, ReadyService},
+};
 
 use crate::{
     accounts::{self, Accounts, Tokens},
@@ -52,6 +55,8 @@ pub(crate) fn router(web: Web, public_url: &str) -> Router {
         .route("/healthz", get(health))
         .layer(middleware::from_fn_with_state(security, guard::add_security_headers))
         .route_service("/ws", parlor::axum::websocket(&web.realtime))
+        .route_service("/readyz", ReadyService::new(&web.realtime))
+        .route_service("/livez", LiveService::new())
         .with_state(web)
 }
 

@@ -23,7 +23,7 @@ use parlor::stomp::{AckMode, ClientConfig, ClientEvent, ClientSession, MessageEv
 use serde_json::Value;
 use study_room::{App, Settings};
 use tokio::sync::oneshot;
-use tungstenite::{ClientRequestBuilder, Message, WebSocket, stream::MaybeTlsStream};
+use tungstenite::{ClientRequestBuilder, Message, WebSocket, protocol::CloseFrame, stream::MaybeTlsStream};
 
 /// How long a client waits for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -82,7 +82,7 @@ impl Room {
             tokio::runtime::Runtime::new().unwrap().block_on(async {
                 let app = App::start(settings).await.unwrap();
                 started.send(app.addr()).unwrap();
-                app.run(async { drop(stopped.await) }).await.unwrap();
+                app.run_until(async { drop(stopped.await) }).await.unwrap();
             });
         });
         Self { addr: addr.recv().unwrap(), stop: Some(stop), thread: Some(thread) }
@@ -241,9 +241,14 @@ impl Client {
 
     /// Says something and does not wait.
     pub fn say(&mut self, room: &str, text: &str, key: &str) {
+        self.try_say(room, text, key).unwrap();
+    }
+
+    /// The same to a server that may be closing.
+    pub fn try_say(&mut self, room: &str, text: &str, key: &str) -> Result<(), tungstenite::Error> {
         let body = serde_json::json!({ "text": text, "key": key }).to_string();
         self.session.send(&format!("/app/rooms/{room}/chat"), body.as_bytes(), &[], Some(key));
-        self.flush();
+        self.try_flush()
     }
 
     /// Sends something to any destination.
@@ -259,14 +264,19 @@ impl Client {
     /// The next event.
     pub fn next(&mut self) -> ClientEvent {
         self.flush();
+        self.next_or_end().unwrap_or_else(|end| panic!("closed: {end:?}"))
+    }
+
+    /// The next event without sending anything, or the close frame.
+    pub fn next_or_end(&mut self) -> Result<ClientEvent, Option<CloseFrame>> {
         loop {
             if let Some(event) = self.session.poll_event().unwrap() {
-                return event;
+                return Ok(event);
             }
             match self.socket.read().unwrap() {
                 Message::Text(text) => self.session.handle_input(text.into()),
                 Message::Binary(octets) => self.session.handle_input(octets),
-                Message::Close(frame) => panic!("closed: {frame:?}"),
+                Message::Close(frame) => return Err(frame),
                 _ => {}
             }
         }
@@ -302,8 +312,13 @@ impl Client {
     }
 
     fn flush(&mut self) {
+        self.try_flush().unwrap();
+    }
+
+    fn try_flush(&mut self) -> Result<(), tungstenite::Error> {
         while let Some(frame) = self.session.poll_transmit() {
-            self.socket.send(Message::Text(String::from_utf8(frame.bytes.to_vec()).unwrap().into())).unwrap();
+            self.socket.send(Message::Text(String::from_utf8(frame.bytes.to_vec()).unwrap().into()))?;
         }
+        Ok(())
     }
 }
