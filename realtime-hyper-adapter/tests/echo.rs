@@ -5,6 +5,7 @@ mod support;
 use parlor_core::{Config, auth::Anonymous, websocket::WebSocketLimits};
 use parlor_hyper::EchoService;
 use support::{Server, endpoint, open_endpoint};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tungstenite::{
     Message,
     protocol::{
@@ -98,4 +99,24 @@ fn a_stop_closes_open_echoes() {
     }
     while client.read().is_ok() {}
     stopping.finish();
+}
+
+#[tokio::test(start_paused = true)]
+#[expect(clippy::disallowed_methods, reason = "the test's runtime ends the server, and measures its own clock")]
+async fn a_client_that_sends_nothing_is_closed_after_60_s() {
+    let realtime = open_endpoint();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(parlor_hyper::Server::new(listener, EchoService::new(&realtime), realtime).run());
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(support::handshake_text("GET", "HTTP/1.1", &[]).as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    let begin = tokio::time::Instant::now();
+    let mut close = [0; 4];
+    stream.read_exact(&mut close).await.unwrap();
+    assert_eq!((close[0], u16::from_be_bytes([close[2], close[3]])), (0x88, 1001));
+    assert_eq!(begin.elapsed().as_secs(), 60);
 }

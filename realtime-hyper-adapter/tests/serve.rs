@@ -4,16 +4,18 @@
 
 mod support;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
-use http::Request;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Empty;
 use parlor_core::auth::{Handshake, Principal};
 use parlor_hyper::{LiveService, ReadyService, RequestBody, ServeOptions, Server, WebSocketService};
 use support::{Server as Blocking, authenticated_by, client::Client, handshake_text, open_endpoint, read_text};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::oneshot,
+    sync::{mpsc, oneshot},
     task::JoinHandle,
     time::Instant,
 };
@@ -138,6 +140,43 @@ async fn a_drain_that_is_abandoned_returns_at_once_whoever_is_connected() {
     drop(abandon);
     served.await.unwrap().unwrap();
     assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_27_a_stop_answers_the_running_request_and_closes_the_idle_connection_at_once() {
+    let (called, mut calls) = mpsc::channel::<oneshot::Sender<()>>(1);
+    let service = tower::service_fn(move |_: Request<RequestBody>| {
+        let called = called.clone();
+        async move {
+            let (finish, finished) = oneshot::channel();
+            called.send(finish).await.unwrap();
+            finished.await.unwrap();
+            Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
+        }
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = Server::new(listener, service, open_endpoint());
+    let served = tokio::spawn(server.run_until(async { drop(stopped.await) }));
+    let mut idle = TcpStream::connect(address).await.unwrap();
+    idle.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    calls.recv().await.unwrap().send(()).unwrap();
+    idle.read_exact(&mut [0; 12]).await.unwrap();
+    let mut running = TcpStream::connect(address).await.unwrap();
+    running.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    let finish = calls.recv().await.unwrap();
+    let begin = Instant::now();
+    drop(stop);
+    idle.read_to_end(&mut Vec::new()).await.unwrap();
+    assert_eq!(begin.elapsed().as_secs(), 0);
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    finish.send(()).unwrap();
+    let mut answer = String::new();
+    running.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    served.await.unwrap().unwrap();
+    assert_eq!(begin.elapsed().as_secs(), 20);
 }
 
 #[cfg(unix)]
