@@ -5,6 +5,7 @@ use std::time::Duration;
 use parlor::{
     BuildError, Realtime,
     app::{Rejection, Route, Router, Rules},
+    auth::Anonymous,
     broker::Broker,
     extract::{Path, Payload},
 };
@@ -35,6 +36,7 @@ async fn start(
 fn endpoint() -> Result<Realtime, BuildError> {
     let timer = Route::message("/app/rooms/{room}/timer", start).send_to("/topic/rooms/{room}/timer");
     Realtime::builder(Router::new().mount(timer).with_state(()))
+        .authenticate(Anonymous)
         .authorize(Rules::deny_all().allow_subscribe("/topic/rooms/{room}/timer"))
         .build()
 }

@@ -222,10 +222,10 @@ impl Realtime {
     /// Looks at every connection once, for what waits there; call it every few seconds, not for each message.
     ///
     /// ```
-    /// use parlor_core::{Realtime, app::Router};
+    /// use parlor_core::{Realtime, app::Router, auth::Anonymous};
     ///
     /// # fn main() -> Result<(), parlor_core::BuildError> {
-    /// let realtime = Realtime::builder(Router::new().with_state(())).build()?;
+    /// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).build()?;
     /// assert_eq!(realtime.stats().sessions.connected, 0);
     /// # Ok(()) }
     /// ```

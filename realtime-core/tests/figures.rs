@@ -118,7 +118,7 @@ async fn octets_are_those_of_websocket_frames_in_both_directions() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_cannot_make_labels() {
-    let realtime = realtime(Config::default());
+    let realtime = realtime(Config::development());
     let mut client = Client::connect(&realtime, user("ada")).await;
     client.subscribe("e", "/user/queue/errors").await;
     let labels = |stats: &Stats| {
@@ -182,7 +182,8 @@ fn faulty_listener(_: Session, event: LifecycleEvent) -> BoxFuture<'static, ()> 
 #[tokio::test(start_paused = true)]
 async fn faults_of_listeners_are_counted() {
     let routes = Router::new().with_state(());
-    let realtime = Realtime::builder(routes).listen(faulty_listener).build().unwrap();
+    let realtime =
+        Realtime::builder(routes).authenticate(parlor_core::auth::Anonymous).listen(faulty_listener).build().unwrap();
     Client::connect(&realtime, user("ada")).await.vanish().await;
     let faults = realtime.stats().faults;
     assert_eq!((faults.listener_panics, faults.listener_timeouts, faults.handler_panics), (1, 1, 0));
@@ -199,7 +200,13 @@ async fn stats_are_plain_json() {
 #[tokio::test]
 async fn endpoints_that_share_a_broker_share_its_figures() {
     let broker = Broker::default();
-    let endpoint = || Realtime::builder(Router::new().with_state(())).broker(broker.clone()).build().unwrap();
+    let endpoint = || {
+        Realtime::builder(Router::new().with_state(()))
+            .authenticate(parlor_core::auth::Anonymous)
+            .broker(broker.clone())
+            .build()
+            .unwrap()
+    };
     let (one, other) = (endpoint(), endpoint());
     let _client = Client::connect(&one, user("ada")).await;
     assert_eq!(other.stats().sessions.connected, 1);

@@ -105,7 +105,7 @@ async fn s29_what_arrives_through_the_broker_was_granted() {
         let realtime = Realtime::builder(Router::new().with_state(()))
             .authenticate(Anonymous)
             .authorize(rules(&set))
-            .config(Config::default().pattern_subscriptions(true).max_subscriptions(patterns.len() + 1))
+            .config(Config::development().pattern_subscriptions(true).max_subscriptions(patterns.len() + 1))
             .build()
             .unwrap();
         let mut client = Client::connect(&realtime, user("ada")).await;

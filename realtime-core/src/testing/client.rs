@@ -23,7 +23,7 @@ use crate::{
 /// without a word.
 ///
 /// ```
-/// use parlor_core::{Realtime, app::{Route, Router, Rules}, extract::Payload, testing::TestClient};
+/// use parlor_core::{Realtime, app::{Route, Router, Rules}, auth::Anonymous, extract::Payload, testing::TestClient};
 ///
 /// async fn shout(Payload(text): Payload<String>) -> Payload<String> {
 ///     Payload(text.to_uppercase())
@@ -33,7 +33,7 @@ use crate::{
 /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
 /// let routes = Router::new().mount(Route::message("/app/shout", shout).send_to("/topic/shouts")).with_state(());
 /// let rules = Rules::deny_all().allow_subscribe("/topic/shouts");
-/// let realtime = Realtime::builder(routes).authorize(rules).build()?;
+/// let realtime = Realtime::builder(routes).authenticate(Anonymous).authorize(rules).build()?;
 ///
 /// let ada = TestClient::connect(&realtime, "ada").await;
 /// let shouts = ada.subscribe("/topic/shouts").await;

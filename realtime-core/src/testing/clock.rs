@@ -29,11 +29,11 @@ const TICK: Duration = Duration::from_millis(1);
 ///
 /// ```
 /// use std::time::Duration;
-/// use parlor_core::{Realtime, app::Router, auth::Principal, testing::{TestClient, TestClock}};
+/// use parlor_core::{Realtime, app::Router, auth::{Anonymous, Principal}, testing::{TestClient, TestClock}};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
-/// let realtime = Realtime::builder(Router::new().with_state(())).build()?;
+/// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).build()?;
 /// let mut clock = TestClock::hold();
 /// let in_an_hour = clock.wall() + Duration::from_secs(3600);
 /// let ada = TestClient::connect(&realtime, Principal::user("ada".parse()?).with_expiry(in_an_hour)).await;

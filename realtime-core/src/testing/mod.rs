@@ -7,7 +7,7 @@
 //! use parlor_core::{
 //!     Realtime,
 //!     app::{Rejection, Route, Router, Rules},
-//!     auth::Principal,
+//!     auth::{Anonymous, Principal},
 //!     extract::Payload,
 //!     testing::TestClient,
 //! };
@@ -22,7 +22,7 @@
 //!
 //! fn endpoint() -> Realtime {
 //!     let routes = Router::new().mount(Route::message("/app/say", say).send_to("/topic/said")).with_state(());
-//!     Realtime::builder(routes).authorize(Rules::deny_all().allow_subscribe("/topic/said")).build().unwrap()
+//!     Realtime::builder(routes).authenticate(Anonymous).authorize(Rules::deny_all().allow_subscribe("/topic/said")).build().unwrap()
 //! }
 //!
 //! # /*

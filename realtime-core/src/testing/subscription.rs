@@ -20,12 +20,12 @@ use crate::testing::{
 ///
 /// ```
 /// use std::time::Duration;
-/// use parlor_core::{Realtime, app::{Router, Rules}, testing::TestClient};
+/// use parlor_core::{Realtime, app::{Router, Rules}, auth::Anonymous, testing::TestClient};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
 /// let rules = Rules::deny_all().allow_subscribe("/topic/news");
-/// let realtime = Realtime::builder(Router::new().with_state(())).authorize(rules).build()?;
+/// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).authorize(rules).build()?;
 /// let news = TestClient::connect(&realtime, "ada").await.subscribe("/topic/news").await;
 /// realtime.broker().publish("/topic/news", &7).await?;
 /// realtime.broker().publish("/topic/news", "eight").await?;

@@ -84,7 +84,11 @@ async fn a_request_is_judged_by_the_endpoints_own_authenticator_and_origins() {
 #[tokio::test(start_paused = true)]
 async fn a_full_endpoint_is_told() {
     let config = Config::default().max_connections(1);
-    let realtime = Realtime::builder(Router::new().with_state(())).config(config).build().unwrap();
+    let realtime = Realtime::builder(Router::new().with_state(()))
+        .authenticate(parlor_core::auth::Anonymous)
+        .config(config)
+        .build()
+        .unwrap();
     let ada = TestClient::connect(&realtime, "ada").await;
     assert!(matches!(
         TestClient::connect(&realtime, "bob").try_connect().await,
@@ -234,6 +238,7 @@ fn listening() -> (Realtime, Arc<Mutex<Option<DisconnectReason>>>) {
     let heard: Arc<Mutex<Option<DisconnectReason>>> = Arc::default();
     let tell = Arc::clone(&heard);
     let realtime = Realtime::builder(Router::new().with_state(()))
+        .authenticate(parlor_core::auth::Anonymous)
         .authorize(Rules::deny_all().allow_subscribe("/topic/**"))
         .config(Config::default().outbox(OutboxLimits::default().max_messages(8)))
         .listen(move |_: Session, event: LifecycleEvent| -> BoxFuture<'static, ()> {

@@ -96,7 +96,11 @@ async fn rule_24_a_token_that_expires_is_one_advance_away() {
 #[tokio::test(start_paused = true)]
 async fn a_client_keeps_its_side_of_the_heart_beats_unless_it_is_frozen() {
     let config = Config::default().heart_beat(HeartBeat { can_send_ms: 10_000, wants_ms: 10_000 });
-    let realtime = Realtime::builder(Router::new().with_state(())).config(config).build().unwrap();
+    let realtime = Realtime::builder(Router::new().with_state(()))
+        .authenticate(parlor_core::auth::Anonymous)
+        .config(config)
+        .build()
+        .unwrap();
     let beats = HeartBeat { can_send_ms: 10_000, wants_ms: 10_000 };
     let ada = TestClient::connect(&realtime, "ada").heart_beat(beats).await;
     let mut clock = TestClock::pause();
@@ -119,7 +123,7 @@ async fn count(State(counter): State<Arc<AtomicUsize>>) {
 async fn settle_waits_until_nothing_can_run() {
     let counter = Arc::new(AtomicUsize::new(0));
     let routes = Router::new().mount(Route::message("/app/count", count)).with_state(Arc::clone(&counter));
-    let realtime = Realtime::builder(routes).build().unwrap();
+    let realtime = Realtime::builder(routes).authenticate(parlor_core::auth::Anonymous).build().unwrap();
     let ada = TestClient::connect(&realtime, "ada").await;
     let mut clock = TestClock::hold();
     for _ in 0..10 {
