@@ -82,7 +82,7 @@ impl Refusal {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Admission(error) => Some(error.retry_after()),
-            Self::Auth(AuthError::Unavailable) => Some(RETRY_AFTER),
+            Self::Auth(AuthError::Unavailable) | Self::Stopping => Some(RETRY_AFTER),
             _ => None,
         }
     }
