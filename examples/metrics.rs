@@ -107,8 +107,7 @@ mod tests {
 
     #[test]
     fn the_text_has_a_type_for_each_metric_and_a_line_for_each_figure() {
-        let realtime =
-            Realtime::builder(app::Router::new().with_state(())).authenticate(parlor::auth::Anonymous).build().unwrap();
+        let realtime = Realtime::builder(app::Router::new().with_state(())).authenticate(Anonymous).build().unwrap();
         let text = exposition(&realtime.stats());
         assert!(text.contains("# TYPE parlor_sessions gauge\nparlor_sessions 0\n"), "{text}");
         assert!(text.contains("parlor_messages_published_total{destination=\"other\"} 0\n"), "{text}");

@@ -182,8 +182,7 @@ fn faulty_listener(_: Session, event: LifecycleEvent) -> BoxFuture<'static, ()> 
 #[tokio::test(start_paused = true)]
 async fn faults_of_listeners_are_counted() {
     let routes = Router::new().with_state(());
-    let realtime =
-        Realtime::builder(routes).authenticate(parlor_core::auth::Anonymous).listen(faulty_listener).build().unwrap();
+    let realtime = Realtime::builder(routes).authenticate(Anonymous).listen(faulty_listener).build().unwrap();
     Client::connect(&realtime, user("ada")).await.vanish().await;
     let faults = realtime.stats().faults;
     assert_eq!((faults.listener_panics, faults.listener_timeouts, faults.handler_panics), (1, 1, 0));
@@ -201,11 +200,7 @@ async fn stats_are_plain_json() {
 async fn endpoints_that_share_a_broker_share_its_figures() {
     let broker = Broker::default();
     let endpoint = || {
-        Realtime::builder(Router::new().with_state(()))
-            .authenticate(parlor_core::auth::Anonymous)
-            .broker(broker.clone())
-            .build()
-            .unwrap()
+        Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).broker(broker.clone()).build().unwrap()
     };
     let (one, other) = (endpoint(), endpoint());
     let _client = Client::connect(&one, user("ada")).await;

@@ -70,6 +70,7 @@ async fn rule_18_listeners_with_extractors_hear_the_events_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
+#[expect(clippy::disallowed_methods, reason = "the test reads the paused clock")]
 async fn a_listener_that_hangs_is_cut_off_and_the_session_goes_on() {
     let routes = Router::new().on_connected(pending::<()>).with_state(());
     let realtime = Realtime::builder(routes)

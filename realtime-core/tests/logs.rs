@@ -149,8 +149,7 @@ async fn s_39_a_clients_text_is_cut_and_escaped() {
 async fn a_user_can_be_left_out_of_the_log() {
     let (lines, _guard) = Lines::capture(Level::TRACE);
     let routes = Router::new().with_state(());
-    let realtime =
-        Realtime::builder(routes).authenticate(parlor_core::auth::Anonymous).hide_users_in_logs().build().unwrap();
+    let realtime = Realtime::builder(routes).authenticate(Anonymous).hide_users_in_logs().build().unwrap();
     Client::connect(&realtime, user("ada@example.com")).await.vanish().await;
     assert!(lines.text().contains("session ended") && !lines.text().contains("ada@"), "{}", lines.text());
 }
@@ -162,12 +161,8 @@ async fn faults_of_the_application_name_session_and_destination_at_every_level()
         let (lines, _guard) = Lines::capture(level);
         let routes = Router::new().mount(Route::message("/app/rooms/{room}/fail", fail)).with_state(());
         let rules = Rules::deny_all().allow_subscribe("/topic/**");
-        let realtime = Realtime::builder(routes)
-            .authenticate(parlor_core::auth::Anonymous)
-            .authorize(rules)
-            .listen(faulty_listener)
-            .build()
-            .unwrap();
+        let realtime =
+            Realtime::builder(routes).authenticate(Anonymous).authorize(rules).listen(faulty_listener).build().unwrap();
         let mut client = Client::connect(&realtime, user("ada")).await;
         let session = realtime.registry().sessions()[0].id();
         client.subscribe("e", "/user/queue/errors").await;
