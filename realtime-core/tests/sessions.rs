@@ -289,3 +289,37 @@ async fn a_lost_connection_leaves_nothing_behind() {
     assert_eq!((realtime.registry().session_count(), realtime.broker().destination_count()), (0, 0));
     assert!(log.lock().unwrap().last().unwrap().contains(&format!("{:?}", DisconnectReason::Lost)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn rule_19_one_session_or_all_at_a_destination_are_found_messaged_and_ended() {
+    let realtime = realtime_with(Config::default());
+    let mut clients = Vec::new();
+    for name in ["ada", "ada", "bob"] {
+        let mut client = Client::connect(&realtime, user(name)).await;
+        client.subscribe("n", "/user/queue/notes").await;
+        clients.push(client);
+    }
+    let room = "/topic/rooms/7".parse().unwrap();
+    clients[1].subscribe("r", "/topic/rooms/7").await;
+    clients[2].subscribe("r", "/topic/rooms/7").await;
+    let registry = realtime.registry();
+    assert_eq!(registry.sessions_at(&room).len(), 2);
+    let one = registry.sessions_of(&"ada".parse().unwrap())[0].clone();
+    let sent = realtime.broker().send_to_session(&one, "/queue/notes", "for one tab").await.unwrap();
+    assert_eq!((sent.sessions, sent.subscriptions), (1, 1));
+    assert!(clients[0].frame().await.ends_with("\"for one tab\""));
+    let closed = || Closing::application("room-closed", 4410, "The room was closed.");
+    assert_eq!(registry.disconnect_destination(&room, &closed()), 2);
+    for client in &mut clients[1..] {
+        let (error, status) = client.error_and_close().await;
+        assert_eq!((header(&error, "code"), status), (Some("room-closed"), 4410));
+    }
+    assert!(registry.disconnect_session(one.id(), closed()));
+    assert_eq!(clients[0].error_and_close().await.1, 4410);
+    for client in clients {
+        client.vanish().await;
+    }
+    assert!(!registry.disconnect_session(one.id(), closed()), "it is gone");
+    assert_eq!((registry.session_count(), registry.sessions_at(&room).len()), (0, 0));
+    assert!(one.subscriptions().is_empty(), "a handle that is left shows no subscription any more");
+}

@@ -43,7 +43,7 @@ use crate::{
         topic::{Envelope, Reach},
     },
     destination::{Destination, DestinationError, Owner, Pattern, Prefixes, UserDestination},
-    session::SessionId,
+    session::{Session, SessionId},
     telemetry::{DestinationMeters, Meters},
 };
 
@@ -191,6 +191,25 @@ impl Broker {
         let path = path.try_into().map_err(DestinationError::from)?;
         let destination = UserDestination { owner: Owner::User(user.clone()), path };
         Ok(self.send_to_owner(&destination, &Publication::json(payload)?, None))
+    }
+
+    /// Sends a value as JSON to one session, at `/user` + `path`, if it subscribed to that.
+    ///
+    /// # Errors
+    /// An invalid path, or a payload that JSON cannot hold.
+    pub async fn send_to_session<D>(
+        &self,
+        session: &Session,
+        path: D,
+        payload: &(impl Serialize + ?Sized),
+    ) -> Result<SentToUser, PublishError>
+    where
+        D: TryInto<Destination>,
+        DestinationError: From<D::Error>,
+    {
+        let path = path.try_into().map_err(DestinationError::from)?;
+        let destination = UserDestination { owner: session.owner(), path };
+        Ok(self.send_to_owner(&destination, &Publication::json(payload)?, Some(session.id())))
     }
 
     /// Sends to the sessions of a resolved user destination, or to one of them.

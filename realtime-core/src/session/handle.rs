@@ -10,7 +10,7 @@ use crate::{
     broker::{Outbox, OutboxLimits, WireWriter},
     clock,
     connection::Closing,
-    destination::Owner,
+    destination::{Destination, Owner},
     limits::{Rate, TokenBucket},
     session::{Extensions, SessionId},
 };
@@ -77,6 +77,12 @@ impl Session {
     #[must_use]
     pub fn subscriptions(&self) -> Vec<(SubscriptionId, String)> {
         self.shared.subscriptions.lock().clone()
+    }
+
+    /// Whether one of the subscriptions in force is to `destination`, as the client named it.
+    #[must_use]
+    pub fn is_subscribed_to(&self, destination: &Destination) -> bool {
+        self.shared.subscriptions.lock().iter().any(|(_, named)| named == destination.as_str())
     }
 
     /// What the application keeps with the session.

@@ -11,6 +11,7 @@ use crate::{
     auth::{Principal, UserId},
     broker::Outbox,
     connection::Closing,
+    destination::Destination,
     session::{Session, SessionId},
     telemetry::{Meters, OutboxStats},
 };
@@ -72,6 +73,24 @@ impl Registry {
     #[must_use]
     pub fn user_count(&self) -> usize {
         self.state.lock().users.len()
+    }
+
+    /// The sessions that subscribed to `destination`, in no particular order; those that hear of it by a pattern are not among
+    /// them. Looks at all sessions.
+    #[must_use]
+    pub fn sessions_at(&self, destination: &Destination) -> Vec<Session> {
+        self.sessions().into_iter().filter(|session| session.is_subscribed_to(destination)).collect()
+    }
+
+    /// Ends one session; returns whether it was connected.
+    pub fn disconnect_session(&self, id: SessionId, closing: Closing) -> bool {
+        self.session(id).inspect(|session| session.close(closing)).is_some()
+    }
+
+    /// Ends every session that subscribed to `destination`, as in [`sessions_at`](Self::sessions_at); returns how many there
+    /// were.
+    pub fn disconnect_destination(&self, destination: &Destination, closing: &Closing) -> usize {
+        self.sessions_at(destination).iter().map(|session| session.close(closing.clone())).count()
     }
 
     /// Ends every session of a user, and their connections that have not sent CONNECT yet; returns how many there were.

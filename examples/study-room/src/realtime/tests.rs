@@ -188,3 +188,21 @@ async fn a_login_opens_a_session_from_our_pages_and_ends_it_after_twelve_hours()
     ada.expect_closed("token-expired").await;
     assert_eq!(study.realtime.registry().session_count(), 0);
 }
+
+/// Every route stands here: whoever adds one says with it who may use it.
+#[tokio::test]
+async fn who_may_send_and_subscribe_where_is_written_down() {
+    let room = StudyRoom::open().await;
+    let table: Vec<String> =
+        room.realtime.permissions().iter().map(|row| format!("{} {} - {}", row.action, row.pattern, row.who)).collect();
+    assert_eq!(
+        table,
+        [
+            "SEND /app/rooms/{room}/chat - everyone, by its handler",
+            "SEND anything else - nobody",
+            "SUBSCRIBE /topic/rooms/{room}/chat - everyone, by its handler",
+            "SUBSCRIBE /user/** - everyone, their own",
+            "SUBSCRIBE anything else - nobody",
+        ]
+    );
+}
