@@ -1,9 +1,11 @@
 //! Every limit of the accept loop, with its default.
 
-use std::{fs, time::Duration};
+use std::time::Duration;
+
+use parlor_core::limits;
 
 /// Connections that are open at a time where the system does not say how many files a process may open.
-const FALLBACK_FILES: usize = 1024;
+const FALLBACK_CONNECTIONS: usize = 819;
 
 /// The limits of a [`Server`](crate::Server). Every field has a safe default; set what differs.
 ///
@@ -39,8 +41,8 @@ pub struct ServeOptions {
     /// Octets of a request's body, default 2 MiB. A longer `Content-Length` is refused with 413 before the service sees the
     /// request; a body without one fails when it gets longer.
     pub max_body_bytes: usize,
-    /// Open connections of all kinds, WebSockets included. Default: 80 % of the soft limit of open files (`RLIMIT_NOFILE`)
-    /// as Linux says it, else 819. One more is answered with 503 and `Retry-After`, or closed at once where TLS would have
+    /// Open connections of all kinds, WebSockets included. Default: 80 % of the soft limit of open files (`RLIMIT_NOFILE`),
+    /// or 819 where there is none. One more is answered with 503 and `Retry-After`, or closed at once where TLS would have
     /// to be spoken first.
     pub max_connections: usize,
     /// Of these, connections that are not WebSockets over HTTP/1.1 (yet), default half of the default of
@@ -56,7 +58,7 @@ pub struct ServeOptions {
 
 impl Default for ServeOptions {
     fn default() -> Self {
-        let max_connections = share_of(open_files().unwrap_or(FALLBACK_FILES));
+        let max_connections = limits::max_connections().unwrap_or(FALLBACK_CONNECTIONS);
         Self {
             head_timeout: Duration::from_secs(10),
             max_head_bytes: 16 * 1024,
@@ -72,22 +74,6 @@ impl Default for ServeOptions {
             ready_pause: Duration::ZERO,
         }
     }
-}
-
-/// The share of its files that a process spends on connections; the rest is for databases, logs and new connections that
-/// are to be refused.
-fn share_of(files: usize) -> usize {
-    files / 5 * 4 + files % 5 * 4 / 5
-}
-
-/// The soft limit of open files.
-fn open_files() -> Option<usize> {
-    soft_limit(&fs::read_to_string("/proc/self/limits").ok()?)
-}
-
-fn soft_limit(limits: &str) -> Option<usize> {
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().next()?.parse().ok()
 }
 
 macro_rules! setters {
@@ -118,18 +104,4 @@ setters! {
     max_http_connections: usize,
     max_streams: u32,
     ready_pause: Duration,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn connections_may_take_80_percent_of_the_open_files() {
-        let limits = "Limit                     Soft Limit           Hard Limit           Units\n\
-                      Max open files            1024                 524288               files\n";
-        assert_eq!(soft_limit(limits).map(share_of), Some(819));
-        assert_eq!(soft_limit("Max open files            unlimited            unlimited            files"), None);
-        assert_eq!(soft_limit(""), None);
-    }
 }

@@ -10,7 +10,7 @@ use parlor_core::{
     limits::AdmissionError,
 };
 
-/// How long a client should wait when it cannot be told now who it is.
+/// How long a client should wait when it cannot be told now who it is, and for another server when this one stops.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// A handshake that is refused before the upgrade. The response's body is `{"code": …, "message": …}`.

@@ -25,6 +25,7 @@ pub use excess::Excess;
 pub use gate::AdmissionError;
 pub(crate) use gate::Gate;
 pub use network::Network;
+pub use open_files::max_connections;
 pub use rate::Rate;
 pub use rate_limits::RateLimits;
 pub(crate) use token_bucket::{SharedBucket, TokenBucket};

@@ -4,8 +4,9 @@
 const SHARE_PERCENT: u64 = 80;
 
 /// As many connections as the limit of open files (the soft `RLIMIT_NOFILE`) leaves room for: 80 % of it, where there is
-/// one and it can be read.
-pub(super) fn max_connections() -> Option<usize> {
+/// one and it can be read. Accept loops bound themselves by it, too.
+#[must_use]
+pub fn max_connections() -> Option<usize> {
     #[cfg(unix)]
     {
         let (soft, _) = rlimit::Resource::NOFILE.get().ok()?;
