@@ -14,3 +14,13 @@ pub use parlor_axum as axum;
 /// Clients in memory, expectations and a clock for an application's tests, behind the feature `testing`.
 #[cfg(feature = "testing")]
 pub use parlor_core::testing;
+
+/// Handlers, targets and listeners by attribute, and checked lists of routes.
+#[cfg(feature = "macros")]
+pub use parlor_macros::{
+    error_handler, on_connected, on_disconnected, on_subscribed, on_unsubscribed, routes, send_to, send_to_user,
+    stomp_handler, subscribe_handler,
+};
+
+#[doc(hidden)]
+pub use parlor_core::__private;

@@ -3,6 +3,8 @@
 //! Adapters upgrade an HTTP request and hand the connection to [`Realtime::serve`]; applications write
 //! [`app::Router`]s of plain functions and publish through [`broker::Broker`].
 
+#[doc(hidden)]
+pub mod __private;
 pub mod app;
 pub mod auth;
 pub mod broker;

@@ -253,7 +253,7 @@ where
     }
 
     /// The route with its return value turned into an outcome.
-    pub(super) fn into_outcome(self) -> Route<S, K, Outcome>
+    pub(crate) fn into_outcome(self) -> Route<S, K, Outcome>
     where
         R: IntoOutcome<K>,
     {

@@ -151,6 +151,11 @@ impl RouteError {
 
 /// What can be mounted on a router: a [`Route`] whose handler's return value says where it goes, a [`Listener`], an
 /// [`ErrorHandler`], or a pair of such.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be mounted on a router with the state `{S}`",
+    label = "not for this router",
+    note = "a route is for the state that its arguments come from: where one is `State<T>`, write `impl FromRef<{S}> for T`"
+)]
 pub trait Mount<S> {
     /// Adds it to `router`.
     fn mount(self, router: &mut Router<S>);

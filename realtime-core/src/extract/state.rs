@@ -1,6 +1,6 @@
 //! The application's state, or a part of it.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, marker::PhantomData};
 
 use crate::app::{Context, FromContext};
 
@@ -37,6 +37,22 @@ pub trait FromRef<S> {
 impl<S: Clone> FromRef<S> for S {
     fn from_ref(state: &S) -> Self {
         state.clone()
+    }
+}
+
+/// No application has this state. It keeps the compiler from taking a `T` for the whole state where it is a part of it, before
+/// it has seen the state: then it can say that the part is missing.
+#[doc(hidden)]
+#[derive(Debug)]
+#[expect(unnameable_types, reason = "nobody has one: it is only there to be thought of")]
+pub struct NotYetKnown<T> {
+    never: Infallible,
+    part: PhantomData<T>,
+}
+
+impl<T> FromRef<NotYetKnown<T>> for T {
+    fn from_ref(state: &NotYetKnown<T>) -> Self {
+        match state.never {}
     }
 }
 
