@@ -3,7 +3,7 @@
 /// So many messages in so many seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rate {
-    pub(crate) count: u32,
+    pub(crate) count: u64,
     pub(crate) seconds: u64,
 }
 
@@ -13,7 +13,7 @@ const MAX_SECONDS: u64 = 86_400;
 /// Reads a count, a slash, and a time of one or more seconds, minutes or hours.
 pub(crate) fn rate(text: &str) -> Option<Rate> {
     let (count, time) = text.split_once('/')?;
-    let count = number(count.trim())?.try_into().ok()?;
+    let count = u32::try_from(number(count.trim())?).ok()?.into();
     let time = time.trim();
     let (many, unit) = time.split_at(time.find(|char: char| !char.is_ascii_digit())?);
     let unit = match unit.trim_start() {
