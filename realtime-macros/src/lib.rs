@@ -109,7 +109,7 @@ pub fn subscribe_handler(arguments: TokenStream, item: TokenStream) -> TokenStre
 /// It stands with [`macro@stomp_handler`] or [`macro@subscribe_handler`], and is `.send_to("/topic/…")` by hand.
 #[proc_macro_attribute]
 pub fn send_to(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    target::expand(TargetKind::Topic, &arguments.into(), item.into()).into()
+    target::expand(TargetKind::Topic, &arguments.into(), &item.into()).into()
 }
 
 /// Sends what the handler returns to all sessions of the user whose event it was, at `/user` and this path.
@@ -117,7 +117,7 @@ pub fn send_to(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// It stands with [`macro@stomp_handler`] or [`macro@subscribe_handler`], and is `.send_to_user("/queue/…")` by hand.
 #[proc_macro_attribute]
 pub fn send_to_user(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    target::expand(TargetKind::User, &arguments.into(), item.into()).into()
+    target::expand(TargetKind::User, &arguments.into(), &item.into()).into()
 }
 
 /// Decides what a client is told of an error that handlers return: the first argument is the error, the others are

@@ -70,7 +70,7 @@ fn attribute_arguments(kind: Kind, arguments: TokenStream, errors: &mut Errors) 
                 options::option(kind, input, &mut known, options, errors)?;
             } else {
                 let place = Place { kind, has_pattern, has_options: !known.is_empty() };
-                *pattern = positional(place, input, errors).or(pattern.take());
+                *pattern = positional(place, input, errors).or_else(|| pattern.take());
                 has_pattern = true;
             }
             if !input.is_empty() {

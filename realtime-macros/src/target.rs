@@ -11,9 +11,9 @@ use crate::{
     parse,
 };
 
-pub(crate) fn expand(kind: TargetKind, arguments: &TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn expand(kind: TargetKind, arguments: &TokenStream, item: &TokenStream) -> TokenStream {
     let mut errors = Errors::default();
-    let Some(mut function) = parse::function(kind.name(), &item, &mut errors) else { return quote!(#errors #item) };
+    let Some(mut function) = parse::function(kind.name(), item, &mut errors) else { return quote!(#errors #item) };
     let Some(place) = function.attributes.iter().position(|attribute| Kind::of(attribute).is_some()) else {
         errors.add_to_attribute(Diagnostic::TargetWithoutHandler { attribute: kind.name().to_owned() });
         return quote!(#errors #function);

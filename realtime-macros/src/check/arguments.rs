@@ -86,7 +86,7 @@ fn check_path(argument: &PatType, takes: &Type, pattern: &LitStr, errors: &mut E
         return;
     }
     let fitting: Vec<_> =
-        (0..names.len()).map(|place| types.get(place).map_or("…".to_owned(), |ty| text(ty))).collect();
+        (0..names.len()).map(|place| types.get(place).map_or_else(|| "…".to_owned(), |ty| text(ty))).collect();
     errors.add(
         &argument.ty,
         Diagnostic::PathCount {

@@ -59,10 +59,10 @@ pub(super) fn option(
         "concurrent" => read(input, &mut options.concurrent, concurrent, errors, Diagnostic::Concurrent),
         "crate" => read(input, &mut options.krate, krate, errors, Diagnostic::Crate),
         "max_size" => {
-            read(input, &mut options.max_size, |text: LitStr| units::size(&text.value()), errors, Diagnostic::MaxSize)
+            read(input, &mut options.max_size, |text: &LitStr| units::size(&text.value()), errors, Diagnostic::MaxSize)
         }
-        "rate" => read(input, &mut options.rate, |text: LitStr| units::rate(&text.value()), errors, Diagnostic::Rate),
-        "state" => read(input, &mut options.state, Some::<Type>, errors, Diagnostic::State),
+        "rate" => read(input, &mut options.rate, |text: &LitStr| units::rate(&text.value()), errors, Diagnostic::Rate),
+        "state" => read(input, &mut options.state, |state: &Type| Some(state.clone()), errors, Diagnostic::State),
         _ => drop(rest(input)),
     }
     Ok(())
@@ -94,15 +94,15 @@ pub(super) fn value<T: Parse>(input: ParseStream<'_>) -> Result<T, TokenStream> 
     }
 }
 
-fn read<T: Parse + quote::ToTokens + Clone, V>(
+fn read<T: Parse + quote::ToTokens, V>(
     input: ParseStream<'_>,
     into: &mut Option<V>,
-    understand: impl Fn(T) -> Option<V>,
+    understand: impl Fn(&T) -> Option<V>,
     errors: &mut Errors,
     diagnostic: Diagnostic,
 ) {
     match value::<T>(input) {
-        Ok(value) => match understand(value.clone()) {
+        Ok(value) => match understand(&value) {
             Some(understood) => *into = Some(understood),
             None => errors.add(value, diagnostic),
         },
@@ -123,17 +123,17 @@ fn rest(input: ParseStream<'_>) -> TokenStream {
 }
 
 /// A literal or a block is no guard; whether another expression is one, the compiler knows.
-fn guard(expression: Expr) -> Option<Expr> {
+fn guard(expression: &Expr) -> Option<Expr> {
     let fits = matches!(expression, Expr::Call(_) | Expr::Closure(_) | Expr::MethodCall(_) | Expr::Path(_));
-    fits.then_some(expression)
+    fits.then(|| expression.clone())
 }
 
-fn concurrent(number: LitInt) -> Option<usize> {
+fn concurrent(number: &LitInt) -> Option<usize> {
     number.base10_parse().ok().filter(|number| *number > 0)
 }
 
 /// The path to a crate, from the root of names: `parlor_core` is another crate, `crate::…` is this one.
-fn krate(text: LitStr) -> Option<Path> {
+fn krate(text: &LitStr) -> Option<Path> {
     let mut path: Path = text.parse().ok()?;
     let is_local = |segment: &PathSegment| ["crate", "self", "super"].iter().any(|word| segment.ident == word);
     if path.leading_colon.is_none() && !path.segments.first().is_some_and(is_local) {
