@@ -188,7 +188,7 @@ async fn a_subscribe_handler_replies_or_refuses() {
     ada.send("SUBSCRIBE\nid:1\ndestination:/topic/rooms/7/presence\n\n").await;
     assert_eq!(body(&ada.frame().await), "2");
     ada.subscribe("errors", "/user/queue/errors").await;
-    ada.send("SUBSCRIBE\nid:2\ndestination:/topic/rooms/8/presence\n\n").await;
+    ada.send("SUBSCRIBE\nid:2\ndestination:/topic/rooms/8/presence\nreceipt:r\n\n").await;
     assert_eq!(header(&ada.frame().await, "code"), Some("no-such-room"));
 }
 
@@ -197,15 +197,15 @@ async fn a_guard_a_size_and_a_rate_hold() {
     let (realtime, _) = endpoint();
     let mut eve = Client::connect(&realtime, user("eve")).await;
     eve.subscribe("errors", "/user/queue/errors").await;
-    eve.send("SEND\ndestination:/app/rooms/7/chat\n\n\"hello\"").await;
+    eve.send("SEND\ndestination:/app/rooms/7/chat\nreceipt:r\n\n\"hello\"").await;
     assert_eq!(header(&eve.frame().await, "code"), Some("forbidden"));
-    eve.send("SEND\ndestination:/app/limited\n\n123456789").await;
+    eve.send("SEND\ndestination:/app/limited\nreceipt:r\n\n123456789").await;
     assert_eq!(header(&eve.frame().await, "code"), Some("payload-too-large"));
     for receipt in ["a", "b"] {
         eve.send(&format!("SEND\ndestination:/app/limited\nreceipt:{receipt}\n\n12345678")).await;
         eve.receipt(receipt).await;
     }
-    eve.send("SEND\ndestination:/app/limited\n\n12345678").await;
+    eve.send("SEND\ndestination:/app/limited\nreceipt:r\n\n12345678").await;
     assert_eq!(header(&eve.frame().await, "code"), Some("rate-limited"));
 }
 
@@ -225,7 +225,7 @@ async fn an_error_handler_says_what_the_client_is_told() {
     let mut ada = Client::connect(&realtime, user("ada")).await;
     ada.subscribe("errors", "/user/queue/errors").await;
     ada.subscribe("faults", "/user/queue/faults").await;
-    ada.send("SEND\ndestination:/app/rooms/7/chat\n\n\"\"").await;
+    ada.send("SEND\ndestination:/app/rooms/7/chat\nreceipt:r\n\n\"\"").await;
     let frames = [ada.frame().await, ada.frame().await];
     assert!(frames.iter().any(|frame| header(frame, "code") == Some("empty-message")), "{frames:?}");
     assert!(frames.iter().any(|frame| body(frame) == "\"Empty in 7\""), "{frames:?}");
