@@ -47,7 +47,7 @@ readme:
 
 # The published packages are complete.
 package:
-    cargo package --workspace --exclude study-room --exclude bench --exclude macro-dependents --allow-dirty --no-verify
+    scripts/check-packages
 
 # Ten seconds of fuzzing for each target.
 fuzz seconds="10":
