@@ -13,6 +13,7 @@ use crate::{
 const NEVER_RELAYED: &[&str] = &[
     "ack",
     "code",
+    "complete",
     "content-length",
     "content-type",
     "destination",
