@@ -1,4 +1,6 @@
 #![doc = include_str!("../README.md")]
+// docs.rs says of each item which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub use parlor_core::{
     Admission, Applicant, BuildError, Config, Message, Profile, Realtime, RealtimeBuilder, app, auth, broker,

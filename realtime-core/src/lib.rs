@@ -2,6 +2,20 @@
 //!
 //! Adapters upgrade an HTTP request and hand the connection to [`Realtime::serve`]; applications write
 //! [`app::Router`]s of plain functions and publish through [`broker::Broker`].
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | brings |
+//! |---|---|
+//! | `cbor` | bodies as CBOR (RFC 8949), in and out: `extract::Cbor` |
+//! | `garde` | payloads that are checked by their garde rules: `extract::Validated` |
+//! | `metrics` | every counter, gauge and histogram of [`telemetry`] also goes to the recorder of the `metrics` crate |
+//! | `testing` | clients in memory, expectations and a clock: `testing`, for `[dev-dependencies]` |
+
+// docs.rs says of each item which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[doc(hidden)]
 pub mod __private;

@@ -15,6 +15,13 @@
 //! serve(listener, WebSocketService::new(&realtime), realtime, stop_signal()).await?;
 //! # Ok(()) }
 //! ```
+//!
+//! # Features
+//!
+//! `tls` (off by default): TLS by rustls in the accept loop, with certificates that can be replaced at run time: `Tls`.
+
+// docs.rs says of each item which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod activity;
 mod connection;
