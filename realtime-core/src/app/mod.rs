@@ -35,6 +35,7 @@ mod outcome;
 mod permissions;
 mod rejection;
 mod route;
+mod route_error;
 mod router;
 mod rule;
 
@@ -56,8 +57,9 @@ pub use permissions::{Action, Permission, Permissions};
 pub use rejection::Rejection;
 pub(crate) use rejection::millis;
 pub use route::Route;
+pub use route_error::RouteError;
 pub(crate) use router::Matched;
-pub use router::{Mount, RouteEntry, RouteError, RouteKind, Router, Routes};
+pub use router::{Mount, RouteEntry, RouteKind, Router, Routes};
 pub use rule::Rule;
 
 pub use crate::{
