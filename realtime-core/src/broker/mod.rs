@@ -188,9 +188,7 @@ impl Broker {
         D: TryInto<Destination>,
         DestinationError: From<D::Error>,
     {
-        let path = path.try_into().map_err(DestinationError::from)?;
-        let destination = UserDestination { owner: Owner::User(user.clone()), path };
-        Ok(self.send_to_owner(&destination, &Publication::json(payload)?, None))
+        self.send_json(Owner::User(user.clone()), path, payload, None)
     }
 
     /// Sends a value as JSON to one session, at `/user` + `path`, if it subscribed to that.
@@ -207,9 +205,22 @@ impl Broker {
         D: TryInto<Destination>,
         DestinationError: From<D::Error>,
     {
+        self.send_json(session.owner(), path, payload, Some(session.id()))
+    }
+
+    fn send_json<D>(
+        &self,
+        owner: Owner,
+        path: D,
+        payload: &(impl Serialize + ?Sized),
+        only: Option<SessionId>,
+    ) -> Result<SentToUser, PublishError>
+    where
+        D: TryInto<Destination>,
+        DestinationError: From<D::Error>,
+    {
         let path = path.try_into().map_err(DestinationError::from)?;
-        let destination = UserDestination { owner: session.owner(), path };
-        Ok(self.send_to_owner(&destination, &Publication::json(payload)?, Some(session.id())))
+        Ok(self.send_to_owner(&UserDestination { owner, path }, &Publication::json(payload)?, only))
     }
 
     /// Sends to the sessions of a resolved user destination, or to one of them.
