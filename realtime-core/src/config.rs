@@ -5,9 +5,9 @@ use std::time::Duration;
 use parlor_stomp::{HeartBeat, Limits};
 
 use crate::{
-    broker::OutboxLimits,
     destination::Prefixes,
     limits::{ConnectionLimits, Rate, RateLimits, TrustedProxies},
+    outbox::OutboxLimits,
     websocket::WebSocketLimits,
 };
 

@@ -23,14 +23,18 @@ pub mod app;
 pub mod auth;
 pub mod broker;
 mod clock;
+mod closing;
 mod config;
 pub mod connection;
 pub mod destination;
+mod endpoint;
 pub mod extract;
 pub mod limits;
 mod message;
+mod outbox;
 mod realtime;
 pub mod session;
+mod session_id;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -4,6 +4,7 @@ mod auth_error;
 mod authenticator;
 mod cookie;
 mod handshake;
+mod judge;
 mod jwt;
 mod origin;
 mod principal;
@@ -11,6 +12,7 @@ mod principal;
 pub use auth_error::AuthError;
 pub use authenticator::{Anonymous, Authenticator, Nobody};
 pub use handshake::Handshake;
+pub(crate) use judge::Judge;
 pub use jwt::{
     JwtAlgorithm, JwtClaims, JwtError, JwtKey, JwtKeyError, JwtKeys, JwtOptionError, JwtVerifier, Revocation,
     RevocationList,

@@ -10,9 +10,10 @@ use parlor_stomp::{MessageHead, Version};
 use rustc_hash::FxHashMap;
 
 use crate::{
-    broker::{Outbox, Publication, Pushed},
-    connection::Closing,
-    session::SessionId,
+    broker::Publication,
+    closing::Closing,
+    outbox::{Outbox, Pushed},
+    session_id::SessionId,
     websocket::{self, Opcode},
 };
 

@@ -10,7 +10,6 @@ mod index;
 #[cfg(test)]
 mod model_tests;
 mod outbound;
-mod outbox;
 mod patterns;
 mod publication;
 mod subscription;
@@ -27,14 +26,13 @@ use std::{
 pub use address::Address;
 use bytes::Bytes;
 pub use outbound::OutboundInterceptor;
-pub(crate) use outbox::FlushEvent;
-pub use outbox::{Outbox, OutboxLimits, Pushed, WireWriter};
 use parlor_stomp::Command;
 pub use publication::Publication;
 use serde::Serialize;
 pub(crate) use subscription::{ActiveSubscription, Subscriber};
 pub use topic::Position;
 
+pub use crate::outbox::{Outbox, OutboxLimits, Pushed, WireWriter};
 use crate::{
     auth::UserId,
     broker::{
@@ -43,7 +41,8 @@ use crate::{
         topic::{Envelope, Reach},
     },
     destination::{Destination, DestinationError, Owner, Pattern, Prefixes, UserDestination},
-    session::{Session, SessionId},
+    session::Session,
+    session_id::SessionId,
     telemetry::{DestinationMeters, Meters},
 };
 
@@ -124,7 +123,7 @@ impl Broker {
                 index: Index::new(Arc::clone(&meters)),
                 meters,
                 prefixes,
-                node: crate::session::random_tag(),
+                node: crate::session_id::random_tag(),
                 next_message: AtomicU64::new(1),
                 next_subscriber: AtomicU64::new(1),
                 outbound: OnceLock::new(),

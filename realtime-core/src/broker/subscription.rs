@@ -12,6 +12,8 @@ use crate::{
         index::Place,
         topic::SharedTopic,
     },
+    outbox::Outbox,
+    session_id::SessionId,
     telemetry::DestinationMeters,
 };
 
@@ -64,11 +66,11 @@ impl Drop for ActiveSubscription {
 /// Who subscribes, for [`Broker::subscribe`].
 #[derive(Debug)]
 pub(crate) struct Subscriber {
-    pub(crate) session: crate::session::SessionId,
+    pub(crate) session: SessionId,
     pub(crate) version: parlor_stomp::Version,
     /// The id the client chose; none in STOMP 1.0 without an id.
     pub(crate) subscription: Option<Arc<str>>,
-    pub(crate) outbox: Arc<crate::broker::Outbox>,
+    pub(crate) outbox: Arc<Outbox>,
     /// Hold live messages back until [`ActiveSubscription::release`].
     pub(crate) hold: bool,
 }

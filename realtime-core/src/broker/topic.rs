@@ -12,7 +12,7 @@ use crate::{
         Publication, Pushed,
         group::{self, Group, GroupKey, Member, SubscriberKey},
     },
-    session::SessionId,
+    session_id::SessionId,
     telemetry::DestinationMeters,
 };
 

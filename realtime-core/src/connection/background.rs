@@ -11,7 +11,7 @@ use futures_util::{
     stream::{AbortHandle, BoxStream, FuturesUnordered, SelectAll},
 };
 
-use crate::connection::Closing;
+use crate::closing::Closing;
 
 /// Something to do beside the current request.
 pub(super) enum Job {

@@ -13,14 +13,16 @@ use tokio::sync::watch;
 
 use crate::{
     auth::Principal,
-    broker::{ActiveSubscription, Outbox},
+    broker::ActiveSubscription,
     connection::{
         Closing,
         background::{Done, EndOnDrop, Job},
         dispatch::{Dispatch, Entered},
     },
-    realtime::{RECONNECT_SPREAD, Realtime},
-    session::{self, DisconnectReason, LifecycleEvent, RegistryEntry, Session, SessionId, Waiting},
+    endpoint::{Endpoint, RECONNECT_SPREAD},
+    outbox::Outbox,
+    session::{self, DisconnectReason, LifecycleEvent, RegistryEntry, Session, Waiting},
+    session_id::SessionId,
     websocket::{Opcode, encode_frame},
 };
 
@@ -33,7 +35,7 @@ pub(super) enum Flow {
 
 /// The state that requests are answered from.
 pub(super) struct Conversation {
-    realtime: Realtime,
+    endpoint: Arc<Endpoint>,
     principal: Principal,
     outbox: Arc<Outbox>,
     /// Becomes true when a running handler shall be dropped.
@@ -63,13 +65,13 @@ struct Held {
 
 impl Conversation {
     pub(super) fn new(
-        realtime: Realtime,
+        endpoint: Arc<Endpoint>,
         principal: Principal,
         outbox: Arc<Outbox>,
         cancel: watch::Receiver<bool>,
     ) -> Self {
-        let waiting = realtime.registry().wait(principal.clone(), Arc::clone(&outbox));
-        Self { realtime, principal, outbox, cancel, waiting: Some(waiting), live: None, jobs: Vec::new() }
+        let waiting = endpoint.registry.wait(principal.clone(), Arc::clone(&outbox));
+        Self { endpoint, principal, outbox, cancel, waiting: Some(waiting), live: None, jobs: Vec::new() }
     }
 
     /// The session, once CONNECTED was sent.
@@ -121,15 +123,15 @@ impl Conversation {
         drop(dispatch);
         drop(subscriptions);
         let last_session = entry.leave();
-        self.realtime.meters().session_ended(session.id(), reason.as_str(), reason.code(), last_session);
+        self.endpoint.meters().session_ended(session.id(), reason.as_str(), reason.code(), last_session);
         session.ended();
         let event = LifecycleEvent::Disconnected(session::Disconnected { reason, last_session });
-        self.realtime.announce(&session, event).await;
+        self.endpoint.announce(&session, event).await;
     }
 
     async fn connect(&mut self, connect: Connect) -> Result<(), Closing> {
         let session = Session::new(self.principal.clone(), connect.version, Arc::clone(&self.outbox));
-        let config = self.realtime.config();
+        let config = &self.endpoint.config;
         let connected = Connected {
             version: connect.version,
             session: &session.id().to_string(),
@@ -139,20 +141,20 @@ impl Conversation {
         };
         // In the registry first: a stop that comes after CONNECTED must find the session, and one that came before is
         // seen here, as it is announced before sessions are closed.
-        let entry = self.realtime.registry().enter(&session);
+        let entry = self.endpoint.registry.enter(&session);
         self.waiting = None;
-        if self.realtime.is_stopping() {
+        if self.endpoint.is_stopping() {
             return Err(Closing::going_away(RECONNECT_SPREAD));
         }
         self.push(Command::Connected, &connected.encode());
         let first_session = entry.is_first_session();
         let subscriptions = Subscriptions::new(config.max_subscriptions);
-        self.realtime.meters().session_connected(session.id(), session.version(), first_session);
+        self.endpoint.meters().session_connected(session.id(), session.version(), first_session);
         let dispatch =
-            Dispatch::new(self.realtime.clone(), session.clone(), Arc::clone(&self.outbox), self.cancel.clone());
+            Dispatch::new(Arc::clone(&self.endpoint), session.clone(), Arc::clone(&self.outbox), self.cancel.clone());
         self.live = Some(Live { session: session.clone(), dispatch, entry, subscriptions });
         let event = LifecycleEvent::Connected(session::Connected { first_session });
-        self.realtime.announce(&session, event).await;
+        self.endpoint.announce(&session, event).await;
         Ok(())
     }
 
@@ -180,7 +182,7 @@ impl Conversation {
         live.dispatch.receipt(receipt);
         let Subscribe { id, destination, .. } = subscribe;
         let event = LifecycleEvent::Subscribed(session::Subscribed { id, destination });
-        self.realtime.announce(&live.session, event).await;
+        self.endpoint.announce(&live.session, event).await;
         Ok(())
     }
 
@@ -192,7 +194,7 @@ impl Conversation {
         live.dispatch.receipt(unsubscribe.receipt.as_deref());
         if let Some(destination) = destination {
             let event = LifecycleEvent::Unsubscribed(session::Unsubscribed { id: unsubscribe.id, destination });
-            self.realtime.announce(&live.session, event).await;
+            self.endpoint.announce(&live.session, event).await;
         }
         Ok(())
     }
@@ -208,7 +210,7 @@ impl Conversation {
 
     fn push(&self, command: Command, encoded: &Encoded) {
         let wire = wire(encoded);
-        self.realtime.meters().traffic.sent(command, 1, wire.len());
+        self.endpoint.meters().traffic.sent(command, 1, wire.len());
         self.outbox.push(wire);
     }
 }

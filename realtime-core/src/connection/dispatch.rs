@@ -23,7 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::{
     app::{self, Context, Failure, Outcome, Publications, Recipient, Rejection, SendTarget, Target},
-    broker::{ActiveSubscription, Address, Broker, Outbox, Publication, Subscriber},
+    broker::{ActiveSubscription, Address, Broker, Publication, Subscriber},
     connection::{
         Closing,
         background::{Done, EndOnDrop, Job},
@@ -31,8 +31,9 @@ use crate::{
         refusal::Refused,
     },
     destination::{Class, Destination, Pattern, UserDestination, UserPath},
+    endpoint::Endpoint,
     message::{Message, relayed_headers},
-    realtime::Realtime,
+    outbox::Outbox,
     session::Session,
     telemetry::{self, Observed},
 };
@@ -45,7 +46,7 @@ const COMPLETE: &str = "complete";
 
 /// What a session's frames are handled with.
 pub(super) struct Dispatch {
-    realtime: Realtime,
+    endpoint: Arc<Endpoint>,
     session: Session,
     outbox: Arc<Outbox>,
     /// Becomes true when a running handler shall be dropped.
@@ -94,13 +95,13 @@ struct Performed {
 
 impl Dispatch {
     pub(super) fn new(
-        realtime: Realtime,
+        endpoint: Arc<Endpoint>,
         session: Session,
         outbox: Arc<Outbox>,
         cancel: watch::Receiver<bool>,
     ) -> Arc<Self> {
-        let streams = Arc::new(Semaphore::new(realtime.config().max_streams));
-        Arc::new(Self { realtime, session, outbox, cancel, slots: Mutex::default(), streams })
+        let streams = Arc::new(Semaphore::new(endpoint.config.max_streams));
+        Arc::new(Self { endpoint, session, outbox, cancel, slots: Mutex::default(), streams })
     }
 
     /// Handles a SEND, or begins to where its route is concurrent.
@@ -152,20 +153,20 @@ impl Dispatch {
     pub(super) fn receipt(&self, receipt: Option<&str>) {
         if let Some(receipt) = receipt {
             let wire = wire(&encode_receipt(receipt, self.session.version()));
-            self.realtime.meters().traffic.sent(Command::Receipt, 1, wire.len());
+            self.endpoint.meters().traffic.sent(Command::Receipt, 1, wire.len());
             self.outbox.push(wire);
         }
     }
 
     fn broker(&self) -> &Broker {
-        self.realtime.broker()
+        &self.endpoint.broker
     }
 
     /// The message that a SEND is, after the interceptors.
     async fn message(&self, send: Send) -> Result<Message, Rejection> {
         let destination: Destination = send.destination.parse()?;
         let mut message = Message::new(destination, relayed_headers(&send.headers), send.content_type, send.body);
-        for interceptor in self.realtime.interceptors() {
+        for interceptor in &self.endpoint.interceptors {
             message = self.guarded(async { interceptor.on_send(&self.session, message).await }).await?;
         }
         Ok(message)
@@ -173,10 +174,10 @@ impl Dispatch {
 
     /// A turn at the message's route where that is concurrent; waits until one is free.
     async fn slot(&self, message: &Message) -> Option<OwnedSemaphorePermit> {
-        if !self.realtime.routes().has_concurrent() {
+        if !self.endpoint.routes.has_concurrent() {
             return None;
         }
-        let matched = self.realtime.routes().message(message.destination())?;
+        let matched = self.endpoint.routes.message(message.destination())?;
         let count = matched.options.concurrent?;
         let slots =
             Arc::clone(self.slots.lock().entry(matched.id).or_insert_with(|| Arc::new(Semaphore::new(count.get()))));
@@ -198,7 +199,7 @@ impl Dispatch {
             }
             _ => return Err(Rejection::not_found(&destination).into()),
         };
-        let allowed = self.realtime.rules().may_send(self.session.principal(), &target);
+        let allowed = self.endpoint.rules.may_send(self.session.principal(), &target);
         if !self.guarded::<_, Rejection>(allowed.map(Ok)).await? {
             return Err(Rejection::forbidden_send(&destination).into());
         }
@@ -218,7 +219,7 @@ impl Dispatch {
 
     async fn call_handler(self: &Arc<Self>, message: Message, asked: &Asked) -> Result<Performed, Failure> {
         let destination = message.destination().clone();
-        let Some(matched) = self.realtime.routes().message(&destination) else {
+        let Some(matched) = self.endpoint.routes.message(&destination) else {
             return Err(Rejection::not_found(&destination).into());
         };
         if let Some(limit) = matched.options.max_size
@@ -242,7 +243,7 @@ impl Dispatch {
 
     async fn enter(self: &Arc<Self>, subscribe: &Subscribe) -> Result<Entered, Failure> {
         check_supported(subscribe)?;
-        for interceptor in self.realtime.interceptors() {
+        for interceptor in &self.endpoint.interceptors {
             let (destination, headers) = (&subscribe.destination, &subscribe.headers);
             let heard = async { interceptor.on_subscribe(&self.session, destination, headers).await };
             self.guarded::<_, Rejection>(heard).await?;
@@ -266,7 +267,7 @@ impl Dispatch {
             }
             _ => return Err(Rejection::not_found(&destination).into()),
         };
-        if self.realtime.routes().subscribe(&destination).is_some() {
+        if self.endpoint.routes.subscribe(&destination).is_some() {
             return self.ask_handler(subscribe, destination, address).await;
         }
         let Some(address) = address else { return Err(Rejection::not_found(&destination).into()) };
@@ -285,7 +286,7 @@ impl Dispatch {
         destination: Destination,
         address: Option<Address>,
     ) -> Result<Entered, Failure> {
-        let Some(matched) = self.realtime.routes().subscribe(&destination) else {
+        let Some(matched) = self.endpoint.routes.subscribe(&destination) else {
             return Err(Rejection::not_found(&destination).into());
         };
         self.take_turn(&matched)?;
@@ -311,15 +312,15 @@ impl Dispatch {
     }
 
     async fn enter_pattern(&self, subscribe: &Subscribe) -> Result<ActiveSubscription, Rejection> {
-        if !self.realtime.config().pattern_subscriptions {
+        if !self.endpoint.config.pattern_subscriptions {
             return Err(Rejection::not_supported(
                 "Subscriptions to patterns are switched off here; name one destination.",
             ));
         }
         let pattern: Pattern = subscribe.destination.parse()?;
-        let topics = self.realtime.topic_pattern();
+        let topics = &self.endpoint.topic_pattern;
         // A handler judges its destinations one by one; a pattern must not go around it.
-        let judged = self.realtime.routes().judges_within(&pattern);
+        let judged = self.endpoint.routes.judges_within(&pattern);
         if judged || !topics.includes(&pattern) || !self.may_subscribe(&pattern).await? {
             return Err(Rejection::forbidden_subscribe(&subscribe.destination));
         }
@@ -328,7 +329,7 @@ impl Dispatch {
     }
 
     async fn may_subscribe(&self, pattern: &Pattern) -> Result<bool, Rejection> {
-        self.guarded(self.realtime.rules().may_subscribe(self.session.principal(), pattern).map(Ok)).await
+        self.guarded(self.endpoint.rules.may_subscribe(self.session.principal(), pattern).map(Ok)).await
     }
 
     fn subscriber(&self, subscribe: &Subscribe, hold: bool) -> Subscriber {
@@ -374,7 +375,7 @@ impl Dispatch {
                 },
                 (Publications::One(publication), to) => self.send_one(&to, publication).await?,
                 (Publications::Stream(items), to) => {
-                    let limit = self.realtime.config().max_streams;
+                    let limit = self.endpoint.config.max_streams;
                     let permit = Arc::clone(&self.streams)
                         .try_acquire_owned()
                         .map_err(|_| Rejection::too_many_streams(limit))?;

@@ -18,7 +18,6 @@ use tokio::{
 
 use crate::{
     auth::Principal,
-    broker::{FlushEvent, Outbox},
     clock,
     connection::{
         Closing, Socket, SocketError, Transport,
@@ -26,8 +25,9 @@ use crate::{
         background::Background,
         conversation::{Conversation, Flow, wire},
     },
+    endpoint::Endpoint,
     limits::{Excess, SharedBucket, TokenBucket},
-    realtime::Realtime,
+    outbox::{FlushEvent, Outbox},
     session::DisconnectReason,
     telemetry::{self, FrameInFlight, Observed},
     websocket::{Opcode, WebSocketEvent, encode_close, encode_frame},
@@ -41,7 +41,7 @@ const NEVER: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
 /// Runs one connection.
 pub(crate) struct Driver {
-    realtime: Realtime,
+    endpoint: Arc<Endpoint>,
     socket: Socket,
     stomp: ServerSession,
     inbox: VecDeque<Request>,
@@ -100,19 +100,19 @@ impl Ended {
 
 impl Driver {
     pub(crate) fn new(
-        realtime: Realtime,
+        endpoint: Arc<Endpoint>,
         transport: Transport,
         principal: Principal,
         user_frames: Option<SharedBucket>,
     ) -> Self {
-        let config = realtime.config();
+        let config = &endpoint.config;
         let socket = Socket::new(transport, config);
         let now = clock::now();
         let (cancel, cancelled) = watch::channel(false);
         let expires = principal
             .expires_at()
             .map(|expiry| clock::after(now, expiry.duration_since(clock::wall()).unwrap_or_default()));
-        let conversation = Conversation::new(realtime.clone(), principal, Arc::clone(socket.outbox()), cancelled);
+        let conversation = Conversation::new(Arc::clone(&endpoint), principal, Arc::clone(socket.outbox()), cancelled);
         Self {
             stomp: ServerSession::new(
                 ServerConfig::default().limits(config.stomp.clone()).heart_beat(config.heart_beat),
@@ -130,7 +130,7 @@ impl Driver {
             input_end: None,
             finish_deadline: None,
             cancel,
-            realtime,
+            endpoint,
             socket,
         }
     }
@@ -143,8 +143,8 @@ impl Driver {
     /// Runs the connection to its end.
     pub(crate) async fn run(mut self) {
         let Ended { closing, reason } = self.serve().await;
-        let Self { socket, stomp, work, mut background, cancel, realtime, finish_deadline, .. } = self;
-        let (config, meters) = (realtime.config(), realtime.meters());
+        let Self { socket, stomp, work, mut background, cancel, endpoint, finish_deadline, .. } = self;
+        let (config, meters) = (&endpoint.config, endpoint.meters());
         meters.connection_ended(socket.outbox().history());
         let version = stomp.version().unwrap_or(Version::V1_2);
         let farewell = async {
@@ -239,7 +239,7 @@ impl Driver {
                     }
                 }
                 more = socket.read_more(), if reading => {
-                    self.realtime.meters().traffic.octets_received(self.socket.take_octets_read());
+                    self.endpoint.meters().traffic.octets_received(self.socket.take_octets_read());
                     match more {
                         Ok(true) => if let Some(beats) = &mut self.beats {
                             beats.received(clock::now().into_std());
@@ -327,7 +327,7 @@ impl Driver {
             Request::Fault(_) | Request::Disconnect(_) => self.end_input(InputEnd::Told),
             _ => {}
         }
-        self.realtime.meters().traffic.received(&request);
+        self.endpoint.meters().traffic.received(&request);
         self.inbox_bytes += cost(&request);
         self.inbox.push_back(request);
     }
@@ -337,7 +337,7 @@ impl Driver {
         if matches!(request, Request::Fault(_)) {
             return Ok(());
         }
-        let rates = &self.realtime.config().rates;
+        let rates = &self.endpoint.config.rates;
         self.frames.take(rates.frames, 1, now).map_err(Excess::of("frames"))?;
         match &self.user_frames {
             Some(all) => all.lock().take(rates.user_frames, 1, now).map_err(Excess::of("frames of one user")),
@@ -356,12 +356,12 @@ impl Driver {
 
     fn end_input(&mut self, end: InputEnd) {
         self.input_end.get_or_insert(end);
-        let patience = self.realtime.config().finish_timeout;
+        let patience = self.endpoint.config.finish_timeout;
         self.finish_deadline.get_or_insert_with(|| clock::after(clock::now(), patience));
     }
 
     fn has_room(&self) -> bool {
-        let config = self.realtime.config();
+        let config = &self.endpoint.config;
         self.inbox.is_empty()
             || (self.inbox.len() < config.max_inbox_frames && self.inbox_bytes < config.max_inbox_bytes)
     }
@@ -376,7 +376,7 @@ impl Driver {
         let Some(request) = self.inbox.pop_front() else { return };
         self.inbox_bytes -= cost(&request);
         if let Work::Idle(mut conversation) = std::mem::replace(&mut self.work, Work::Moving) {
-            let observed = Observed::new(self.realtime.meters(), &request, conversation.session_id());
+            let observed = Observed::new(self.endpoint.meters(), &request, conversation.session_id());
             self.work = Work::Busy(Box::pin(observed.run(async move {
                 let flow = conversation.handle(request).await;
                 (conversation, flow)
@@ -416,7 +416,7 @@ impl Driver {
 
     /// When what is incomplete is overdue; never once nothing more is read.
     fn assembly_deadline(&self) -> Option<Instant> {
-        let limit = self.realtime.config().frame_timeout;
+        let limit = self.endpoint.config.frame_timeout;
         self.assembly.deadline(limit).filter(|_| self.input_end.is_none())
     }
 
@@ -424,7 +424,7 @@ impl Driver {
         let now = clock::now();
         let due = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
         let closing = if due(self.connect_deadline) && self.stomp.state() == ServerState::AwaitingConnect {
-            Closing::connect_timeout(self.realtime.config().connect_timeout)
+            Closing::connect_timeout(self.endpoint.config.connect_timeout)
         } else if due(self.expires) {
             Closing::token_expired()
         } else if due(self.finish_deadline) {
@@ -433,7 +433,7 @@ impl Driver {
                 _ => return Some(Ended { closing: None, reason: DisconnectReason::Lost }),
             }
         } else if due(self.assembly_deadline()) {
-            let closing = Closing::frame_timeout(self.realtime.config().frame_timeout);
+            let closing = Closing::frame_timeout(self.endpoint.config.frame_timeout);
             self.end_input(InputEnd::Decided(closing));
             return None;
         } else {
@@ -458,7 +458,7 @@ impl Driver {
                     // Octets that wait already are better than a beat behind them.
                     if outbox.waiting_bytes() == 0 {
                         let beat = encode_frame(Opcode::Text, b"\n");
-                        self.realtime.meters().traffic.beat_sent(beat.len());
+                        self.endpoint.meters().traffic.beat_sent(beat.len());
                         outbox.push(beat);
                     }
                     beats.sent(now.into_std());

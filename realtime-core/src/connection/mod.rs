@@ -8,7 +8,6 @@
 
 mod assembly;
 mod background;
-mod close;
 mod conversation;
 mod dispatch;
 mod driver;
@@ -16,7 +15,8 @@ mod refusal;
 mod socket;
 mod transport;
 
-pub use close::Closing;
 pub(crate) use driver::Driver;
 pub use socket::{Socket, SocketError};
 pub use transport::Transport;
+
+pub use crate::closing::Closing;

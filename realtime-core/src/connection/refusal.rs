@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::{
     app::{Rejection, millis},
     broker::{Broker, Publication},
-    connection::Closing,
+    closing::Closing,
     destination::{Destination, UserDestination},
     session::Session,
 };

@@ -9,11 +9,11 @@ use tokio::{
 };
 
 use crate::{
-    broker::{FlushEvent, Outbox},
     clock,
     config::Config,
     connection::Transport,
     limits::{Excess, Rate, TokenBucket},
+    outbox::{FlushEvent, Outbox},
     websocket::{Opcode, WebSocketDecoder, WebSocketError, WebSocketEvent, encode_frame},
 };
 

@@ -14,7 +14,7 @@ use tokio::{
     net::{TcpStream, tcp::OwnedWriteHalf},
 };
 
-use crate::broker::WireWriter;
+use crate::outbox::WireWriter;
 
 /// An upgraded connection, ready for WebSocket frames.
 pub struct Transport {

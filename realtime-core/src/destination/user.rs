@@ -1,6 +1,6 @@
 //! Destinations of users, as typed values without a spelling, so that no client can name another's.
 
-use crate::{auth::UserId, destination::Destination, session::SessionId};
+use crate::{auth::UserId, destination::Destination, session_id::SessionId};
 
 /// Whose a user destination is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

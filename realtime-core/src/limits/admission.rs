@@ -1,23 +1,21 @@
 //! The way in, in two steps: an applicant whose handshake is judged, and an admitted connection.
 
-use std::net::IpAddr;
-
-use tokio::time::timeout;
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use crate::{
-    auth::{AuthError, Handshake, Principal, UserId},
+    auth::{AuthError, Handshake, Judge, Principal, UserId},
     limits::{
-        AdmissionError, SharedBucket,
+        AdmissionError, Gate, SharedBucket,
         gate::{Place, Stranger},
         parties::Seat,
     },
-    realtime::Realtime,
 };
 
-/// A client whose handshake is judged, from [`Realtime::admit`]. It has a place already; dropping it gives it back.
-#[derive(Debug)]
+/// A client whose handshake is judged, from [`Realtime::admit`](crate::Realtime::admit). It has a place already; dropping it
+/// gives it back.
 pub struct Applicant {
-    realtime: Realtime,
+    gate: Arc<Gate>,
+    judge: Judge,
     place: Place,
     stranger: Stranger,
 }
@@ -33,17 +31,17 @@ pub struct Admission {
 }
 
 impl Applicant {
-    pub(crate) fn enter(realtime: &Realtime, from: Option<IpAddr>) -> Result<Self, AdmissionError> {
-        let (place, stranger) = realtime.gate().enter(from)?;
-        Ok(Self { realtime: realtime.clone(), place, stranger })
+    pub(crate) fn enter(gate: &Arc<Gate>, judge: Judge, from: Option<IpAddr>) -> Result<Self, AdmissionError> {
+        let (place, stranger) = gate.enter(from)?;
+        Ok(Self { gate: Arc::clone(gate), judge, place, stranger })
     }
 
-    /// Asks the authenticator who it is, by [`Realtime::authenticate`]. A refusal counts as a failed handshake.
+    /// Asks the authenticator who it is, by [`Realtime::authenticate`](crate::Realtime::authenticate). A refusal counts as a failed handshake.
     ///
     /// # Errors
     /// The authenticator's, or that it took too long.
     pub async fn authenticate(&self, handshake: Handshake<'_>) -> Result<Principal, AuthError> {
-        let judged = self.realtime.authenticate(handshake).await;
+        let judged = self.judge.authenticate(handshake).await;
         if matches!(judged, Err(AuthError::Forbidden | AuthError::Invalid | AuthError::Missing)) {
             self.place.failed();
         }
@@ -55,11 +53,11 @@ impl Applicant {
     /// # Errors
     /// [`AdmissionError::UserFull`].
     pub fn for_principal(self, principal: &Principal) -> Result<Admission, AdmissionError> {
-        let Self { realtime, place, stranger } = self;
+        let Self { gate, place, stranger, .. } = self;
         let Some(user) = principal.id() else {
             return Ok(Admission { _place: place, _stranger: Some(stranger), user: None });
         };
-        let seat = realtime.gate().seat(user.clone())?;
+        let seat = gate.seat(user.clone())?;
         Ok(Admission { _place: place, _stranger: None, user: Some(seat) })
     }
 }
@@ -71,19 +69,8 @@ impl Admission {
     }
 }
 
-impl Realtime {
-    /// Who a client is, by the endpoint's authenticator, which may take
-    /// [`authenticate_timeout`](crate::Config::authenticate_timeout).
-    ///
-    /// For a connection use [`Applicant::authenticate`], which counts refusals.
-    ///
-    /// # Errors
-    /// The authenticator's, or [`AuthError::Unavailable`] where it took too long.
-    pub async fn authenticate(&self, handshake: Handshake<'_>) -> Result<Principal, AuthError> {
-        let limit = self.config().authenticate_timeout;
-        timeout(limit, self.authenticator().authenticate(handshake)).await.unwrap_or_else(|_| {
-            tracing::warn!(limit = ?limit, "the authenticator took too long; the client is told to come back");
-            Err(AuthError::Unavailable)
-        })
+impl fmt::Debug for Applicant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Applicant").field("place", &self.place).finish_non_exhaustive()
     }
 }

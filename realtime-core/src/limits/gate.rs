@@ -15,8 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::{
     auth::UserId,
     clock,
-    config::Config,
-    limits::{ConnectionLimits, Network, open_files, parties::Parties, parties::Seat},
+    limits::{ConnectionLimits, Network, Rate, open_files, parties::Parties, parties::Seat},
 };
 
 /// How long a client should wait where it is not known when there will be room.
@@ -103,10 +102,11 @@ pub(super) struct Stranger {
 }
 
 impl Gate {
-    pub(crate) fn new(config: &Config) -> Self {
-        let limits = config.connections.clone();
-        let max_places = max_places(config.max_connections, open_files::max_connections());
-        if usize::try_from(max_places).is_ok_and(|places| places < config.max_connections) {
+    /// Lets at most `max_connections` in, and fewer where open files are scarce. `user_frames` is the rate of frames of all
+    /// connections of a user together.
+    pub(crate) fn new(max_connections: usize, limits: ConnectionLimits, user_frames: Rate) -> Self {
+        let max_places = max_places(max_connections, open_files::max_connections());
+        if usize::try_from(max_places).is_ok_and(|places| places < max_connections) {
             tracing::info!(
                 max_connections = max_places,
                 "the limit of open files leaves room for fewer connections than the settings allow"
@@ -117,7 +117,7 @@ impl Gate {
             max_places,
             strangers: Arc::default(),
             networks: Parties::new(limits.max_per_address, limits.failed_handshakes, limits.max_remembered),
-            users: Parties::new(limits.max_per_user, config.rates.user_frames, limits.max_remembered),
+            users: Parties::new(limits.max_per_user, user_frames, limits.max_remembered),
             has_warned: AtomicBool::new(false),
             limits,
         }

@@ -7,12 +7,13 @@ use parlor_stomp::{SubscriptionId, Version};
 
 use crate::{
     auth::Principal,
-    broker::{Outbox, OutboxLimits, WireWriter},
     clock,
-    connection::Closing,
+    closing::Closing,
     destination::{Destination, Owner},
     limits::{Rate, TokenBucket},
-    session::{Extensions, SessionId},
+    outbox::{Outbox, OutboxLimits, WireWriter},
+    session::Extensions,
+    session_id::SessionId,
 };
 
 /// A connected session. Cheap to clone; it stays valid, and does nothing, after the session ended.

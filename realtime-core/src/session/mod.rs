@@ -2,17 +2,16 @@
 
 mod extensions;
 mod handle;
-mod id;
 mod lifecycle;
 mod registry;
 
 pub use extensions::Extensions;
 pub use handle::Session;
-pub use id::SessionId;
-pub(crate) use id::random_tag;
 pub(crate) use lifecycle::announce;
 pub use lifecycle::{
     Connected, DisconnectReason, Disconnected, LifecycleEvent, LifecycleListener, Subscribed, Unsubscribed,
 };
 pub use registry::Registry;
 pub(crate) use registry::{Presence as RegistryEntry, Waiting};
+
+pub use crate::session_id::SessionId;

@@ -9,10 +9,11 @@ use parking_lot::Mutex;
 
 use crate::{
     auth::{Principal, UserId},
-    broker::Outbox,
-    connection::Closing,
+    closing::Closing,
     destination::Destination,
-    session::{Session, SessionId},
+    outbox::Outbox,
+    session::Session,
+    session_id::SessionId,
     telemetry::{Meters, OutboxStats},
 };
 

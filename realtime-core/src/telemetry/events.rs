@@ -11,7 +11,7 @@ use tracing::{Span, field};
 
 use crate::{
     clock,
-    session::SessionId,
+    session_id::SessionId,
     telemetry::{Meters, Shown, frame},
 };
 

@@ -9,7 +9,7 @@ use parlor_stomp::{Headers, Request};
 use tracing::{Instrument, Span, field};
 
 use crate::{
-    session::SessionId,
+    session_id::SessionId,
     telemetry::{Meters, Shown, TraceContext},
 };
 

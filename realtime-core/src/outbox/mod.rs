@@ -22,7 +22,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::{clock, connection::Closing, telemetry::OutboxHistory};
+use crate::{clock, closing::Closing, telemetry::OutboxHistory};
 
 /// How many queued frames one vectored write takes at most; more gain nothing, as the kernel copies anyway.
 const MAX_SLICES: usize = 64;

@@ -1,0 +1,51 @@
+//! What all connections of one endpoint share.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::{
+    app::{Authorize, Interceptor, Routes},
+    broker::Broker,
+    config::Config,
+    destination::Pattern,
+    session::{LifecycleEvent, LifecycleListener, Registry, Session, announce},
+    telemetry::Meters,
+};
+
+/// When the server stops, clients are told to come back spread over this time, so that they do not come all at once.
+pub(crate) const RECONNECT_SPREAD: Duration = Duration::from_secs(5);
+
+/// Routes, rules, broker, registry and settings: everything that a connection asks.
+pub(crate) struct Endpoint {
+    pub(crate) routes: Routes,
+    pub(crate) broker: Broker,
+    pub(crate) registry: Registry,
+    pub(crate) rules: Arc<dyn Authorize>,
+    pub(crate) config: Config,
+    /// What pattern subscriptions must lie within.
+    pub(crate) topic_pattern: Pattern,
+    pub(crate) interceptors: Vec<Arc<dyn Interceptor>>,
+    pub(crate) listeners: Vec<Arc<dyn LifecycleListener>>,
+    pub(crate) stopping: AtomicBool,
+}
+
+impl Endpoint {
+    pub(crate) fn meters(&self) -> &Arc<Meters> {
+        self.broker.meters()
+    }
+
+    /// Whether the endpoint lets nobody in any more.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Tells every listener in turn: those of the builder, then those of the routes.
+    pub(crate) async fn announce(&self, session: &Session, event: LifecycleEvent) {
+        announce(&self.listeners, self.config.listener_timeout, session, event).await;
+    }
+}

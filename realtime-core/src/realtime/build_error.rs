@@ -1,0 +1,38 @@
+//! Why an endpoint cannot be built.
+
+use crate::{app::RouteError, auth::OriginError, destination::PatternError};
+
+/// What is wrong with an endpoint, found when it is built. One sentence for each fault.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Any page of the web may connect, and a cookie lets its user in: every page could act for every user.
+    #[error(
+        "any origin is allowed and the authenticator takes cookies, so every page of the web could act for every user; list the origins with .allowed_origins([…]), or take bearer tokens alone"
+    )]
+    AnyOriginWithCookies,
+    /// The authenticator's settings are wrong.
+    #[error("{0}")]
+    Authenticator(Box<dyn std::error::Error + Send + Sync>),
+    /// Another endpoint set the outbound interceptors of the same broker.
+    #[error("the broker has outbound interceptors already; add them all where the first of its endpoints is built")]
+    Intercepted,
+    /// Nobody says who a client is.
+    #[error(
+        "nobody could connect, as nothing says who a client is; call .authenticate(…) with a JwtVerifier, with Anonymous to let everyone in, or with Nobody to mean it"
+    )]
+    NoAuthenticator,
+    /// An allowed origin is not scheme, host and optional port.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+    /// A prefix leaves no room for destinations below it.
+    #[error("the topic prefix leaves no room for destinations below it: {0}")]
+    Prefix(PatternError),
+    /// Routes or rules are wrong.
+    #[error("{}", sentences(.0))]
+    Routes(Vec<RouteError>),
+}
+
+fn sentences(errors: &[RouteError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,191 @@
+//! Puts an endpoint together, and finds what is wrong with it at start-up.
+
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use crate::{
+    app::{Authorize, Interceptor, RouteListener, Routes, Rules},
+    auth::{Authenticator, Judge, OriginError, OriginPolicy},
+    broker::{Broker, OutboundInterceptor},
+    config::{Config, Profile},
+    endpoint::Endpoint,
+    limits::Gate,
+    realtime::{BuildError, Realtime},
+    session::{LifecycleListener, Registry},
+};
+
+/// Puts a [`Realtime`] together.
+pub struct RealtimeBuilder {
+    routes: Routes,
+    broker: Option<Broker>,
+    authenticator: Option<Arc<dyn Authenticator>>,
+    rules: Arc<dyn Authorize>,
+    origins: Result<OriginPolicy, OriginError>,
+    config: Config,
+    interceptors: Vec<Arc<dyn Interceptor>>,
+    outbound: Vec<Arc<dyn OutboundInterceptor>>,
+    listeners: Vec<Arc<dyn LifecycleListener>>,
+    shows_users: bool,
+}
+
+impl RealtimeBuilder {
+    pub(super) fn new(routes: Routes) -> Self {
+        Self {
+            routes,
+            broker: None,
+            authenticator: None,
+            rules: Arc::new(Rules::deny_all()),
+            origins: Ok(OriginPolicy::default()),
+            config: Config::default(),
+            interceptors: Vec::new(),
+            outbound: Vec::new(),
+            listeners: Vec::new(),
+            shows_users: true,
+        }
+    }
+
+    /// Says who a client is, from its handshake. Required.
+    #[must_use]
+    pub fn authenticate(mut self, authenticator: impl Authenticator) -> Self {
+        self.authenticator = Some(Arc::new(authenticator));
+        self
+    }
+
+    /// Publishes through this broker, which services of the application may hold already. Its prefixes are then the
+    /// endpoint's. Default: a broker of its own with the prefixes of the settings.
+    #[must_use]
+    pub fn broker(mut self, broker: Broker) -> Self {
+        self.broker = Some(broker);
+        self
+    }
+
+    /// Says who may send and subscribe where. Default: nobody anywhere, but for mounted routes and one's own `/user/**`.
+    #[must_use]
+    pub fn authorize(mut self, rules: impl Authorize) -> Self {
+        self.rules = Arc::new(rules);
+        self
+    }
+
+    /// The exact origins (`https://app.example`) whose pages may open connections with a cookie.
+    #[must_use]
+    pub fn allowed_origins<O: AsRef<str>>(mut self, origins: impl IntoIterator<Item = O>) -> Self {
+        self.origins = OriginPolicy::new(origins);
+        self
+    }
+
+    /// The whole origin policy, where a list is not enough.
+    #[must_use]
+    pub fn origin_policy(mut self, origins: OriginPolicy) -> Self {
+        self.origins = Ok(origins);
+        self
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Looks at every SEND and SUBSCRIBE before rules and handlers do; several in the order in which they are added.
+    #[must_use]
+    pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
+        self.interceptors.push(Arc::new(interceptor));
+        self
+    }
+
+    /// Looks at every message before it is delivered; several in the order in which they are added. They belong to the broker,
+    /// whoever publishes.
+    #[must_use]
+    pub fn intercept_outbound(mut self, interceptor: impl OutboundInterceptor) -> Self {
+        self.outbound.push(Arc::new(interceptor));
+        self
+    }
+
+    /// Adds a listener to the events of every session. Where extractors are wanted, use
+    /// [`Router::on_connected`](crate::app::Router::on_connected) and its like.
+    #[must_use]
+    pub fn listen(mut self, listener: impl LifecycleListener) -> Self {
+        self.listeners.push(Arc::new(listener));
+        self
+    }
+
+    /// Leaves users out of the spans and log lines of their connections, for where their ids are sensitive (an e-mail address
+    /// say). Default: the id, never the name, stands in the span `connection`.
+    #[must_use]
+    pub fn hide_users_in_logs(mut self) -> Self {
+        self.shows_users = false;
+        self
+    }
+
+    /// The finished endpoint.
+    ///
+    /// # Errors
+    /// Everything that is wrong with routes, rules, origins and the authenticator, so that it is found at start-up and never
+    /// at the first message.
+    pub fn build(mut self) -> Result<Realtime, BuildError> {
+        let broker = self.broker.unwrap_or_else(|| Broker::new(self.config.prefixes.clone()));
+        let prefixes = broker.prefixes();
+        let mut errors = self.routes.check(prefixes);
+        errors.extend(self.rules.errors(prefixes));
+        if !errors.is_empty() {
+            return Err(BuildError::Routes(errors));
+        }
+        let authenticator = self.authenticator.ok_or(BuildError::NoAuthenticator)?;
+        authenticator.check().map_err(BuildError::Authenticator)?;
+        let origins = self.origins?;
+        if origins.allows_any() && authenticator.uses_cookies() {
+            return Err(BuildError::AnyOriginWithCookies);
+        }
+        if origins.allows_none() && authenticator.uses_cookies() {
+            tracing::warn!("no page can connect with its cookie, as no origin is allowed; call .allowed_origins([…])");
+        }
+        if !self.outbound.is_empty() && !broker.intercept(self.outbound) {
+            return Err(BuildError::Intercepted);
+        }
+        let mut listeners = self.listeners;
+        for listener in self.routes.listeners() {
+            let (listener, broker) = (Arc::clone(listener), broker.clone());
+            listeners.push(Arc::new(RouteListener::new(listener, broker)));
+        }
+        match self.config.profile() {
+            Profile::Development => tracing::warn!(
+                profile = "development",
+                "no caps by network address, on anonymous clients or on rates: not for the open network"
+            ),
+            Profile::Production => tracing::info!(profile = "production", "all limits are on"),
+        }
+        let topic_pattern = format!("{}/**", prefixes.topic).parse().map_err(BuildError::Prefix)?;
+        let meters = broker.meters();
+        self.routes.observe(meters);
+        meters.destinations.declare(self.routes.destinations().chain(self.rules.destinations()));
+        let gate =
+            Gate::new(self.config.max_connections, self.config.connections.clone(), self.config.rates.user_frames);
+        Ok(Realtime {
+            judge: Judge::new(authenticator, self.config.authenticate_timeout),
+            origins: Arc::new(origins),
+            gate: Arc::new(gate),
+            unready: Arc::default(),
+            shows_users: self.shows_users,
+            endpoint: Arc::new(Endpoint {
+                registry: Registry::new(Arc::clone(meters)),
+                routes: self.routes,
+                rules: self.rules,
+                config: self.config,
+                broker,
+                topic_pattern,
+                interceptors: self.interceptors,
+                listeners,
+                stopping: AtomicBool::new(false),
+            }),
+        })
+    }
+}
+
+impl fmt::Debug for RealtimeBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RealtimeBuilder").field("config", &self.config).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,216 @@
+//! A real-time endpoint put together: routes, broker, registry, authentication, rules and settings.
+
+mod build_error;
+mod builder;
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+pub use build_error::BuildError;
+pub use builder::RealtimeBuilder;
+use http::HeaderMap;
+use tracing::Instrument;
+
+use crate::{
+    app::{Permissions, Routes},
+    auth::{AuthError, Authenticator, Handshake, Judge, OriginPolicy, Principal, UserId},
+    broker::Broker,
+    config::Config,
+    connection::{Closing, Driver, Transport},
+    endpoint::{Endpoint, RECONNECT_SPREAD},
+    limits::{Admission, AdmissionError, Applicant, Gate},
+    session::Registry,
+    telemetry::{self, Stats},
+};
+
+/// The share of the whole that comes up to a place, from above 0 to 1.
+fn share(place: u32, count: u32) -> f64 {
+    f64::from(place) / f64::from(count.max(1))
+}
+
+/// Everything a web framework's adapter needs to serve real-time connections. Cheap to clone.
+///
+/// ```
+/// use parlor_core::{Realtime, app::{Route, Router, Rules}, auth::Anonymous};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let realtime = Realtime::builder(Router::new().with_state(()))
+///     .authenticate(Anonymous)
+///     .authorize(Rules::deny_all().allow_subscribe("/topic/**"))
+///     .allowed_origins(["https://app.example"])
+///     .build()?;
+/// # let _ = realtime; Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Realtime {
+    endpoint: Arc<Endpoint>,
+    judge: Judge,
+    origins: Arc<OriginPolicy>,
+    gate: Arc<Gate>,
+    unready: Arc<AtomicBool>,
+    shows_users: bool,
+}
+
+impl Realtime {
+    /// Begins with the routes of the application.
+    ///
+    /// An authenticator is required. Without further calls the rules deny everything, and no page may connect with a cookie.
+    #[must_use]
+    pub fn builder(routes: Routes) -> RealtimeBuilder {
+        RealtimeBuilder::new(routes)
+    }
+
+    /// Where to publish from anywhere.
+    #[must_use]
+    pub fn broker(&self) -> &Broker {
+        &self.endpoint.broker
+    }
+
+    /// Who is connected.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.endpoint.registry
+    }
+
+    /// Who is asked who a client is, before the upgrade.
+    #[must_use]
+    pub fn authenticator(&self) -> &Arc<dyn Authenticator> {
+        self.judge.authenticator()
+    }
+
+    /// Which origins may open connections.
+    #[must_use]
+    pub fn origins(&self) -> &OriginPolicy {
+        &self.origins
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.endpoint.config
+    }
+
+    /// Who may send and subscribe where, as a table to print or to compare in a test.
+    #[must_use]
+    pub fn permissions(&self) -> Permissions {
+        Permissions::of(&self.endpoint.routes, &*self.endpoint.rules, self.broker().prefixes())
+    }
+
+    /// A place for one more client, whose handshake is to be judged. `from` is where it comes from, by
+    /// [`trusted_proxies`](Config::trusted_proxies); without it bounds by address do not apply.
+    ///
+    /// ```
+    /// use parlor_core::{Realtime, app::Router, auth::{Anonymous, Handshake}};
+    ///
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).build()?;
+    /// # let (headers, uri) = (http::HeaderMap::new(), http::Uri::from_static("/ws"));
+    /// let applicant = realtime.admit(Some("192.0.2.1".parse()?))?;
+    /// let principal = applicant.authenticate(Handshake::new(&headers, &uri, None)).await?;
+    /// let admission = applicant.for_principal(&principal)?;
+    /// // The request is upgraded, and then: realtime.serve(transport, principal, admission).await
+    /// # let _ = admission; Ok(()) }
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run()).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// The endpoint is full or stopping, or the client's address has too many connections or refused handshakes.
+    pub fn admit(&self, from: Option<IpAddr>) -> Result<Applicant, AdmissionError> {
+        if self.is_stopping() {
+            return Err(AdmissionError::Full);
+        }
+        Applicant::enter(&self.gate, self.judge.clone(), from)
+    }
+
+    /// Serves one upgraded connection to its end. `principal` is who the handshake authenticated.
+    ///
+    /// Spawn it: a connection must outlive the HTTP request that it came from.
+    pub async fn serve(self, transport: Transport, principal: Principal, admission: Admission) {
+        let user = principal.id().filter(|_| self.shows_users).map(UserId::as_str);
+        let span = telemetry::connection_span(user, transport.peer);
+        // In the registry from here on: whoever is logged out from now on is found there, and whoever was before is known.
+        let driver = Driver::new(self.endpoint, transport, principal.clone(), admission.user_frames());
+        if !self.judge.is_still_good(&principal).await {
+            driver.stop(Closing::token_expired());
+        }
+        driver.run().instrument(span).await;
+        drop(admission);
+    }
+
+    /// Who a client is, by the endpoint's authenticator, which may take
+    /// [`authenticate_timeout`](Config::authenticate_timeout).
+    ///
+    /// For a connection use [`Applicant::authenticate`], which counts refusals.
+    ///
+    /// # Errors
+    /// The authenticator's, or [`AuthError::Unavailable`] where it took too long.
+    pub async fn authenticate(&self, handshake: Handshake<'_>) -> Result<Principal, AuthError> {
+        self.judge.authenticate(handshake).await
+    }
+
+    /// What was counted so far: by reason, by route and by pattern of the destination, never by destination or user.
+    ///
+    /// Looks at every connection once, for what waits there; call it every few seconds, not for each message.
+    ///
+    /// ```
+    /// use parlor_core::{Realtime, app::Router, auth::Anonymous};
+    ///
+    /// # fn main() -> Result<(), parlor_core::BuildError> {
+    /// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).build()?;
+    /// assert_eq!(realtime.stats().sessions.connected, 0);
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.endpoint.meters().stats(self.registry().outboxes())
+    }
+
+    /// Counts and logs a handshake that an adapter refused before the upgrade. `code` is that of the response; of `headers` the
+    /// log shows the Origin alone.
+    pub fn handshake_refused(&self, code: &'static str, headers: &HeaderMap, peer: Option<SocketAddr>) {
+        self.endpoint.meters().handshake_refused(code, headers, peer);
+    }
+
+    /// Whether new clients should be sent here: what a readiness probe asks. Not any more once the endpoint
+    /// [will stop](Self::begin_stop).
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.unready.load(Ordering::Acquire) && !self.is_stopping()
+    }
+
+    /// Says that a stop is near: readiness ends, and nothing else changes. Load balancers that probe it then send their
+    /// clients elsewhere, before [`shutdown`](Self::shutdown) turns anyone away.
+    pub fn begin_stop(&self) {
+        self.unready.store(true, Ordering::Release);
+    }
+
+    /// Whether [`shutdown`](Self::shutdown) was called.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.endpoint.is_stopping()
+    }
+
+    /// Lets nobody in any more and ends every session: what was read is answered, receipts included, for as long as
+    /// [`finish_timeout`](Config::finish_timeout) allows; then the connection closes with 1012 and a spread `retry-after`.
+    /// Waits until all are gone, but not longer than `patience`. Returns whether all were gone by then.
+    pub async fn shutdown(&self, patience: Duration) -> bool {
+        self.endpoint.stopping.store(true, Ordering::Release);
+        self.endpoint
+            .registry
+            .drain_all(|place, count| Closing::going_away(RECONNECT_SPREAD.mul_f64(share(place, count))));
+        tokio::time::timeout(patience, self.gate.all_gone()).await.is_ok()
+    }
+}
+
+impl fmt::Debug for Realtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Realtime").field("sessions", &self.registry().session_count()).finish_non_exhaustive()
+    }
+}
