@@ -17,7 +17,8 @@ use crate::{
     connection::{
         Closing,
         background::{Done, EndOnDrop, Job},
-        dispatch::{Dispatch, Entered},
+        dispatch::Dispatch,
+        entering::Entered,
     },
     endpoint::{Endpoint, RECONNECT_SPREAD},
     outbox::Outbox,

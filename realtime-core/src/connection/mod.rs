@@ -11,6 +11,8 @@ mod background;
 mod conversation;
 mod dispatch;
 mod driver;
+mod entering;
+mod performing;
 mod refusal;
 mod socket;
 mod transport;
