@@ -32,6 +32,7 @@ pub mod extract;
 pub mod limits;
 mod message;
 mod outbox;
+mod publication;
 mod realtime;
 pub mod session;
 mod session_id;

@@ -11,7 +11,6 @@ mod index;
 mod model_tests;
 mod outbound;
 mod patterns;
-mod publication;
 mod subscription;
 mod topic;
 
@@ -27,12 +26,10 @@ pub use address::Address;
 use bytes::Bytes;
 pub use outbound::OutboundInterceptor;
 use parlor_stomp::Command;
-pub use publication::Publication;
 use serde::Serialize;
 pub(crate) use subscription::{ActiveSubscription, Subscriber};
 pub use topic::Position;
 
-pub use crate::outbox::{Outbox, OutboxLimits, Pushed, WireWriter};
 use crate::{
     auth::UserId,
     broker::{
@@ -44,6 +41,10 @@ use crate::{
     session::Session,
     session_id::SessionId,
     telemetry::{DestinationMeters, Meters},
+};
+pub use crate::{
+    outbox::{Outbox, OutboxLimits, Pushed, WireWriter},
+    publication::Publication,
 };
 
 /// Where messages are published from anywhere: a handler, an HTTP route, a background task. Cheap to clone.
