@@ -26,6 +26,7 @@ mod clock;
 mod closing;
 mod config;
 pub mod connection;
+mod delivery;
 pub mod destination;
 mod endpoint;
 pub mod extract;
