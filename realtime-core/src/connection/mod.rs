@@ -15,6 +15,7 @@ mod entering;
 mod performing;
 mod refusal;
 mod socket;
+mod transactions;
 mod transport;
 
 pub(crate) use driver::Driver;
