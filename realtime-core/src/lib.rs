@@ -30,6 +30,7 @@ mod delivery;
 pub mod destination;
 mod endpoint;
 pub mod extract;
+pub mod history;
 pub mod limits;
 mod message;
 mod outbox;

@@ -47,6 +47,6 @@ pub(crate) fn random_tag() -> String {
 }
 
 #[expect(clippy::expect_used, reason = "without randomness no session may be opened")]
-fn fill_random(octets: &mut [u8]) {
+pub(crate) fn fill_random(octets: &mut [u8]) {
     getrandom::fill(octets).expect("the operating system gives random octets");
 }

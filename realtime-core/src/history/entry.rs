@@ -1,0 +1,43 @@
+//! What a journal keeps of a message.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::publication::Publication;
+
+/// What an entry takes beside its octets: its places in the ring and on the heap, rounded up.
+const OVERHEAD: usize = 256;
+
+/// One message of a destination's history: what is delivered, and delivered again.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Entry {
+    /// The message's id, the same in every delivery.
+    pub message_id: Arc<str>,
+    /// Headers, content type and body.
+    pub publication: Publication,
+}
+
+impl Entry {
+    /// An entry of this id and content.
+    pub fn new(message_id: impl Into<Arc<str>>, publication: Publication) -> Self {
+        Self { message_id: message_id.into(), publication }
+    }
+
+    /// What it counts as: its body, header names and values, content type and message id, and 256 octets for itself, so that
+    /// empty messages count too.
+    #[must_use]
+    pub fn octets(&self) -> usize {
+        let Publication { headers, content_type, body } = &self.publication;
+        let headers: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+        OVERHEAD + self.message_id.len() + content_type.as_deref().map_or(0, str::len) + headers + body.len()
+    }
+
+    /// The entry with a body of its own. A body that came from a client is a part of what was read from its socket at once,
+    /// and would keep all of that.
+    pub(super) fn into_owned(mut self) -> Self {
+        self.publication.body = Bytes::copy_from_slice(&self.publication.body);
+        self
+    }
+}
