@@ -30,6 +30,7 @@ use serde::Serialize;
 pub(crate) use subscription::{ActiveSubscription, Subscriber};
 pub use topic::Position;
 
+pub use crate::outbox::{Annotate, Outbox, OutboxLimits, Overflow, Pushed, WireWriter, annotate_message};
 use crate::{
     auth::UserId,
     broker::{

@@ -36,8 +36,12 @@ macro_rules! line {
 pub(crate) struct OutboxHistory {
     /// The most octets that ever waited.
     pub(crate) peak: usize,
-    /// Frames that waited and were thrown away.
+    /// Frames that waited and were thrown away with the connection.
     pub(crate) dropped: usize,
+    /// Frames that were dropped by the overflow policy of their destination.
+    pub(crate) overflowed: usize,
+    /// Frames that waited when a later one took their place (`LatestOnly`).
+    pub(crate) superseded: usize,
 }
 
 /// The span of a connection, at the level INFO. `session` is filled in once there is one.
@@ -67,6 +71,8 @@ impl Meters {
     pub(crate) fn connection_ended(&self, history: OutboxHistory) {
         self.connections.outbox_peaked(history.peak as u64);
         self.destinations.dropped_slow.add(history.dropped as u64);
+        self.destinations.dropped_overflow.add(history.overflowed as u64);
+        self.destinations.dropped_superseded.add(history.superseded as u64);
     }
 
     /// The server sends a close frame.
