@@ -218,6 +218,7 @@ fn a_message_has_the_ack_that_it_is_given() {
         destination: "/topic/a",
         content_type: None,
         ack: Some("a-1"),
+        extensions: &[],
         headers: &Headers::default(),
     };
     let mut out = Vec::new();
@@ -248,6 +249,7 @@ fn a_message_is_appended_to_what_is_there() {
         destination: "/d",
         content_type: None,
         ack: None,
+        extensions: &[],
         headers: &headers,
     };
     encode_message_into(&head, b"hi", Version::V1_0, &mut out);

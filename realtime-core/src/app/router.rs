@@ -354,7 +354,7 @@ impl Routes {
         let targets = self.messages.iter().map(|entry| &entry.target);
         for target in targets.chain(self.subscribes.iter().map(|entry| &entry.target)).flatten() {
             match target {
-                RouteTarget::Topic(template) => under(template.as_str(), &[&prefixes.topic]),
+                RouteTarget::Topic(template) => under(template.as_str(), &[&prefixes.topic, &prefixes.queue]),
                 RouteTarget::User(path) => under(path.as_str(), &[&prefixes.queue, &prefixes.topic]),
             }
         }

@@ -40,7 +40,7 @@ struct Condition {
 }
 
 impl Rule {
-    /// About SENDs straight to fan-out destinations, which lie under the topic prefix.
+    /// About SENDs straight to topics and queues, which lie under their prefixes.
     #[must_use]
     pub fn send(pattern: &str) -> Self {
         Self::new(Scope::Send, pattern)
@@ -59,7 +59,7 @@ impl Rule {
         Self::new(Scope::SendToOtherUsers, pattern)
     }
 
-    /// About subscriptions to fan-out destinations, which lie under the topic prefix, and to patterns wholly within `pattern`.
+    /// About subscriptions to topics and queues, which lie under their prefixes, and to patterns wholly within `pattern`.
     #[must_use]
     pub fn subscribe(pattern: &str) -> Self {
         Self::new(Scope::Subscribe, pattern)
@@ -134,9 +134,9 @@ impl Rule {
         let within = |prefix: &Destination| {
             pattern.as_str().strip_prefix(prefix.as_str()).is_some_and(|rest| rest.starts_with('/'))
         };
-        (topics && !within(&prefixes.topic)).then(|| RouteError::WrongPrefix {
+        (topics && !within(&prefixes.topic) && !within(&prefixes.queue)).then(|| RouteError::WrongPrefix {
             text: pattern.as_str().to_owned(),
-            expected: prefixes.topic.to_string(),
+            expected: format!("{} or {}", prefixes.topic, prefixes.queue),
         })
     }
 

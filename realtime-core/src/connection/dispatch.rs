@@ -12,12 +12,13 @@ use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
 use parking_lot::Mutex;
-use parlor_stomp::{Command, Send, encode_receipt};
+use parlor_stomp::{Command, Encoded, Send, encode_frame, encode_receipt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::{
     app::{self, Context, Failure, Recipient, Rejection, SendTarget, Target},
-    broker::{Broker, Publication},
+    broker::{Broker, Publication, RECOVERED},
+    clock,
     connection::{
         Closing,
         background::{Done, Job},
@@ -27,6 +28,7 @@ use crate::{
     },
     destination::{Class, Destination, UserPath},
     endpoint::Endpoint,
+    limits::{Claim, First, MessageKey},
     message::{Message, relayed_headers},
     outbox::Outbox,
     session::Session,
@@ -35,6 +37,17 @@ use crate::{
 
 /// The client's header that ties an answer to its request.
 pub(super) const CORRELATION_ID: &str = "correlation-id";
+
+/// The client's header that a repeat of a SEND is recognised by.
+const MESSAGE_KEY: &str = "message-key";
+
+/// What became of the wish to handle a SEND.
+enum Claimed {
+    /// It repeats one that was handled.
+    Handled,
+    /// It is to be handled; what is told of the outcome has a key.
+    First(Option<First>),
+}
 
 /// What a session's frames are handled with.
 pub(super) struct Dispatch {
@@ -77,6 +90,11 @@ impl Dispatch {
             correlation: send.headers.get(CORRELATION_ID).map(str::to_owned),
             is_subscribe: false,
         };
+        let first = match self.claim(&send).await {
+            Ok(Claimed::Handled) => return self.answer(&asked, Ok(Performed::default())).await,
+            Ok(Claimed::First(first)) => first,
+            Err(rejection) => return self.answer(&asked, Err(rejection)).await,
+        };
         let message = match self.message(send).await {
             Ok(message) => message,
             Err(rejection) => return self.answer(&asked, Err(rejection.into())).await,
@@ -86,6 +104,7 @@ impl Dispatch {
                 let this = Arc::clone(self);
                 let handler = async move {
                     let delivered = this.deliver(message, &asked).await;
+                    this.settle_claim(first, delivered.is_ok());
                     drop(slot);
                     this.answer(&asked, delivered).await
                 };
@@ -93,21 +112,63 @@ impl Dispatch {
             }
             None => {
                 let delivered = self.deliver(message, &asked).await;
+                self.settle_claim(first, delivered.is_ok());
                 self.answer(&asked, delivered).await
             }
         }
     }
 
+    /// The RECEIPT of a SUBSCRIBE, which says whether anything was missed where the client wanted to resume.
+    pub(super) fn receipt_of_subscribe(&self, receipt: Option<&str>, recovered: Option<bool>) {
+        let (Some(receipt), Some(recovered)) = (receipt, recovered) else { return self.receipt(receipt) };
+        let recovered = if recovered { "true" } else { "false" };
+        let headers = [("receipt-id", receipt), (RECOVERED, recovered)].into_iter().collect();
+        self.send_receipt(&encode_frame(Command::Receipt, &headers, b"", self.session.version()));
+    }
+
     pub(super) fn receipt(&self, receipt: Option<&str>) {
         if let Some(receipt) = receipt {
-            let wire = wire(&encode_receipt(receipt, self.session.version()));
-            self.endpoint.meters().traffic.sent(Command::Receipt, 1, wire.len());
-            self.outbox.push(wire);
+            self.send_receipt(&encode_receipt(receipt, self.session.version()));
         }
+    }
+
+    fn send_receipt(&self, receipt: &Encoded) {
+        let wire = wire(receipt);
+        self.endpoint.meters().traffic.sent(Command::Receipt, 1, wire.len());
+        self.outbox.push(wire);
     }
 
     pub(super) fn broker(&self) -> &Broker {
         &self.endpoint.broker
+    }
+
+    /// Asks whether a SEND repeats one with the same `message-key`; waits for the outcome of one that is being handled.
+    async fn claim(&self, send: &Send) -> Result<Claimed, Failure> {
+        let Some(key) = send.headers.get(MESSAGE_KEY) else { return Ok(Claimed::First(None)) };
+        let key: MessageKey = key.parse().map_err(|error| Rejection::bad_message_key(&error))?;
+        let owner = self.session.owner();
+        loop {
+            let claim = self.endpoint.repeats.lock().claim(&owner, &key, clock::now());
+            match claim {
+                Claim::Done => return Ok(Claimed::Handled),
+                Claim::First(first) => return Ok(Claimed::First(Some(first))),
+                Claim::InFlight(pending) => {
+                    if self.guarded::<_, Rejection>(pending.is_done().map(Ok)).await? {
+                        return Ok(Claimed::Handled);
+                    }
+                }
+            }
+        }
+    }
+
+    fn settle_claim(&self, first: Option<First>, handled: bool) {
+        let Some(first) = first else { return };
+        let mut repeats = self.endpoint.repeats.lock();
+        if handled {
+            repeats.done(first, clock::now());
+        } else {
+            repeats.failed(first);
+        }
     }
 
     /// The message that a SEND is, after the interceptors.
@@ -142,9 +203,7 @@ impl Dispatch {
             Class::User(UserPath::Named { user, path }) => {
                 SendTarget::OtherUser { user: user.parse().map_err(Rejection::from)?, path }
             }
-            Class::Queue => {
-                return Err(Rejection::not_supported("Queues are not supported yet; send to a topic.").into());
-            }
+            Class::Queue => SendTarget::Queue(destination.clone()),
             _ => return Err(Rejection::not_found(&destination).into()),
         };
         let allowed = self.endpoint.rules.may_send(self.session.principal(), &target);
@@ -159,7 +218,7 @@ impl Dispatch {
         let target = match target {
             SendTarget::OwnUser(path) => Target::User(Recipient::Own, path),
             SendTarget::OtherUser { user, path } => Target::User(Recipient::User(user), path),
-            SendTarget::Topic(destination) => Target::Topic(destination),
+            SendTarget::Queue(destination) | SendTarget::Topic(destination) => Target::Topic(destination),
         };
         self.send_one(&target, publication).await?;
         Ok(Performed::default())

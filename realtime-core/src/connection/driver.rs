@@ -21,6 +21,7 @@ use crate::{
     clock,
     connection::{
         Closing, Socket, SocketError, Transport,
+        acknowledgements::Acknowledgements,
         assembly::Assembly,
         background::Background,
         conversation::{Conversation, Flow, wire},
@@ -48,6 +49,8 @@ pub(crate) struct Driver {
     inbox_bytes: usize,
     work: Work,
     background: Background,
+    /// What ACK and NACK are about, which count as soon as they are read.
+    acknowledgements: Arc<Acknowledgements>,
     beats: Option<HeartBeatTimer>,
     /// When an unconnected client is sent away; none once CONNECT was accepted.
     connect_deadline: Option<Instant>,
@@ -112,7 +115,14 @@ impl Driver {
         let expires = principal
             .expires_at()
             .map(|expiry| clock::after(now, expiry.duration_since(clock::wall()).unwrap_or_default()));
-        let conversation = Conversation::new(Arc::clone(&endpoint), principal, Arc::clone(socket.outbox()), cancelled);
+        let acknowledgements = Arc::new(Acknowledgements::new(endpoint.broker.clone()));
+        let conversation = Conversation::new(
+            Arc::clone(&endpoint),
+            principal,
+            Arc::clone(socket.outbox()),
+            cancelled,
+            Arc::clone(&acknowledgements),
+        );
         Self {
             stomp: ServerSession::new(
                 ServerConfig::default().limits(config.stomp.clone()).heart_beat(config.heart_beat),
@@ -121,6 +131,7 @@ impl Driver {
             inbox_bytes: 0,
             work: Work::Idle(Box::new(conversation)),
             background: Background::default(),
+            acknowledgements,
             beats: None,
             connect_deadline: Some(clock::after(now, config.connect_timeout)),
             expires,
@@ -203,7 +214,7 @@ impl Driver {
             }
             self.arm(&outbox, timer.as_mut());
             let reading = self.input_end.is_none() && self.has_room();
-            let Self { socket, work, background, input_end, .. } = self;
+            let Self { socket, work, background, input_end, acknowledgements, .. } = self;
             let streaming = input_end.is_none();
             tokio::select! {
                 // In this order: a client that never stops sending must not keep time from being looked at.
@@ -233,7 +244,12 @@ impl Driver {
                         return Ended { closing: Some(closing), reason };
                     }
                 }
-                result = poll_fn(|cx| background.poll(cx, || streaming && outbox.is_half_empty())) => {
+                result = poll_fn(|cx| {
+                    if streaming && outbox.is_half_empty() {
+                        acknowledgements.pump();
+                    }
+                    background.poll(cx, || streaming && outbox.is_half_empty())
+                }) => {
                     if let Err(closing) = result {
                         return Ended::by_server(closing);
                     }
@@ -327,9 +343,27 @@ impl Driver {
             Request::Fault(_) | Request::Disconnect(_) => self.end_input(InputEnd::Told),
             _ => {}
         }
+        let request = self.settle(request);
         self.endpoint.meters().traffic.received(&request);
         self.inbox_bytes += cost(&request);
         self.inbox.push_back(request);
+    }
+
+    /// Does what an ACK or NACK outside of a transaction says. It stays in the inbox for its receipt, or becomes the fault that
+    /// it is.
+    fn settle(&mut self, request: Request) -> Request {
+        let settled = match &request {
+            Request::Ack(settle) if settle.transaction.is_none() => self.acknowledgements.settle(settle, true),
+            Request::Nack(settle) if settle.transaction.is_none() => self.acknowledgements.settle(settle, false),
+            _ => Ok(()),
+        };
+        match settled {
+            Ok(()) => request,
+            Err(fault) => {
+                self.end_input(InputEnd::Told);
+                Request::Fault(fault)
+            }
+        }
     }
 
     /// Counts a frame, before anything is done about it. A fault is none: it says what was wrong, and ends the connection.
@@ -406,11 +440,21 @@ impl Driver {
             self.finish_deadline,
             self.assembly_deadline(),
             outbox.deadline(),
+            self.acknowledgements.next_deadline(),
+            self.transaction_deadline(),
             self.beats.as_ref().and_then(HeartBeatTimer::deadline).map(Instant::from_std),
         ];
         let next = deadlines.into_iter().flatten().min().unwrap_or_else(|| clock::now() + NEVER);
         if timer.deadline() != next {
             timer.reset(next);
+        }
+    }
+
+    /// When a transaction has been open for too long; not while a request is answered.
+    fn transaction_deadline(&self) -> Option<Instant> {
+        match &self.work {
+            Work::Idle(conversation) => conversation.next_deadline(),
+            _ => None,
         }
     }
 
@@ -438,6 +482,10 @@ impl Driver {
             return None;
         } else {
             outbox.check_age(now);
+            self.acknowledgements.expire(now);
+            if let Work::Idle(conversation) = &mut self.work {
+                conversation.expire(now);
+            }
             self.beat(outbox, now)?
         };
         Some(Ended::by_server(closing))

@@ -6,6 +6,7 @@
 //! transport <------------------------ Outbox <-------------------------------------------+---- other sessions' publishes
 //! ```
 
+mod acknowledgements;
 mod assembly;
 mod background;
 mod conversation;

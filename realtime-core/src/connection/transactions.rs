@@ -4,8 +4,6 @@
 //! processed as if they had been read now. So the RECEIPT of each is sent with the COMMIT, once (TX-17). Dropping this is
 //! the ABORT of all (TX-04, TX-05).
 
-#![cfg_attr(not(test), expect(dead_code, reason = "wired in by the next commit"))]
-
 use std::collections::VecDeque;
 
 use parlor_stomp::{Headers, Request};
@@ -61,6 +59,19 @@ pub(super) enum TransactionError {
     /// There is no such transaction (TX-08, TX-09).
     #[error("no transaction of that name is open: BEGIN it first")]
     Unknown,
+}
+
+impl TransactionError {
+    /// The code of the ERROR.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::AlreadyOpen => "transaction-open",
+            Self::TimedOut(_) => "transaction-timeout",
+            Self::TooLarge(_) | Self::TooManyFrames(_) => "transaction-too-large",
+            Self::TooMany(_) => "too-many-transactions",
+            Self::Unknown => "unknown-transaction",
+        }
+    }
 }
 
 impl Transactions {
@@ -143,11 +154,13 @@ impl Transactions {
     }
 
     /// Octets that are held, as they are counted.
+    #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Transactions that are open.
+    #[cfg(test)]
     pub(super) fn open(&self) -> usize {
         self.open.len()
     }

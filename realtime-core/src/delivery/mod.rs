@@ -11,8 +11,6 @@
 //!                              remove
 //! ```
 
-#![cfg_attr(not(test), expect(dead_code, unused_imports, reason = "wired in by the next commit"))]
-
 mod consumer;
 mod dead;
 mod handed;

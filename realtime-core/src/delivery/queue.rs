@@ -188,6 +188,11 @@ impl<M: Clone> Queue<M> {
         self.in_flight.len()
     }
 
+    /// Whether a consumer has the message and has not settled it.
+    pub(crate) fn is_in_flight(&self, sequence: u64) -> bool {
+        self.in_flight.contains_key(&sequence)
+    }
+
     /// Messages that this consumer has and has not settled.
     pub(crate) fn in_flight_of(&self, consumer: u64) -> usize {
         self.consumers.get(&consumer).map_or(0, Consumer::in_flight)

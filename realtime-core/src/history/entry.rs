@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use crate::publication::Publication;
 
 /// What an entry takes beside its octets: its places in the ring and on the heap, rounded up.
@@ -34,10 +32,8 @@ impl Entry {
         OVERHEAD + self.message_id.len() + content_type.as_deref().map_or(0, str::len) + headers + body.len()
     }
 
-    /// The entry with a body of its own. A body that came from a client is a part of what was read from its socket at once,
-    /// and would keep all of that.
-    pub(super) fn into_owned(mut self) -> Self {
-        self.publication.body = Bytes::copy_from_slice(&self.publication.body);
-        self
+    /// The entry with a body of its own.
+    pub(super) fn into_owned(self) -> Self {
+        Self { publication: self.publication.into_kept(), ..self }
     }
 }

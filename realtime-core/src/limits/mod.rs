@@ -29,7 +29,6 @@ pub use connection_limits::ConnectionLimits;
 pub use excess::Excess;
 pub use gate::AdmissionError;
 pub(crate) use gate::Gate;
-#[cfg_attr(not(test), expect(unused_imports, reason = "wired in by the next commit"))]
 pub(crate) use message_key::{MessageKey, MessageKeyError};
 pub use network::Network;
 pub use open_files::max_connections;
@@ -37,8 +36,7 @@ pub use queue_limits::QueueLimits;
 pub use rate::Rate;
 pub use rate_limits::RateLimits;
 pub use repeat_limits::RepeatLimits;
-#[cfg_attr(not(test), expect(unused_imports, reason = "wired in by the next commit"))]
-pub(crate) use repeats::{Claim, First, Pending, Repeats};
+pub(crate) use repeats::{Claim, First, Repeats};
 pub(crate) use token_bucket::{SharedBucket, TokenBucket};
 pub use transaction_limits::TransactionLimits;
 pub use trusted_proxies::{ProxyHeader, ProxyRangeError, TrustedProxies};

@@ -64,7 +64,7 @@ pub(crate) enum FlushEvent {
     Drained,
     /// The socket broke.
     Failed(io::Error),
-    /// A queue has begun: its age bound must be armed.
+    /// A timer must be armed: a queue has begun, or something is in flight.
     Queued,
     /// Somebody, or a bound, asked for the end: compose the farewell and call [`Outbox::finish`].
     Stopped(Closing),
@@ -139,6 +139,23 @@ impl Outbox {
         self.state.lock().queue.forget(subscription);
     }
 
+    /// The octets of one whole frame with one header more.
+    pub(crate) fn annotate(&self, wire: &Bytes, name: &str, value: &str) -> Bytes {
+        (self.annotate)(wire, name, value)
+    }
+
+    /// Has the driver look at its timers again.
+    pub(crate) fn rouse(&self) {
+        let mut state = self.state.lock();
+        state.roused = true;
+        state.wake();
+    }
+
+    /// Whether so many octets more could wait now.
+    pub(crate) fn has_room_for(&self, octets: usize) -> bool {
+        self.state.lock().queue.waiting() + octets <= self.limits.max_bytes
+    }
+
     /// Answers a ping. A pong that has not begun to be written is replaced by the newer one (RFC 6455 section 5.5.3),
     /// so a flood of pings costs one queue entry.
     pub(crate) fn push_pong(&self, wire: Bytes) {
@@ -206,8 +223,9 @@ impl Outbox {
             return Poll::Ready(FlushEvent::Draining(closing));
         }
         let queue_begun = std::mem::take(&mut state.queue_begun) && !state.queue.is_empty();
+        let roused = std::mem::take(&mut state.roused);
         match state.phase {
-            Phase::Open if queue_begun => Poll::Ready(FlushEvent::Queued),
+            Phase::Open if queue_begun || roused => Poll::Ready(FlushEvent::Queued),
             Phase::Failed => Poll::Ready(FlushEvent::Failed(io::ErrorKind::BrokenPipe.into())),
             Phase::Finishing if state.queue.is_empty() && !state.needs_flush => Poll::Ready(FlushEvent::Drained),
             _ => {

@@ -25,6 +25,8 @@ pub(super) struct State {
     pub(super) driver: Option<Waker>,
     /// A queue has begun and the driver does not know yet.
     pub(super) queue_begun: bool,
+    /// The driver shall look at its timers.
+    pub(super) roused: bool,
     /// Asked to drain; the driver has not been told yet.
     pub(super) draining: Option<Closing>,
     pub(super) last_write: Instant,
@@ -47,6 +49,7 @@ impl State {
             phase: Phase::Open,
             driver: None,
             queue_begun: false,
+            roused: false,
             draining: None,
             last_write: clock::now(),
             needs_flush: false,

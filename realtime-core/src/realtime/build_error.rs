@@ -1,6 +1,6 @@
 //! Why an endpoint cannot be built.
 
-use crate::{app::RouteError, auth::OriginError, destination::PatternError};
+use crate::{app::RouteError, auth::OriginError, broker::DeliveryRuleError, destination::PatternError};
 
 /// What is wrong with an endpoint, found when it is built. One sentence for each fault.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +14,14 @@ pub enum BuildError {
     /// The authenticator's settings are wrong.
     #[error("{0}")]
     Authenticator(Box<dyn std::error::Error + Send + Sync>),
+    /// The rules of delivery are wrong.
+    #[error("{}", sentences(.0))]
+    Delivery(Vec<DeliveryRuleError>),
+    /// Rules of delivery were declared for the same broker before.
+    #[error(
+        "the broker has rules of delivery already; declare them all where it, or the first of its endpoints, is built"
+    )]
+    DeliveryDeclared,
     /// Another endpoint set the outbound interceptors of the same broker.
     #[error("the broker has outbound interceptors already; add them all where the first of its endpoints is built")]
     Intercepted,
@@ -33,6 +41,6 @@ pub enum BuildError {
     Routes(Vec<RouteError>),
 }
 
-fn sentences(errors: &[RouteError]) -> String {
+fn sentences(errors: &[impl ToString]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

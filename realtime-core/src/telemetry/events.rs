@@ -75,6 +75,13 @@ impl Meters {
         self.destinations.dropped_superseded.add(history.superseded as u64);
     }
 
+    /// Nobody acknowledged a message in as many deliveries as its destination allows.
+    pub(crate) fn dead_letter(&self, destination: &str, cause: &'static str, attempts: u32) {
+        self.destinations.dropped_dead.add(1);
+        let destination = Shown::text(destination);
+        line!(self, "dead-letter", WARN, %destination, cause, attempts, "a message could not be delivered");
+    }
+
     /// The server sends a close frame.
     pub(crate) fn closed(&self, code: &str, status: u16, reason: &str) {
         self.connections.closed(code);

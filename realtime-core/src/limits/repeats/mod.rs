@@ -6,8 +6,6 @@
 //!            `- meanwhile: claim -> InFlight: wait for the outcome
 //! ```
 
-#![cfg_attr(not(test), expect(dead_code, reason = "wired in by the next commit"))]
-
 mod claim;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -114,6 +112,7 @@ impl Repeats {
     }
 
     /// Forgets what is over its time.
+    #[cfg(test)]
     pub(crate) fn expire(&mut self, now: Instant) {
         self.clear(now, self.remembered.len());
     }
@@ -124,6 +123,7 @@ impl Repeats {
     }
 
     /// Keys that are remembered.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.remembered.len()
     }
