@@ -24,12 +24,11 @@ const MAX_WEBSOCKET_HEADER: usize = 10;
 ///
 /// ```
 /// use bytes::Bytes;
-/// use parlor_core::broker::annotate_message;
+/// use parlor_core::{broker::annotate_message, websocket::{Opcode, encode_frame}};
 ///
-/// let wire = Bytes::from_static(b"\x81\x16MESSAGE\nsubscription:0\n\n\0");
-/// # let wire = Bytes::from([b"\x81", &[wire.len() as u8 - 2][..], &wire[2..]].concat());
+/// let wire = encode_frame(Opcode::Text, b"MESSAGE\nsubscription:0\n\n\0");
 /// let noted = annotate_message(&wire, "dropped", "3");
-/// assert_eq!(&noted[2..], b"MESSAGE\ndropped:3\nsubscription:0\n\n\0");
+/// assert_eq!(noted, encode_frame(Opcode::Text, b"MESSAGE\ndropped:3\nsubscription:0\n\n\0"));
 /// ```
 #[must_use]
 pub fn annotate_message(wire: &Bytes, name: &str, value: &str) -> Bytes {
@@ -68,4 +67,99 @@ fn split(wire: &[u8]) -> Option<(Opcode, &[u8])> {
 
 fn needs_escaping(text: &str) -> bool {
     text.contains(['\r', '\n', '\0', ':', '\\'])
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+    use parlor_stomp::{Decoder, Frame, Limits, MessageHead, Version, encode_message_into};
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+    use crate::websocket::{WebSocketDecoder, WebSocketEvent, WebSocketLimits, encode_frame};
+
+    fn message(version: Version, subscription: &str, headers: &[(String, String)], body: &[u8]) -> Bytes {
+        let mut others = parlor_stomp::Headers::default();
+        for (name, value) in headers {
+            others.push(name, value);
+        }
+        let head = MessageHead {
+            subscription: Some(subscription),
+            message_id: "7",
+            destination: "/topic/a",
+            content_type: None,
+            ack: None,
+            headers: &others,
+        };
+        let mut payload = Vec::new();
+        let is_text = encode_message_into(&head, body, version, &mut payload);
+        encode_frame(if is_text { Opcode::Text } else { Opcode::Binary }, &payload)
+    }
+
+    /// Reads one whole frame as a client would, masked by zeros so that a server's decoder takes it.
+    fn read(wire: &Bytes, version: Version) -> (bool, Frame) {
+        let header = match wire[1] {
+            0..126 => 2,
+            126 => 4,
+            _ => 10,
+        };
+        let mut input = BytesMut::from(&wire[..header]);
+        input[1] |= 0x80;
+        input.extend_from_slice(&[0; 4]);
+        input.extend_from_slice(&wire[header..]);
+        let mut stomp = Decoder::new(Limits::default().max_body_bytes(1 << 20));
+        stomp.set_version(version);
+        let mut websocket = WebSocketDecoder::new(WebSocketLimits::default());
+        let Ok(Some(WebSocketEvent::Data { payload, is_text, end_of_message: true })) = websocket.decode(&mut input)
+        else {
+            panic!("one whole message")
+        };
+        assert!(input.is_empty());
+        stomp.push(payload);
+        (is_text, stomp.decode().unwrap().unwrap())
+    }
+
+    fn assert_inserted(wire: &Bytes, version: Version, name: &str, value: &str) {
+        let (is_text, mut frame) = read(wire, version);
+        let mut headers = parlor_stomp::Headers::default();
+        headers.push(name, value);
+        for (name, value) in frame.headers.iter() {
+            headers.push(name, value);
+        }
+        frame.headers = headers;
+        assert_eq!(read(&annotate_message(wire, name, value), version), (is_text, frame));
+    }
+
+    #[test]
+    fn every_form_of_the_length_is_written_as_it_is_needed() {
+        let empty = message(Version::V1_2, "0", &[], b"").len() - 2;
+        // Lengths on both sides of each bound, before and after.
+        for length in (100..140).chain(65_510..65_550) {
+            let body = "x".repeat(length - empty);
+            assert_inserted(&message(Version::V1_2, "0", &[], body.as_bytes()), Version::V1_2, "dropped", "12");
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_of_the_server_stays_as_it_is() {
+        let cases: [&[u8]; 6] =
+            [b"", b"\x81", b"\x81\x7e\x01", b"\x88\x02\x03\xe8", b"\x81\x81\0\0\0\0\n", b"\x81\x01x"];
+        for wire in cases {
+            let wire = Bytes::from_static(wire);
+            assert_eq!(annotate_message(&wire, "dropped", "1"), wire);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_same_frame_and_one_more_header_arrive(
+            version in prop_oneof![Just(Version::V1_0), Just(Version::V1_1), Just(Version::V1_2)],
+            headers in vec(("[a-z]{1,8}", "[ -~\\n]{0,12}"), 0..5),
+            body in prop_oneof![vec(any::<u8>(), 0..300), vec(any::<u8>(), 65_300..65_600)],
+            name in "[a-z-]{1,12}",
+            value in "[a-zA-Z0-9_-]{1,40}",
+        ) {
+            assert_inserted(&message(version, "sub-0", &headers, &body), version, &name, &value);
+        }
+    }
 }

@@ -311,6 +311,8 @@ impl fmt::Debug for Outbox {
 }
 
 #[cfg(test)]
+mod model_tests;
+#[cfg(test)]
 mod overflow_tests;
 #[cfg(test)]
 mod tests;

@@ -11,10 +11,15 @@
 /// | `DropOldest` | the subscription's own oldest frames make room, then other droppable ones; without any the new one is dropped | the frame is dropped |
 /// | `LatestOnly` | as `Disconnect`, but without any the new one is dropped | the frame is dropped |
 ///
-/// *Droppable* are frames of `DropOldest` and `LatestOnly`, of any subscription, that have not begun to be written.
+/// *Droppable* are frames of `DropOldest` and `LatestOnly`, of any subscription, that have not begun to be written. Where
+/// dropping all of them would not make room, none is.
 ///
-/// The subscription's first frame after a gap says in `dropped:n` how many are missing there. What `LatestOnly` replaces is
-/// not counted in that: a later value took its place, so nothing is missing that the application asked for.
+/// The subscription's first frame after a gap says in `dropped:n` how many are missing there; a gap at the end is told
+/// when there is a next frame. What `LatestOnly` replaces is not counted: a later value took its place, so nothing is
+/// missing that the application asked for.
+///
+/// A client whose connection stands still inside a frame is disconnected after
+/// [`max_age`](super::OutboxLimits::max_age) under any policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Overflow {

@@ -30,10 +30,21 @@ pub(super) struct Queue {
     head_written: usize,
     /// Octets that are not written yet.
     waiting: usize,
-    /// Messages that were dropped behind the last waiting frame of their subscription, whose next frame will say so.
+    /// The most octets that ever waited.
+    peak: usize,
+    /// Frames that were thrown away with the connection.
+    given_up: usize,
     /// Allocated at the first: few clients miss anything.
-    unsaid: Option<Box<FxHashMap<u64, u32>>>,
-    history: OutboxHistory,
+    losses: Option<Box<Losses>>,
+}
+
+/// What policies took out of a queue.
+#[derive(Default)]
+struct Losses {
+    /// By subscription, messages that were dropped behind its last waiting frame: its next frame will say so.
+    unsaid: FxHashMap<u64, u32>,
+    overflowed: usize,
+    superseded: usize,
 }
 
 struct Queued {
@@ -82,7 +93,7 @@ impl Queue {
             self.head_written = already_written;
         }
         self.waiting += wire.len() - already_written;
-        self.history.peak = self.history.peak.max(self.waiting);
+        self.peak = self.peak.max(self.waiting);
         self.entries.push_back(Queued { wire, since: now, kind, dropped });
     }
 
@@ -108,7 +119,7 @@ impl Queue {
 
     /// Drops a frame of the subscription that never came to wait.
     pub(super) fn drop_new(&mut self, key: u64) {
-        self.history.overflowed += 1;
+        self.losses.get_or_insert_default().overflowed += 1;
         self.miss(key, 1, self.entries.len());
     }
 
@@ -166,10 +177,10 @@ impl Queue {
     /// Drops all that has not begun because the client was too slow.
     pub(super) fn give_up(&mut self) {
         let begun = self.begun();
-        self.history.dropped += self.entries.len() - begun;
+        self.given_up += self.entries.len() - begun;
         self.entries.truncate(begun);
         self.waiting = self.head_left();
-        self.unsaid = None;
+        self.forget_unsaid();
     }
 
     /// Forgets everything, what has begun included.
@@ -177,7 +188,7 @@ impl Queue {
         self.entries.clear();
         self.waiting = 0;
         self.head_written = 0;
-        self.unsaid = None;
+        self.forget_unsaid();
     }
 
     /// A subscription has ended: nothing more is to be told to it. What waits still goes out, or makes room.
@@ -201,17 +212,19 @@ impl Queue {
     }
 
     pub(super) fn history(&self) -> OutboxHistory {
-        self.history
+        let (overflowed, superseded) =
+            self.losses.as_ref().map_or((0, 0), |losses| (losses.overflowed, losses.superseded));
+        OutboxHistory { peak: self.peak, dropped: self.given_up, overflowed, superseded }
     }
 
     /// Whether the subscription's next frame has to say that some are missing.
     pub(super) fn has_unsaid(&self, key: u64) -> bool {
-        self.unsaid.as_ref().is_some_and(|unsaid| unsaid.contains_key(&key))
+        self.losses.as_ref().is_some_and(|losses| losses.unsaid.contains_key(&key))
     }
 
     /// Whether more subscriptions miss messages than may be kept account of.
     pub(super) fn misses_too_many(&self) -> bool {
-        self.unsaid.as_ref().is_some_and(|unsaid| unsaid.len() > MAX_UNSAID)
+        self.losses.as_ref().is_some_and(|losses| losses.unsaid.len() > MAX_UNSAID)
     }
 
     /// Since when the first frame waits. One that has begun to be written waits since its last progress: a large message to
@@ -245,7 +258,7 @@ impl Queue {
     fn supersede(&mut self, kind: Kind) {
         let Some(index) = self.position_from(self.begun(), |queued| queued.kind == kind) else { return };
         let Some(old) = self.take(index) else { return };
-        self.history.superseded += 1;
+        self.losses.get_or_insert_default().superseded += 1;
         if let (Some(key), 1..) = (old.key(), old.dropped) {
             self.miss(key, old.dropped, index);
         }
@@ -264,7 +277,7 @@ impl Queue {
 
     fn drop_at(&mut self, index: usize) {
         let Some(gone) = self.take(index) else { return };
-        self.history.overflowed += 1;
+        self.losses.get_or_insert_default().overflowed += 1;
         if let Some(key) = gone.key() {
             self.miss(key, gone.dropped.saturating_add(1), index);
         }
@@ -275,18 +288,19 @@ impl Queue {
         let next = self.entries.range_mut(from..).find(|queued| queued.key() == Some(key));
         let noted = match next {
             Some(next) => &mut next.dropped,
-            None => self.unsaid.get_or_insert_default().entry(key).or_default(),
+            None => self.losses.get_or_insert_default().unsaid.entry(key).or_default(),
         };
         *noted = noted.saturating_add(count);
     }
 
     fn take_unsaid(&mut self, key: u64) -> u32 {
-        let Some(unsaid) = &mut self.unsaid else { return 0 };
-        let count = unsaid.remove(&key).unwrap_or_default();
-        if unsaid.is_empty() {
-            self.unsaid = None;
+        self.losses.as_mut().and_then(|losses| losses.unsaid.remove(&key)).unwrap_or_default()
+    }
+
+    fn forget_unsaid(&mut self) {
+        if let Some(losses) = &mut self.losses {
+            losses.unsaid = FxHashMap::default();
         }
-        count
     }
 
     /// Takes a frame out that has not begun.
