@@ -14,8 +14,14 @@
 mod consumer;
 mod dead;
 mod handed;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod model_tests;
 mod queue;
 mod settled;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use dead::{Cause, Dead, Returned};
 pub(crate) use handed::Delivery;

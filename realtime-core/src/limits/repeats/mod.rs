@@ -7,6 +7,8 @@
 //! ```
 
 mod claim;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
