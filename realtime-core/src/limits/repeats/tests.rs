@@ -26,7 +26,7 @@ fn first(claim: Claim) -> First {
 
 #[test]
 fn the_first_is_handled_and_its_repeats_are_not_until_the_window_is_over() {
-    let now = crate::clock::now();
+    let now = clock::now();
     let mut repeats = Repeats::new(RepeatLimits::default());
     let one = first(repeats.claim(&owner(1), &key("a"), now));
     let handled = now + Duration::from_secs(60);
@@ -38,7 +38,7 @@ fn the_first_is_handled_and_its_repeats_are_not_until_the_window_is_over() {
 
 #[test]
 fn a_repeat_of_what_is_being_handled_waits_and_hears_how_it_fared() {
-    let now = crate::clock::now();
+    let now = clock::now();
     for fared in ["done", "failed", "dropped"] {
         let mut repeats = Repeats::new(RepeatLimits::default());
         let one = first(repeats.claim(&owner(1), &key("a"), now));
@@ -57,7 +57,7 @@ fn a_repeat_of_what_is_being_handled_waits_and_hears_how_it_fared() {
 
 #[test]
 fn of_those_who_wait_for_one_that_fails_one_is_the_next_first() {
-    let now = crate::clock::now();
+    let now = clock::now();
     let mut repeats = Repeats::new(RepeatLimits::default());
     let one = first(repeats.claim(&owner(1), &key("a"), now));
     drop(one);
@@ -67,7 +67,7 @@ fn of_those_who_wait_for_one_that_fails_one_is_the_next_first() {
 
 #[test]
 fn keys_of_different_owners_are_different_keys() {
-    let now = crate::clock::now();
+    let now = clock::now();
     let mut repeats = Repeats::new(RepeatLimits::default());
     let session = Owner::Session(crate::session_id::SessionId::random());
     for owner in [owner(1), owner(2), session] {
@@ -87,7 +87,7 @@ fn handle(repeats: &mut Repeats, owner: &Owner, keys: std::ops::Range<u32>, now:
 
 #[test]
 fn an_owner_has_1024_keys_and_one_more_costs_the_oldest() {
-    let now = crate::clock::now();
+    let now = clock::now();
     let mut repeats = Repeats::new(RepeatLimits::default());
     handle(&mut repeats, &owner(1), 0..1024, now);
     handle(&mut repeats, &owner(2), 0..1, now);
@@ -101,7 +101,7 @@ fn an_owner_has_1024_keys_and_one_more_costs_the_oldest() {
 
 #[test]
 fn there_are_so_many_keys_in_all_and_one_more_costs_the_oldest_of_anyone() {
-    let now = crate::clock::now();
+    let now = clock::now();
     let mut repeats = Repeats::new(RepeatLimits::default().max_keys(100));
     handle(&mut repeats, &owner(1), 0..50, now);
     handle(&mut repeats, &owner(2), 0..50, now);
@@ -114,7 +114,7 @@ fn there_are_so_many_keys_in_all_and_one_more_costs_the_oldest_of_anyone() {
 
 #[test]
 fn what_is_being_handled_is_forgotten_last_and_the_bound_holds_also_where_all_is() {
-    let now = crate::clock::now();
+    let now = clock::now();
     let mut repeats = Repeats::new(RepeatLimits::default().max_keys_per_owner(3));
     let slow = first(repeats.claim(&owner(1), &key("slow"), now));
     handle(&mut repeats, &owner(1), 0..10, now);
@@ -130,7 +130,7 @@ fn what_is_being_handled_is_forgotten_last_and_the_bound_holds_also_where_all_is
 
 #[test]
 fn limits_of_nothing_remember_nothing() {
-    let now = crate::clock::now();
+    let now = clock::now();
     let default = RepeatLimits::default();
     for limits in [default.max_keys(0), default.max_keys_per_owner(0), default.window(Duration::ZERO)] {
         let mut repeats = Repeats::new(limits);
@@ -142,7 +142,7 @@ fn limits_of_nothing_remember_nothing() {
 
 #[test]
 fn all_memory_comes_back_with_time() {
-    let now = crate::clock::now();
+    let now = clock::now();
     let mut repeats = Repeats::new(RepeatLimits::default());
     handle(&mut repeats, &owner(1), 0..100, now);
     handle(&mut repeats, &owner(2), 0..100, now);
@@ -213,8 +213,7 @@ impl Model {
 
     fn expire(&mut self, now: Instant) {
         let window = self.limits.window;
-        let (late, mut rest): (Vec<_>, Vec<_>) =
-            self.entries.drain(..).partition(|entry| entry.since + window <= now);
+        let (late, mut rest): (Vec<_>, Vec<_>) = self.entries.drain(..).partition(|entry| entry.since + window <= now);
         let spared = late.into_iter().filter(|entry| entry.state == Fared::InFlight);
         rest.extend(spared.map(|entry| Entry { since: now, ..entry }));
         self.entries = rest;
@@ -258,7 +257,7 @@ proptest! {
         let (mut repeats, mut model) = (Repeats::new(limits), Model { limits, entries: Vec::new() });
         let owners: Vec<Owner> = (0..3).map(owner).collect();
         let keys: Vec<MessageKey> = (0..6).map(key).collect();
-        let (mut now, mut claims) = (crate::clock::now(), 0);
+        let (mut now, mut claims) = (clock::now(), 0);
         let mut under_way: Vec<(usize, First)> = Vec::new();
         // Those who wait, with the claim that they wait for.
         let mut waiting: Vec<(u8, u8, Pending)> = Vec::new();

@@ -4,6 +4,9 @@
 //! processed as if they had been read now. So the RECEIPT of each is sent with the COMMIT, once (TX-17). Dropping this is
 //! the ABORT of all (TX-04, TX-05).
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 
 use parlor_stomp::{Headers, Request};
