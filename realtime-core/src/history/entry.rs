@@ -37,3 +37,24 @@ impl Entry {
         Self { publication: self.publication.into_kept(), ..self }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_that_an_entry_holds_is_counted_and_itself_too() {
+        let empty = Entry::new("", Publication::default());
+        assert_eq!(empty.octets(), 256);
+        let publication = Publication::bytes("12345").with_content_type("abc").with_header("name", "value");
+        assert_eq!(Entry::new("id", publication).octets(), 256 + 5 + 3 + 9 + 2);
+    }
+
+    #[test]
+    fn an_owned_body_is_no_part_of_a_larger_one() {
+        let read = Bytes::from(vec![b'x'; 65_536]);
+        let entry = Entry::new("m", Publication::bytes(read.slice(100..103))).into_owned();
+        assert_eq!(entry.publication.body, "xxx");
+        assert!(!read.as_ptr_range().contains(&entry.publication.body.as_ptr()));
+    }
+}

@@ -130,3 +130,102 @@ impl fmt::Debug for PositionCodec {
         f.debug_struct("PositionCodec").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn destination(text: &str) -> Destination {
+        text.parse().unwrap()
+    }
+
+    fn position() -> impl Strategy<Value = Position> {
+        (any::<u64>(), any::<u64>()).prop_map(|(epoch, offset)| Position { epoch: Epoch::new(epoch), offset })
+    }
+
+    #[test]
+    fn the_layout_of_a_token_is_that_of_the_page() {
+        let codec = PositionCodec::with_key(&[7; 32]);
+        let position = Position { epoch: Epoch::new(0x0102_0304_0506_0708), offset: 9 };
+        let octets = URL_SAFE_NO_PAD.decode(codec.encode(&destination("/topic/a"), position)).unwrap();
+        assert_eq!(octets[..16], [1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0, 9]);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
+        let whole = hmac::sign(&key, &[PURPOSE, &octets[..16], b"/topic/a"].concat());
+        assert_eq!(octets[16..], whole.as_ref()[..16]);
+    }
+
+    #[test]
+    fn rule_15_what_is_no_token_is_malformed() {
+        let codec = PositionCodec::random();
+        let chat = destination("/topic/chat");
+        let token = codec.encode(&chat, Position { epoch: Epoch::random(), offset: 1 });
+        let longer = format!("{token}A");
+        let padded = format!("{token}=");
+        let star = format!("*{}", &token[1..]);
+        // Of three octets in its place, so that the length is right.
+        let wide = format!("\u{20ac}{}", &token[3..]);
+        for text in ["", "0", &token[1..], &longer, &padded, &star, &wide, &"=".repeat(43)] {
+            assert_eq!(codec.decode(&chat, text), Err(PositionError::Malformed), "{text}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_key() {
+        assert_eq!(format!("{:?}", PositionCodec::with_key(&[0xab; 32])), "PositionCodec { .. }");
+    }
+
+    proptest! {
+        #[test]
+        fn a_token_comes_back_as_its_position_and_needs_no_escaping(position in position(), key in any::<[u8; 32]>()) {
+            let codec = PositionCodec::with_key(&key);
+            let chat = destination("/topic/chat");
+            let token = codec.encode(&chat, position);
+            prop_assert_eq!(token.len(), PositionCodec::TOKEN_OCTETS);
+            prop_assert!(token.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-_".contains(&octet)));
+            prop_assert_eq!(codec.decode(&chat, &token), Ok(position));
+            prop_assert_eq!(PositionCodec::with_key(&key).decode(&chat, &token), Ok(position));
+        }
+
+        /// Each bit of the octets, and each bit of the text, the two that the last letter has to spare included.
+        #[test]
+        fn rule_15_a_token_with_one_bit_turned_is_refused(position in position()) {
+            let codec = PositionCodec::random();
+            let chat = destination("/topic/chat");
+            let token = codec.encode(&chat, position);
+            let octets = URL_SAFE_NO_PAD.decode(&token).unwrap();
+            for bit in 0..octets.len() * 8 {
+                let mut forged = octets.clone();
+                forged[bit / 8] ^= 1 << (bit % 8);
+                prop_assert_eq!(codec.decode(&chat, &URL_SAFE_NO_PAD.encode(forged)), Err(PositionError::Forged));
+            }
+            for bit in 0..token.len() * 8 {
+                let mut forged = token.clone().into_bytes();
+                forged[bit / 8] ^= 1 << (bit % 8);
+                if let Ok(forged) = String::from_utf8(forged) {
+                    prop_assert!(codec.decode(&chat, &forged).is_err(), "{forged}");
+                }
+            }
+        }
+
+        #[test]
+        fn rule_15_a_token_is_good_for_one_destination_and_one_key(
+            position in position(), own in "(/[ab]{1,3}){1,3}", other in "(/[ab]{1,3}){1,3}", keys in any::<[[u8; 32]; 2]>(),
+        ) {
+            let [one, two] = keys.map(|key| PositionCodec::with_key(&key));
+            let (own, other) = (destination(&own), destination(&other));
+            let token = one.encode(&own, position);
+            prop_assert_eq!(one.decode(&other, &token).is_ok(), own == other);
+            prop_assert_eq!(two.decode(&own, &token).is_ok(), keys[0] == keys[1]);
+        }
+
+        #[test]
+        fn whatever_a_client_sends_is_no_panic(text in "\\PC{0,50}", octets in any::<[u8; OCTETS]>()) {
+            let codec = PositionCodec::random();
+            let chat = destination("/topic/chat");
+            prop_assert!(codec.decode(&chat, &text).is_err());
+            prop_assert_eq!(codec.decode(&chat, &URL_SAFE_NO_PAD.encode(octets)), Err(PositionError::Forged));
+        }
+    }
+}

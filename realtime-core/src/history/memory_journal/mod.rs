@@ -7,7 +7,13 @@
 
 mod limits;
 mod log;
+#[cfg(test)]
+mod model_tests;
 mod shelf;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod thread_tests;
 
 use std::{
     collections::HashMap,

@@ -103,6 +103,11 @@ impl Recency {
         self.queue.lock().insert(shelf.used.load(Ordering::Relaxed), Arc::clone(shelf));
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.queue.lock().len()
+    }
+
     /// Takes out the destination that was appended to longest ago.
     pub(super) fn pop(&self) -> Option<Arc<Shelf>> {
         let mut queue = self.queue.lock();
@@ -156,6 +161,11 @@ impl Ages {
             self.keep(&shelf, &mut state);
         }
         true
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.queue.lock().len()
     }
 
     /// Forgets the entries of a destination.
