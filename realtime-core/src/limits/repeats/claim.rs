@@ -48,6 +48,7 @@ impl Pending {
     }
 
     /// Waits until the first one is handled. False when it failed: then claim again, one of those who wait will be the first.
+    #[expect(clippy::wrong_self_convention, reason = "who waits asks once")]
     pub(crate) async fn is_done(mut self) -> bool {
         self.done.wait_for(|&done| done).await.is_ok()
     }
