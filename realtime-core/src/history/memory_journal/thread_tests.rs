@@ -108,10 +108,10 @@ fn run(limits: MemoryLimits, retain: Retain, forgets: bool) -> Vec<(usize, usize
                 }
             })
         });
-        for appender in appenders {
-            appender.join().unwrap();
-        }
+        let appended = appenders.map(thread::ScopedJoinHandle::join);
+        // Before a failure goes on: readers would wait for ever.
         stop.store(true, Ordering::Release);
+        assert!(appended.iter().all(Result::is_ok));
         readers.map(|reader| reader.join().unwrap()).to_vec()
     });
     assert_eq!(sink.faults.load(Ordering::Relaxed), 0);
@@ -123,12 +123,11 @@ fn run(limits: MemoryLimits, retain: Retain, forgets: bool) -> Vec<(usize, usize
     let mut octets = 0;
     for on in &destinations {
         let top = journal.top(on).now_or_never().unwrap().unwrap();
-        let mut first = 0;
-        while !journal.read_now(on, Position { offset: first, ..top }, ReadLimit::default()).unwrap().complete {
-            first += 1;
-        }
-        let kept =
-            journal.read_now(on, Position { offset: first, ..top }, ReadLimit::new(1 << 20, usize::MAX)).unwrap();
+        let limit = ReadLimit::new(usize::MAX, usize::MAX);
+        let kept = (0..=top.offset)
+            .map(|offset| journal.read_now(on, Position { offset, ..top }, limit).unwrap())
+            .find(|page| page.complete)
+            .unwrap();
         octets += kept.entries.iter().map(|(_, entry)| entry.octets()).sum::<usize>();
     }
     assert_eq!(usage.octets, octets);
