@@ -34,7 +34,7 @@ impl JournalSink for Sink {
         let Some(inner) = self.0.upgrade() else { return 0 };
         let broker = Broker { inner };
         let place = Some(stamp.position());
-        broker.fan_out(destination.clone(), &entry.message_id, &entry.publication, place).subscriptions
+        broker.fan_out(destination, &entry.message_id, &entry.publication, place).subscriptions
     }
 }
 
@@ -68,7 +68,7 @@ impl Broker {
     ) -> Result<Published, PublishError> {
         let prefixes = self.prefixes();
         if destination.below(&prefixes.queue).is_some() {
-            return self.enqueue(destination, publication);
+            return self.enqueue(&destination, publication);
         }
         if destination.below(&prefixes.topic).is_none() {
             return Err(PublishError::NotPublishable(destination));
@@ -80,7 +80,7 @@ impl Broker {
         if let Some(journal) = self.rules().and_then(|rules| rules.journal_of(&destination)) {
             return self.append(&**journal, destination, publication).await;
         }
-        let reach = self.fan_out(destination, &self.next_message_id(), &publication.in_current_trace(), None);
+        let reach = self.fan_out(&destination, &self.next_message_id(), &publication.in_current_trace(), None);
         if reach.queued {
             // A connection's task has to write. It may be the very task that runs the publisher, or share a thread with it:
             // a loop of publishes must let it.
@@ -245,17 +245,17 @@ impl Broker {
 
     fn fan_out(
         &self,
-        destination: Destination,
+        destination: &Destination,
         message_id: &str,
         publication: &Publication,
         position: Option<Position>,
     ) -> Reach {
-        let patterns = self.inner.index.matching_patterns(&destination);
+        let patterns = self.inner.index.matching_patterns(destination);
         let address = Address::Topic(destination.clone());
         loop {
             let topic = if patterns.is_empty() {
                 let Some(topic) = self.inner.index.topic(&address) else {
-                    self.count(&self.inner.meters.destinations.of(&destination), &Reach::default());
+                    self.count(&self.inner.meters.destinations.of(destination), &Reach::default());
                     return Reach::default();
                 };
                 topic
@@ -264,7 +264,7 @@ impl Broker {
                 self.inner.index.topic_or_new(&address)
             };
             let Some(mut state) = topic.lock() else { continue };
-            let token = position.zip(self.rules()).map(|(at, rules)| rules.positions.encode(&destination, at));
+            let token = position.zip(self.rules()).map(|(at, rules)| rules.positions.encode(destination, at));
             let envelope = Envelope {
                 overflow: state.overflow(|| self.overflow_of(Some(destination.clone()))),
                 place: position.zip(token.as_deref()),
@@ -279,7 +279,7 @@ impl Broker {
                     }
                 }
             }
-            let meters = state.meters(|| self.inner.meters.destinations.of(&destination));
+            let meters = state.meters(|| self.inner.meters.destinations.of(destination));
             let empty = state.is_empty();
             drop(state);
             self.count(&meters, &reach);

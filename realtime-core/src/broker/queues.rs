@@ -107,7 +107,7 @@ impl Broker {
     /// Puts a message into a queue, and hands it to a consumer where one can take it.
     pub(super) fn enqueue(
         &self,
-        destination: Destination,
+        destination: &Destination,
         publication: Publication,
     ) -> Result<Published, PublishError> {
         let Some(publication) = self.outbound(&Address::Queue(destination.clone()), publication) else {
@@ -126,7 +126,7 @@ impl Broker {
             if queues.usage.load(Ordering::Relaxed) + message.octets() > max_bytes {
                 return Err(full(format!("all queues together hold {max_bytes} octets at most")));
             }
-            let Some(queue) = self.queue(&destination) else {
+            let Some(queue) = self.queue(destination) else {
                 return Err(full(format!("there are {} queues already", queues.settings().max_queues)));
             };
             match queue.publish(Arc::clone(&message)) {
@@ -135,10 +135,10 @@ impl Broker {
                 None => {}
             }
         };
-        let meters = self.inner.meters.destinations.of(&destination);
+        let meters = self.inner.meters.destinations.of(destination);
         meters.published.add(1);
         self.count_handed(&meters, handed);
-        self.retire_queue_if_idle(&destination);
+        self.retire_queue_if_idle(destination);
         Ok(Published { subscriptions: handed.messages.min(1), position: None })
     }
 

@@ -145,7 +145,7 @@ impl SharedQueue {
             };
             (settled, dead, state.hand_out())
         });
-        settled.unwrap_or((Settled::NeverGiven, Vec::new(), Handed::default()))
+        settled.unwrap_or_else(|| (Settled::NeverGiven, Vec::new(), Handed::default()))
     }
 
     /// Takes back what was in flight for too long.

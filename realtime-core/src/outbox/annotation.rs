@@ -89,6 +89,7 @@ mod tests {
             destination: "/topic/a",
             content_type: None,
             ack: None,
+            extensions: &[],
             headers: &others,
         };
         let mut payload = Vec::new();

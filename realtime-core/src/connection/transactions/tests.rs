@@ -34,8 +34,8 @@ fn name(request: &Request) -> String {
     }
 }
 
-fn names(requests: Vec<Request>) -> Vec<String> {
-    requests.iter().map(name).collect()
+fn names(requests: impl IntoIterator<Item = Request>) -> Vec<String> {
+    requests.into_iter().map(|request| name(&request)).collect()
 }
 
 fn held(transactions: &mut Transactions, request: Request, now: Instant) -> bool {

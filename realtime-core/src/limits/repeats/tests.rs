@@ -13,7 +13,7 @@ fn owner(number: u8) -> Owner {
     Owner::User(format!("user-{number}").parse().unwrap())
 }
 
-fn key(text: impl ToString) -> MessageKey {
+fn key(text: impl std::fmt::Display) -> MessageKey {
     text.to_string().parse().unwrap()
 }
 
