@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::web::ApiError;
+use crate::api::ApiError;
 
 struct Asset {
     name: &'static str,
