@@ -74,7 +74,7 @@ async fn log_out(
 ) -> Result<impl IntoResponse, ApiError> {
     let user = user.map(|Authenticated(user)| user);
     // First: whoever comes with the cookie after the sessions were closed must not be let in.
-    let cookie = tokens.log_out(user.as_ref());
+    let cookie = tokens.log_out(user.as_ref()).await?;
     if let Some(login) = user.as_ref().and_then(Principal::claims::<Claims>) {
         let of_this_login = |user: &Principal| user.claims::<Claims>().is_some_and(|claims| claims.sid == login.sid);
         let closing = Closing::application("logged-out", LOGGED_OUT, "You were logged out");
