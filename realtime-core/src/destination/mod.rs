@@ -80,6 +80,11 @@ impl Destination {
         self.0.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
+    /// Whether a destination, pattern or template lies below this, by whole segments.
+    pub(crate) fn is_above(&self, text: &str) -> bool {
+        text.strip_prefix(self.as_str()).is_some_and(|rest| rest.starts_with('/'))
+    }
+
     /// What is left below `prefix`, itself a destination.
     pub(crate) fn below(&self, prefix: &Self) -> Option<Self> {
         let rest = self.0.strip_prefix(prefix.as_str())?;
