@@ -21,6 +21,7 @@
 //! # let _ = routes;
 //! ```
 
+mod arity;
 mod authorize;
 mod context;
 mod error_handler;
