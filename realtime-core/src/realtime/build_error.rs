@@ -1,9 +1,13 @@
 //! Why an endpoint cannot be built.
 
+use std::fmt;
+
 use crate::{app::RouteError, auth::OriginError, broker::DeliveryRuleError, destination::PatternError};
 
 /// What is wrong with an endpoint, found when it is built. One sentence for each fault.
-#[derive(Debug, thiserror::Error)]
+///
+/// Its `Debug` is the same sentences: that is what a program prints whose `main` returns it.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
     /// Any page of the web may connect, and a cookie lets its user in: every page could act for every user.
@@ -43,4 +47,10 @@ pub enum BuildError {
 
 fn sentences(errors: &[impl ToString]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
