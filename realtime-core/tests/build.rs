@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use parlor_core::{
-    BuildError, Realtime, RealtimeBuilder,
+    BuildError, Config, Realtime, RealtimeBuilder,
     app::Router,
     auth::{Anonymous, JwtOptionError, JwtVerifier, Nobody, OriginPolicy},
+    destination::Prefixes,
     limits::TrustedProxies,
 };
 
@@ -71,6 +72,13 @@ fn s_17_any_origin_and_a_cookie_do_not_go_together() {
     assert!(matches!(error, BuildError::AnyOriginWithCookies), "{error}");
     assert!(any().authenticate(verifier().bearer()).build().is_ok());
     assert!(any().authenticate(Anonymous).build().is_ok());
+}
+
+#[test]
+fn prefixes_that_overlap_are_an_error_at_start_up() {
+    let prefixes = Prefixes::default().app("/topic/app".parse().unwrap());
+    let error = builder().config(Config::default().prefixes(prefixes)).authenticate(Nobody).build().unwrap_err();
+    assert!(error.to_string().contains("the prefixes /topic and /topic/app overlap"), "{error}");
 }
 
 #[test]

@@ -2,7 +2,12 @@
 
 use std::fmt;
 
-use crate::{app::RouteError, auth::OriginError, broker::DeliveryRuleError, destination::PatternError};
+use crate::{
+    app::RouteError,
+    auth::OriginError,
+    broker::DeliveryRuleError,
+    destination::{Destination, PatternError},
+};
 
 /// What is wrong with an endpoint, found when it is built. One sentence for each fault.
 ///
@@ -37,6 +42,14 @@ pub enum BuildError {
     /// An allowed origin is not scheme, host and optional port.
     #[error(transparent)]
     Origin(#[from] OriginError),
+    /// Two prefixes are one, or one lies within the other.
+    #[error("the prefixes {first} and {second} overlap, so that a destination would have two meanings; change one")]
+    OverlappingPrefixes {
+        /// One of them.
+        first: Destination,
+        /// The other, which is or lies within the first.
+        second: Destination,
+    },
     /// A prefix leaves no room for destinations below it.
     #[error("the topic prefix leaves no room for destinations below it: {0}")]
     Prefix(PatternError),
