@@ -13,7 +13,7 @@ use std::{convert::Infallible, fmt, str::FromStr, sync::Arc};
 pub use params::Params;
 pub use pattern::{Pattern, PatternError, Specificity};
 pub use prefixes::{Class, Prefixes, UserPath};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub use template::Template;
 pub use user::{Owner, UserDestination};
 
@@ -138,6 +138,12 @@ impl Serialize for Destination {
     }
 }
 
+impl<'de> Deserialize<'de> for Destination {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -223,6 +229,14 @@ mod tests {
         for text in ["/a".repeat(16), format!("/{}", "a".repeat(254))] {
             assert_eq!(text.parse::<Destination>().unwrap().as_str(), text);
         }
+    }
+
+    #[test]
+    fn a_destination_in_json_is_checked_when_it_is_read() {
+        let destination: Destination = "/topic/a".parse().unwrap();
+        let json = serde_json::to_string(&destination).unwrap();
+        assert_eq!(serde_json::from_str::<Destination>(&json).unwrap(), destination);
+        assert!(serde_json::from_str::<Destination>("\"/topic/../a\"").is_err());
     }
 
     #[test]
