@@ -132,4 +132,14 @@ mod tests {
         let relayed = relayed_headers(&sent);
         assert_eq!(relayed.iter().collect::<Vec<_>>(), [("colour", "blue")]);
     }
+
+    #[test]
+    fn every_header_that_is_not_relayed_is_documented() {
+        let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/semantics.md");
+        let document = std::fs::read_to_string(document).unwrap();
+        let (_, list) = document.split_once("Headers of a client that never reach a MESSAGE").unwrap();
+        let (list, _) = list.split_once("\n\n").unwrap();
+        let missing: Vec<_> = NEVER_RELAYED.iter().filter(|name| !list.contains(&format!("`{name}`"))).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
 }

@@ -1,6 +1,6 @@
 //! What is wrong with a route or a rule, found when the endpoint is built.
 
-use crate::destination::{DestinationError, PatternError};
+use crate::destination::{Destination, DestinationError, PatternError};
 
 /// What is wrong with a route or a rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,5 +63,14 @@ impl RouteError {
 
     pub(crate) fn destination(text: &str, error: DestinationError) -> Self {
         Self::Destination { text: text.to_owned(), error }
+    }
+
+    /// The error of a route, rule or target that lies under none of `allowed`.
+    pub(super) fn misplaced(text: &str, allowed: &[&Destination]) -> Option<Self> {
+        if allowed.iter().any(|prefix| prefix.is_above(text)) {
+            return None;
+        }
+        let expected = allowed.iter().map(|prefix| prefix.as_str()).collect::<Vec<_>>().join(" or ");
+        Some(Self::WrongPrefix { text: text.to_owned(), expected })
     }
 }

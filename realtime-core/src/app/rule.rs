@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use crate::{
     app::{Action, Permission, RouteError},
     auth::Principal,
-    destination::{Destination, Params, Pattern, Prefixes},
+    destination::{Params, Pattern, Prefixes},
 };
 
 /// Lets those whom all of its conditions admit send or subscribe to what its pattern matches. Without conditions that is
@@ -130,14 +130,12 @@ impl Rule {
     /// What is wrong with the rule's place.
     pub(super) fn misplaced(&self, prefixes: &Prefixes) -> Option<RouteError> {
         let pattern = self.pattern.as_ref().ok()?;
-        let topics = matches!(self.scope, Scope::Send | Scope::Subscribe);
-        let within = |prefix: &Destination| {
-            pattern.as_str().strip_prefix(prefix.as_str()).is_some_and(|rest| rest.starts_with('/'))
-        };
-        (topics && !within(&prefixes.topic) && !within(&prefixes.queue)).then(|| RouteError::WrongPrefix {
-            text: pattern.as_str().to_owned(),
-            expected: format!("{} or {}", prefixes.topic, prefixes.queue),
-        })
+        match self.scope {
+            Scope::Send | Scope::Subscribe => {
+                RouteError::misplaced(pattern.as_str(), &[&prefixes.topic, &prefixes.queue])
+            }
+            Scope::SendToOtherUsers | Scope::SendToOwnUser => None,
+        }
     }
 
     pub(super) fn describe(&self, prefixes: &Prefixes) -> Option<Permission> {

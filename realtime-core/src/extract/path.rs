@@ -4,11 +4,13 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     app::{Context, FromContext, Rejection, Routed},
-    extract::path_deserializer::PathDeserializer,
+    extract::path_deserializer::{PathDeserializer, PathError},
 };
 
 /// The captured segments of the destination: one value, a tuple in the order of the placeholders, or a struct or map by
-/// their names. A segment that is not a `T` is refused with `invalid-path`.
+/// their names. A segment that is not a `T` is refused with `invalid-path`. A `T` that no destination of the route could be
+/// (two placeholders for one value, a field that none is named after) is the application's fault: refused with `internal` and
+/// logged.
 ///
 /// ```
 /// use parlor_core::extract::Path;
@@ -30,7 +32,8 @@ impl<S: Sync, K: Routed + Sync, T: DeserializeOwned> FromContext<S, K> for Path<
     async fn from_context(context: &Context<K>, _: &S) -> Result<Self, Rejection> {
         match T::deserialize(PathDeserializer::new(context.params())) {
             Ok(value) => Ok(Self(value)),
-            Err(error) => Err(Rejection::new(
+            Err(error @ PathError::Route(_)) => Err(Rejection::internal(error)),
+            Err(error @ PathError::Segment(_)) => Err(Rejection::new(
                 "invalid-path",
                 format!("A segment of {} is not valid: {error}.", context.event().destination()),
             )),

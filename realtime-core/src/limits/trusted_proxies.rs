@@ -44,8 +44,8 @@ pub enum ProxyHeader {
     XForwardedFor,
 }
 
-/// A text that is no address range.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// A text that is no address range. Its `Debug` is its sentence, for a `main` that returns it.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no address and no range of addresses; write 10.0.0.0/8, 192.0.2.1 or 2001:db8::/32")]
 #[non_exhaustive]
 pub struct ProxyRangeError(pub String);
@@ -197,6 +197,12 @@ fn ends_quoted(text: &str) -> bool {
         quotes.step(character);
     });
     quotes.is_quoted
+}
+
+impl fmt::Debug for ProxyRangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 #[cfg(test)]

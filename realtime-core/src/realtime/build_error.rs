@@ -1,9 +1,18 @@
 //! Why an endpoint cannot be built.
 
-use crate::{app::RouteError, auth::OriginError, broker::DeliveryRuleError, destination::PatternError};
+use std::fmt;
+
+use crate::{
+    app::RouteError,
+    auth::OriginError,
+    broker::DeliveryRuleError,
+    destination::{Destination, PatternError},
+};
 
 /// What is wrong with an endpoint, found when it is built. One sentence for each fault.
-#[derive(Debug, thiserror::Error)]
+///
+/// Its `Debug` is the same sentences: that is what a program prints whose `main` returns it.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
     /// Any page of the web may connect, and a cookie lets its user in: every page could act for every user.
@@ -33,6 +42,14 @@ pub enum BuildError {
     /// An allowed origin is not scheme, host and optional port.
     #[error(transparent)]
     Origin(#[from] OriginError),
+    /// Two prefixes are one, or one lies within the other.
+    #[error("the prefixes {first} and {second} overlap, so that a destination would have two meanings; change one")]
+    OverlappingPrefixes {
+        /// One of them.
+        first: Destination,
+        /// The other, which is or lies within the first.
+        second: Destination,
+    },
     /// A prefix leaves no room for destinations below it.
     #[error("the topic prefix leaves no room for destinations below it: {0}")]
     Prefix(PatternError),
@@ -43,4 +60,10 @@ pub enum BuildError {
 
 fn sentences(errors: &[impl ToString]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }

@@ -169,6 +169,9 @@ impl RealtimeBuilder {
     pub fn build(mut self) -> Result<Realtime, BuildError> {
         let broker = self.broker.unwrap_or_else(|| Broker::new(self.config.prefixes.clone()));
         let prefixes = broker.prefixes();
+        if let Some((first, second)) = prefixes.overlapping() {
+            return Err(BuildError::OverlappingPrefixes { first: first.clone(), second: second.clone() });
+        }
         let mut errors = self.routes.check(prefixes);
         errors.extend(self.rules.errors(prefixes));
         if !errors.is_empty() {
