@@ -4,7 +4,7 @@ mod build_error;
 mod builder;
 
 use std::{
-    fmt,
+    fmt, io,
     net::{IpAddr, SocketAddr},
     sync::{
         Arc,
@@ -172,10 +172,17 @@ impl Realtime {
         self.endpoint.meters().stats(self.registry().outboxes())
     }
 
-    /// Counts and logs a handshake that an adapter refused before the upgrade. `code` is that of the response; of `headers` the
-    /// log shows the Origin alone.
+    /// Counts and logs a handshake that an adapter refused before the upgrade, or a connection that it turned away before any
+    /// request. `code` is that of the response; of `headers` the log shows the Origin alone. `peer` is the client by
+    /// [`trusted_proxies`](Config::trusted_proxies), with port 0 where its port is not known.
     pub fn handshake_refused(&self, code: &'static str, headers: &HeaderMap, peer: Option<SocketAddr>) {
         self.endpoint.meters().handshake_refused(code, headers, peer);
+    }
+
+    /// Logs that an accept loop could not take a connection, because there are no file descriptors left, say. That may go on
+    /// for long, so the log has a bounded number of lines of it.
+    pub fn accept_failed(&self, error: &io::Error) {
+        self.endpoint.meters().accept_failed(error);
     }
 
     /// Whether new clients should be sent here: what a readiness probe asks. Not any more once the endpoint
