@@ -219,6 +219,10 @@ impl Socket {
                         if octets == 0 || thrown_away > MOST_THROWN_AWAY || (drained && closed) {
                             break;
                         }
+                        if self.is_busy {
+                            // A flood is thrown away chunk by chunk, with everyone else's turn in between.
+                            tokio::task::yield_now().await;
+                        }
                     }
                 }
             }
