@@ -79,7 +79,8 @@ pub struct Config {
     pub listener_timeout: Duration,
     /// Octets that the operating system may hold back for one client behind what the outbox holds (`SO_SNDBUF`, which Linux
     /// doubles for its own accounts), default 131,072; 0 leaves it to the system, which then holds up to some MiB. Protects the
-    /// kernel's memory, and lets a client that does not read be noticed soon. Of connections over plain TCP.
+    /// kernel's memory, and lets a client that does not read be noticed soon. Of WebSockets over TCP, and over
+    /// the accept loop's TLS: there HTTP/2 connections have it from the beginning, as a WebSocket may come to share them.
     pub send_buffer_bytes: usize,
     /// How long a closing connection may take to deliver its farewell and hear the client's close, default 5 s.
     pub close_linger: Duration,

@@ -151,10 +151,16 @@ impl Driver {
         self.socket.outbox().stop(closing);
     }
 
-    /// Runs the connection to its end.
-    pub(crate) async fn run(mut self) {
-        let Ended { closing, reason } = self.serve().await;
-        let Self { socket, stomp, work, mut background, cancel, endpoint, finish_deadline, .. } = self;
+    /// Runs the connection to its end. The driver is boxed and its end as well: a future holds what it moves once for each
+    /// place that it moves to, and an idle connection is paid for by all of them.
+    pub(crate) async fn run(mut self: Box<Self>) {
+        let ended = self.serve().await;
+        Box::pin(self.end(ended)).await;
+    }
+
+    /// Says farewell, and waits for what is still running.
+    async fn end(self: Box<Self>, Ended { closing, reason }: Ended) {
+        let Self { socket, stomp, work, mut background, cancel, endpoint, finish_deadline, .. } = *self;
         let (config, meters) = (&endpoint.config, endpoint.meters());
         meters.connection_ended(socket.outbox().history());
         let version = stomp.version().unwrap_or(Version::V1_2);
@@ -194,8 +200,7 @@ impl Driver {
             };
             if let Some(conversation) = conversation {
                 let frame = FrameInFlight::of_session(meters, conversation.session_id());
-                // In a box: a connection that is open needs no room for its end.
-                Box::pin(telemetry::scope(frame, conversation.end(reason))).await;
+                telemetry::scope(frame, conversation.end(reason)).await;
             }
         };
         tokio::join!(farewell, rest);
@@ -409,6 +414,10 @@ impl Driver {
         }
         let Some(request) = self.inbox.pop_front() else { return };
         self.inbox_bytes -= cost(&request);
+        if self.inbox.is_empty() {
+            // Most connections are idle, and need no room for what they once sent.
+            self.inbox = VecDeque::new();
+        }
         if let Work::Idle(mut conversation) = std::mem::replace(&mut self.work, Work::Moving) {
             let observed = Observed::new(self.endpoint.meters(), &request, conversation.session_id());
             self.work = Work::Busy(Box::pin(observed.run(async move {

@@ -77,6 +77,13 @@ impl TrustedProxies {
         self.ranges.is_empty()
     }
 
+    /// Whether what comes from `addr` comes from a trusted proxy, and so from many clients.
+    #[must_use]
+    pub fn trusts(&self, addr: IpAddr) -> bool {
+        let addr = addr.to_canonical();
+        self.ranges.iter().any(|range| range.contains(&addr))
+    }
+
     /// Where a request comes from whose TCP connection comes from `peer`.
     #[must_use]
     pub fn client_addr(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
@@ -89,10 +96,6 @@ impl TrustedProxies {
             }
         }
         found
-    }
-
-    fn trusts(&self, addr: IpAddr) -> bool {
-        self.ranges.iter().any(|range| range.contains(&addr))
     }
 
     /// The addresses of the header in their order, over all of its lines; none where an entry is no address.

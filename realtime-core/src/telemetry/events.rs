@@ -3,7 +3,7 @@
 //! Levels: ERROR for faults of the server and its application, WARN for what a client did wrong and for slow clients, INFO for
 //! sessions that begin and end, DEBUG for each frame. A line that its reason has no room for goes to DEBUG.
 
-use std::{fmt, net::SocketAddr};
+use std::{fmt, io, net::SocketAddr};
 
 use http::{HeaderMap, header};
 use parlor_stomp::Version;
@@ -50,8 +50,13 @@ pub(crate) fn connection_span(user: Option<&str>, peer: Option<SocketAddr>) -> S
         "connection",
         session = field::Empty,
         user = user.map(|user| field::display(Shown::text(user))),
-        peer = peer.map(field::display),
+        peer = peer.map(shown_peer).map(field::display),
     )
+}
+
+/// An address as log lines show it: without the port where that is not known.
+fn shown_peer(peer: SocketAddr) -> String {
+    if peer.port() == 0 { peer.ip().to_string() } else { peer.to_string() }
 }
 
 impl Meters {
@@ -106,13 +111,18 @@ impl Meters {
         self.connections.handshake_refused(code);
         let origin = headers.get(header::ORIGIN).map(|origin| String::from_utf8_lossy(origin.as_bytes()));
         let origin = origin.as_deref().map(|origin| field::display(Shown::text(origin)));
-        let peer = peer.map(field::display);
+        let peer = peer.map(shown_peer).map(field::display);
         match code {
             "origin-not-allowed" | "full" | "unavailable" => {
                 line!(self, code, WARN, code, origin, peer, "a handshake was refused");
             }
             _ => line!(self, code, INFO, code, origin, peer, "a handshake was refused"),
         }
+    }
+
+    /// An accept loop could not take a connection.
+    pub(crate) fn accept_failed(&self, error: &io::Error) {
+        line!(self, "accept-failed", WARN, %error, "a connection could not be accepted");
     }
 
     /// How many lines of that reason were held back since the last one; none where this one is held back too.
