@@ -161,8 +161,9 @@ async fn acknowledgements_have_the_form_of_the_version() {
     let forms = [("1.0", ["m", "-", "-"]), ("1.1", ["m", "0", "-"]), ("1.2", ["-", "-", "a"])];
     for (version, form) in forms {
         let (builder, mut listener) = client();
-        let (client, peer) = tokio::join!(builder.connect(), listener.accept_with(&[("version", version)]));
-        let (client, mut peer) = (client.unwrap(), peer);
+        let answer = [("version", version)];
+        let (client, mut peer) = tokio::join!(builder.connect(), listener.accept_with(&answer));
+        let client = client.unwrap();
         let subscribing = client.subscribe("/queue/a").ack(AckMode::Client);
         let (subscription, id) = tokio::join!(subscribing.into_future(), peer.subscribed());
         let mut subscription = subscription.unwrap();
