@@ -175,6 +175,8 @@ impl Driver {
                     connection.session.handle_input(octets);
                 }
                 Incident::Alive => connection.timer.received(now()),
+                // The end is certain then, and has its time.
+                Incident::Deaf => {}
                 Incident::Written => connection.timer.sent(now()),
                 Incident::Ended(error) => return Some(self.end(connection, error)),
             },

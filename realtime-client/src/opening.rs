@@ -44,7 +44,7 @@ async fn connect(options: &Options) -> Result<Opened, ConnectionError> {
         }
         match socket.drive(true).await {
             Incident::Octets(octets) => session.handle_input(octets),
-            Incident::Alive | Incident::Written => {}
+            Incident::Alive | Incident::Deaf | Incident::Written => {}
             Incident::Ended(error) => return Err(after(refusal, error)),
         }
         match session.poll_event()? {

@@ -51,6 +51,8 @@ pub(crate) enum Incident {
     Alive,
     /// Something was written.
     Written,
+    /// Writing failed; told once.
+    Deaf,
     /// The end.
     Ended(ConnectionError),
 }
@@ -120,6 +122,8 @@ impl WebSocket {
                     // Why the server hung up is perhaps still to be read.
                     self.deaf = true;
                     self.waiting.clear();
+                    self.waiting_bytes = 0;
+                    return Poll::Ready(Incident::Deaf);
                 }
             }
         }

@@ -19,7 +19,7 @@ use std::{
 };
 
 use futures_util::{SinkExt, StreamExt};
-use parlor_client::Client;
+use parlor_client::{Client, ReconnectPolicy};
 use parlor_stomp::{Command, Decoder, Frame, Limits, Version};
 use proptest::prelude::*;
 use support::encoded;
@@ -38,8 +38,8 @@ use tokio_tungstenite::{
 /// Messages of a run: fewer than the client remembers positions.
 const MESSAGES: usize = 40;
 
-/// An hour of paused time: a run that takes longer has come to a stand.
-const PATIENCE: Duration = Duration::from_secs(3600);
+/// Paused time: a run that takes longer has come to a stand.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What the server knows over all connections.
 #[derive(Default)]
@@ -110,8 +110,10 @@ async fn serve(stream: DuplexStream, world: Arc<Mutex<World>>, overlap: usize) -
         {
             let position = next.to_string();
             *next += 1;
-            let known = &mut world.lock().unwrap().published;
-            *known = (*known).max(*next);
+            {
+                let mut world = world.lock().unwrap();
+                world.published = world.published.max(*next);
+            }
             let headers = [("subscription", &**id), ("message-id", &position), ("position", &position)];
             let message = Message::Binary(encoded(Command::Message, &headers, &position));
             send(&mut socket, message).await?;
@@ -175,6 +177,7 @@ async fn run(cuts: Vec<(usize, usize)>, overlap: usize) {
         .error_queue(None)
         .receipt_timeout(PATIENCE)
         .connect_timeout(Duration::from_secs(1))
+        .reconnect(ReconnectPolicy::default().max(Duration::from_secs(1)))
         .subscription_buffer(3)
         .connector(move |_| {
             let (ours, stream) = tokio::io::duplex(2048);
@@ -191,7 +194,7 @@ async fn run(cuts: Vec<(usize, usize)>, overlap: usize) {
             assert_eq!(subscription.recv().await.unwrap().text(), Some(&*expected.to_string()));
         }
         // Nothing more: a repeated message would come now.
-        timeout(Duration::from_secs(60), subscription.recv()).await.unwrap_err();
+        timeout(Duration::from_secs(1), subscription.recv()).await.unwrap_err();
     };
     let sending = async {
         for number in 0..MESSAGES {
@@ -205,7 +208,7 @@ async fn run(cuts: Vec<(usize, usize)>, overlap: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn cuts_lose_nothing_and_double_nothing(
