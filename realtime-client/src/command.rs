@@ -31,6 +31,7 @@ pub(crate) enum Command {
 }
 
 /// A SEND.
+#[derive(Clone)]
 pub(crate) struct SendFrame {
     pub(crate) destination: String,
     pub(crate) headers: Headers,

@@ -119,7 +119,7 @@ impl Conversation {
                 entry.subscribe(key, session, receipt);
                 self.registry.insert(key, entry);
             }
-            Command::Send { frame, answer } => self.handle_send(session, frame, answer),
+            Command::Send { frame, answer } => self.handle_send(session, &frame, answer),
             Command::Settle { settle } => self.handle_settle(session, &settle),
             Command::Begin { id, answer, begun } => {
                 // Nobody receives it where nobody waits for the transaction any more.
@@ -183,27 +183,18 @@ impl Conversation {
         }
     }
 
-    fn handle_send(&mut self, session: &mut ClientSession, frame: SendFrame, answer: Option<Answer>) {
+    fn handle_send(&mut self, session: &mut ClientSession, frame: &SendFrame, answer: Option<Answer>) {
         if frame.connection.is_some_and(|connection| connection != self.connections) {
             if let Some(answer) = answer {
                 let _ = answer.send(Err(SendError::SessionEnded));
             }
             return;
         }
-        let Some(answer) = answer else { return send(session, &frame, None) };
-        if frame.again {
-            let copy = SendFrame {
-                destination: frame.destination.clone(),
-                headers: frame.headers.clone(),
-                body: frame.body.clone(),
-                ..frame
-            };
-            let id = self.receipts.add(Awaited::Frame { answer, again: Some(copy) });
-            send(session, &frame, Some(id));
-        } else {
-            let id = self.receipts.add(Awaited::Frame { answer, again: None });
-            send(session, &frame, Some(id));
-        }
+        let receipt = answer.map(|answer| {
+            let again = frame.again.then(|| frame.clone());
+            self.receipts.add(Awaited::Frame { answer, again })
+        });
+        send(session, frame, receipt);
     }
 
     fn handle_settle(&self, session: &mut ClientSession, settle: &Settle) {

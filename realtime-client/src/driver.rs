@@ -194,7 +194,8 @@ impl Driver {
     /// Sends what was asked for until now, and DISCONNECT.
     fn close(&mut self, connection: &mut Connection) {
         connection.closing = true;
-        connection.patience.get_or_insert(now() + self.options.close_timeout);
+        let patience = now() + self.options.close_timeout;
+        connection.patience.get_or_insert(patience);
         self.commands.close();
         while let Ok(command) = self.commands.try_recv() {
             self.conversation.handle_command(&mut connection.session, command);

@@ -36,7 +36,7 @@ use tokio_tungstenite::{
 };
 
 /// Messages of a run: fewer than the client remembers positions.
-const MESSAGES: usize = 40;
+const MESSAGES: usize = 20;
 
 /// Paused time: a run that takes longer has come to a stand.
 const PATIENCE: Duration = Duration::from_secs(300);
