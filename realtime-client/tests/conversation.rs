@@ -1,6 +1,6 @@
 //! One connection, against a server that does what the test says.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::unwrap_used, reason = "a test may fail")]
 
 mod support;
 
@@ -187,7 +187,7 @@ async fn a_transaction_names_itself_in_all_of_its_frames_and_is_aborted_when_dro
     });
     let transaction = transaction.unwrap();
     transaction.send("/app/a").await.unwrap();
-    assert_eq!(peer.expect(Command::Send, ["transaction"]).await, [id.clone()]);
+    assert_eq!(peer.expect(Command::Send, ["transaction"]).await[0], id);
     let (committed, ()) = tokio::join!(transaction.commit(), async {
         let [committed, receipt] = peer.expect(Command::Commit, ["transaction", "receipt"]).await;
         assert_eq!(committed, id);

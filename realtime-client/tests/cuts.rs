@@ -4,7 +4,12 @@
 //! The server keeps a history and the keys that it has handled. It cuts each connection after a number of octets that the
 //! test chooses, in the middle of frames too, and repeats some of its history after a resume.
 
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may fail, and its runtime ends its tasks")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test may fail, and its runtime ends its tasks"
+)]
 
 mod support;
 

@@ -1,6 +1,11 @@
 //! Against Parlor itself, over real sockets.
 
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may fail, and its runtime ends its tasks")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test may fail, and its runtime ends its tasks"
+)]
 
 use std::{
     future::{Future, IntoFuture},

@@ -1,6 +1,6 @@
 //! What lives on when a connection ends: subscriptions from their positions, messages with a key, and nothing else.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
+#![allow(clippy::disallowed_methods, clippy::expect_used, clippy::unwrap_used, reason = "a test may fail")]
 
 mod support;
 

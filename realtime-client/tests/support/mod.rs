@@ -1,6 +1,12 @@
 //! A server that does what the test says, over streams in memory, so that time can stand still.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test file uses a part, and a test may fail")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "each test file uses a part, and a test may fail"
+)]
 
 use std::{collections::VecDeque, io};
 
