@@ -69,6 +69,7 @@ impl Pair {
             destination: "/topic/a",
             content_type: None,
             ack: (version == Version::V1_2).then_some("a-1"),
+            extensions: &[],
             headers,
         };
         let mut out = Vec::new();
