@@ -13,6 +13,7 @@ fn message(headers: &Headers, body: &[u8], version: Version) -> (Vec<u8>, bool) 
         destination: "/topic/a",
         content_type: Some("text/plain"),
         ack: None,
+        extensions: &[],
         headers,
     };
     let mut out = Vec::new();
