@@ -111,11 +111,27 @@ impl Model {
     pub(super) fn nack(&mut self, key: u64, reference: Reference) -> (Settled, Returned<u64>) {
         let Some((mode, ack)) = self.given(key, reference) else { return (Settled::NeverGiven, Returned::default()) };
         let returned = self.give_back(Cause::Nacked, |holder| holder.consumer == key && covers(mode, ack, holder.ack));
+        if returned.waiting + returned.dead.len() > 0 {
+            self.pass_turn(key);
+        }
         (settled(returned.waiting + returned.dead.len()), returned)
     }
 
     pub(super) fn expire(&mut self, now: Instant) -> Returned<u64> {
+        let holders = self.messages.iter().filter_map(|message| message.at.as_ref());
+        let late = holders.filter(|holder| holder.deadline <= now);
+        let mut late: Vec<_> = late.map(|holder| (holder.deadline, holder.consumer, holder.ack)).collect();
+        late.sort_unstable();
+        late.into_iter().for_each(|(_, key, _)| self.pass_turn(key));
         self.give_back(Cause::TimedOut, |holder| holder.deadline <= now)
+    }
+
+    /// Who gives something back waits behind all others.
+    fn pass_turn(&mut self, key: u64) {
+        self.moment += 1;
+        if let Some(consumer) = self.consumers.iter_mut().find(|consumer| consumer.key == key) {
+            consumer.served = self.moment;
+        }
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {

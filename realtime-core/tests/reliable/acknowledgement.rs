@@ -160,7 +160,7 @@ async fn rule_12_what_is_not_acknowledged_in_time_comes_again_by_the_time_out_of
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_times_out_goes_to_whoever_waits_longest() {
+async fn what_times_out_goes_to_another_consumer_first() {
     let realtime = realtime();
     let hangs = TestClient::connect(&realtime, "ada").await;
     let hanging = hangs.subscribe("/queue/jobs").ack(AckMode::Client).prefetch(1).await;
@@ -330,8 +330,8 @@ async fn ack_06_an_id_that_was_never_given_out_is_an_error_and_what_is_settled_i
 
 #[tokio::test(start_paused = true)]
 async fn in_1_2_the_id_of_a_message_is_no_ack_and_neither_is_a_later_one() {
-    let realtime = realtime();
     for wrong in ["message-id", "later", "leading"] {
+        let realtime = realtime();
         let worker = TestClient::connect(&realtime, "ada").await;
         let jobs = worker.subscribe("/queue/jobs").ack(AckMode::ClientIndividual).await;
         publish(&realtime, "/queue/jobs", [1]).await;
@@ -416,4 +416,19 @@ async fn user_destinations_are_acknowledged_by_the_time_out_of_the_name_that_cli
     }
     client.nack(&given).await;
     assert_eq!(dead.lock().unwrap()[0].destination.as_str(), "/user/queue/notes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_nacked_goes_to_another_consumer_first() {
+    let realtime = realtime();
+    let cannot = TestClient::connect(&realtime, "ada").await;
+    let one = cannot.subscribe("/queue/jobs").ack(AckMode::Client).await;
+    let can = TestClient::connect(&realtime, "bob").await;
+    let other = can.subscribe("/queue/jobs").ack(AckMode::Client).await;
+    publish(&realtime, "/queue/jobs", [1, 2]).await;
+    let given = one.expect_json(1).await;
+    can.ack(&other.expect_json(2).await).await;
+    cannot.nack(&given).await;
+    can.ack(&other.expect_json(1).await).await;
+    one.assert_silent().await;
 }
