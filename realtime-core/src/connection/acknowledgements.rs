@@ -4,6 +4,9 @@
 //! a message time out that the client has acknowledged. So the driver asks here, and a lock is between it and the
 //! conversation that enters subscriptions.
 
+#[cfg(test)]
+mod model_tests;
+
 use std::{
     collections::VecDeque,
     sync::{Arc, Weak},
