@@ -25,7 +25,7 @@ fn given(broker: &Server, version: &'static str, mode: &str, count: usize) -> (C
 fn left(broker: &Server) -> Vec<String> {
     let mut client = Client::session(broker, "1.2");
     client.subscribe("rest", "/queue/jobs");
-    client.put("/queue/jobs", "the end");
+    client.send("SEND\ndestination:/queue/jobs\n\nthe end");
     let mut texts = Vec::new();
     loop {
         match client.expect("MESSAGE").text() {

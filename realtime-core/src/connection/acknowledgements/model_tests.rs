@@ -159,6 +159,9 @@ struct World {
     queues: Vec<Ledger>,
     expected: Vec<Expected>,
     came: Vec<Came>,
+    /// How many of them were compared with what was expected.
+    compared: usize,
+    ids: BTreeMap<u64, String>,
     expected_dead: Vec<(u64, u32)>,
     dead: Arc<Mutex<Vec<(u64, u32)>>>,
 }
@@ -258,6 +261,8 @@ impl World {
             queues: (0..QUEUES).map(|_| Ledger::new(limits())).collect(),
             expected: Vec::new(),
             came: Vec::new(),
+            compared: 0,
+            ids: BTreeMap::new(),
             expected_dead: Vec::new(),
             dead,
         }
@@ -495,21 +500,22 @@ impl World {
             }
             sorted
         };
-        let came =
-            by_subscription(&mut self.came.iter().map(|came| (came.subscription, came.body, came.is_redelivered)));
-        let expected = by_subscription(&mut self.expected.iter().copied());
+        let new = &self.came[self.compared..];
+        let came = by_subscription(&mut new.iter().map(|came| (came.subscription, came.body, came.is_redelivered)));
+        let expected = by_subscription(&mut std::mem::take(&mut self.expected).into_iter());
         prop_assert_eq!(came, expected);
-        let mut ids: BTreeMap<u64, &str> = BTreeMap::new();
-        for came in &self.came {
-            prop_assert_eq!(*ids.entry(came.body).or_insert(&came.message_id), &came.message_id);
+        for came in new {
+            let id = self.ids.entry(came.body).or_insert_with(|| came.message_id.clone());
+            prop_assert_eq!(&*id, &came.message_id);
             let subscription = &self.subscriptions[came.subscription];
             let is_named = subscription.mode != AckMode::Auto && VERSIONS[subscription.slot] >= Version::V1_2;
             prop_assert_eq!(came.ack.is_some(), is_named);
         }
-        let mut dead = self.dead.lock().clone();
+        self.compared = self.came.len();
+        let mut dead = std::mem::take(&mut *self.dead.lock());
         dead.sort_unstable();
         self.expected_dead.sort_unstable();
-        prop_assert_eq!(&dead, &self.expected_dead);
+        prop_assert_eq!(dead, std::mem::take(&mut self.expected_dead));
         for (queue, name) in self.queues.iter().zip(DESTINATIONS) {
             let name: Destination = name.parse().unwrap();
             prop_assert_eq!(self.broker.waiting_count(&name), queue.model.waiting());
