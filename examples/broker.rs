@@ -1,6 +1,6 @@
 //! A bare STOMP broker for development and interoperability tests: `cargo run --release --example broker`.
 //!
-//! Clients may SEND and SUBSCRIBE to `/topic/**` and their own `/user/**`. Anyone may connect, unless a key
+//! Clients may SEND and SUBSCRIBE to `/topic/**`, `/queue/**` and their own `/user/**`. Anyone may connect, unless a key
 //! for JWTs is given. `/echo` beside it is a plain WebSocket echo through the same transport, for protocol test suites.
 
 use std::{error::Error, fs, io, net::SocketAddr, num::ParseFloatError, process::ExitCode, time::Duration};
@@ -59,6 +59,9 @@ struct Options {
     /// How long a message or frame may take from its first octet to its last, in the same units [default: 10]
     #[arg(long, value_parser = duration)]
     frame_timeout: Option<Duration>,
+    /// How long a message may stay without ACK or NACK before it is delivered again, in the same units [default: 300]
+    #[arg(long, value_parser = duration)]
+    ack_timeout: Option<Duration>,
     /// An address or range of a proxy whose X-Forwarded-For is believed
     #[arg(long)]
     trusted_proxy: Vec<String>,
@@ -138,7 +141,10 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
 }
 
 fn realtime(options: &Options, addr: SocketAddr) -> Result<Realtime, Box<dyn Error>> {
-    let mut rules = Rules::deny_all().allow_send("/topic/**").allow_send_to_own_user().allow_subscribe("/topic/**");
+    let mut rules = Rules::deny_all().allow_send_to_own_user();
+    for pattern in ["/topic/**", "/queue/**"] {
+        rules = rules.allow_send(pattern).allow_subscribe(pattern);
+    }
     if options.allow_user_send {
         rules = rules.allow_send_to_other_users();
     }
@@ -227,6 +233,13 @@ fn config(options: &Options) -> Result<Config, ProxyRangeError> {
         .trusted_proxies(TrustedProxies::new(&options.trusted_proxy)?);
     let config = match options.frame_timeout {
         Some(limit) => config.frame_timeout(limit),
+        None => config,
+    };
+    let config = match options.ack_timeout {
+        Some(limit) => {
+            let (queues, topics) = (config.queues.ack_timeout(limit), config.acknowledgements.ack_timeout(limit));
+            config.queues(queues).acknowledgements(topics)
+        }
         None => config,
     };
     Ok(match options.max_connections {

@@ -142,6 +142,34 @@ impl Client {
         self.expect_receipt(&format!("subscribed-{id}"));
     }
 
+    /// Subscribes with an ack mode; the subscription is in force when this returns.
+    pub(crate) fn subscribe_to_acknowledge(&mut self, id: &str, destination: &str, mode: &str) {
+        self.send(&format!("SUBSCRIBE\nid:{id}\ndestination:{destination}\nack:{mode}\nreceipt:subscribed-{id}\n\n"));
+        self.expect_receipt(&format!("subscribed-{id}"));
+    }
+
+    /// Sends a text and waits until it has its place.
+    pub(crate) fn put(&mut self, destination: &str, text: &str) {
+        self.send(&format!("SEND\ndestination:{destination}\nreceipt:put-{text}\n\n{text}"));
+        self.expect_receipt(&format!("put-{text}"));
+    }
+
+    /// Sends an ACK or NACK as the version names the message, and waits for its receipt.
+    pub(crate) fn settle(&mut self, command: &str, message: &Frame) {
+        self.send(&format!("{command}\n{}receipt:settled\n\n", self.names(message)));
+        self.expect_receipt("settled");
+    }
+
+    /// The headers by which ACK and NACK name a message.
+    pub(crate) fn names(&self, message: &Frame) -> String {
+        let value = |name| message.header(name).unwrap_or_else(|| panic!("{name} is missing in {message:?}"));
+        match self.version {
+            "1.0" => format!("message-id:{}\n", value("message-id")),
+            "1.1" => format!("message-id:{}\nsubscription:{}\n", value("message-id"), value("subscription")),
+            _ => format!("id:{}\n", value("ack")),
+        }
+    }
+
     /// The next frame.
     pub(crate) fn frame(&mut self) -> Frame {
         loop {

@@ -6,7 +6,7 @@ use crate::{
 };
 
 #[test]
-fn rct_01_send_subscribe_and_unsubscribe_are_answered() {
+fn rct_01_every_frame_that_asks_is_answered() {
     let broker = Server::broker(&[]);
     for version in VERSIONS {
         let mut client = Client::session(&broker, version);
@@ -16,6 +16,10 @@ fn rct_01_send_subscribe_and_unsubscribe_are_answered() {
         client.expect_receipt("2");
         client.send("SEND\ndestination:/topic/a\nreceipt:3\n\nx");
         client.expect_receipt("3");
+        for (receipt, command) in [("4", "BEGIN"), ("5", "COMMIT"), ("6", "BEGIN"), ("7", "ABORT")] {
+            client.send(&format!("{command}\ntransaction:t\nreceipt:{receipt}\n\n"));
+            client.expect_receipt(receipt);
+        }
     }
 }
 
@@ -106,5 +110,27 @@ fn err_03_frames_before_the_bad_one_are_processed() {
         client.expect_receipt("1");
         client.expect_receipt("2");
         client.expect_error("unknown-command");
+    }
+}
+
+#[test]
+fn rule_11_who_listens_to_the_error_queue_stays() {
+    let broker = Server::broker(&[]);
+    for version in VERSIONS {
+        let mut client = Client::session(&broker, version);
+        client.subscribe("errors", "/user/queue/errors");
+        for (frame, code) in [
+            ("SUBSCRIBE\nid:1\ndestination:/app/none\nreceipt:r\n\n", "no-such-destination"),
+            ("SEND\ndestination:/app/none\nreceipt:r\n\nx", "no-such-destination"),
+            ("SUBSCRIBE\nid:1\ndestination:/topic/a\nselector:x=1\nreceipt:r\n\n", "not-supported"),
+        ] {
+            client.send(frame);
+            let refusal = client.expect("MESSAGE");
+            assert_eq!(refusal.header("subscription"), Some("errors"));
+            assert_eq!(refusal.header("destination"), Some("/user/queue/errors"));
+            assert_eq!(refusal.header("code"), Some(code));
+            assert_eq!(refusal.header("receipt-id"), Some("r"));
+        }
+        client.subscribe("1", "/topic/a");
     }
 }

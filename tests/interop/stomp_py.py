@@ -78,6 +78,83 @@ def own_user_destination():
     connection.disconnect()
 
 
-for check in (text_with_receipts, heart_beats, own_user_destination):
+def subscribe(listener, connection, destination, ack="auto"):
+    connection.subscribe(destination, id="1", ack=ack, headers={"receipt": "sub"})
+    listener.wait(lambda: "sub" in listener.receipts, "RECEIPT of SUBSCRIBE")
+
+
+def acknowledgement():
+    for ack, rest in (("auto", []), ("client", ["3"]), ("client-individual", ["0", "1", "3"])):
+        queue = f"/queue/py-{ack}"
+        connection, listener = connect()
+        subscribe(listener, connection, queue, ack)
+        for number in range(4):
+            connection.send(queue, str(number))
+        listener.wait(lambda: len(listener.messages) == 4, "4 messages")
+        if ack != "auto":
+            connection.ack(listener.messages[2].headers["ack"], receipt="ack")
+            listener.wait(lambda: "ack" in listener.receipts, "RECEIPT of ACK")
+        connection.disconnect(receipt="bye")
+        listener.wait(lambda: "bye" in listener.receipts, "RECEIPT of DISCONNECT")
+        connection, listener = connect()
+        subscribe(listener, connection, queue)
+        connection.send(queue, "the end")
+        listener.wait(lambda: listener.messages and listener.messages[-1].body == "the end", "the end")
+        assert [frame.body for frame in listener.messages[:-1]] == rest, ack
+        assert all(frame.headers["redelivered"] == "true" for frame in listener.messages[:-1])
+        connection.disconnect()
+
+
+def nack():
+    connection, listener = connect()
+    subscribe(listener, connection, "/queue/py-nack", "client-individual")
+    connection.send("/queue/py-nack", "once more")
+    listener.wait(lambda: len(listener.messages) == 1, "a message")
+    connection.nack(listener.messages[0].headers["ack"])
+    listener.wait(lambda: len(listener.messages) == 2, "it again")
+    first, second = listener.messages
+    assert second.headers["redelivered"] == "true" and "redelivered" not in first.headers
+    assert first.headers["message-id"] == second.headers["message-id"]
+    connection.ack(second.headers["ack"])
+    connection.disconnect()
+
+
+def transactions():
+    connection, listener = connect()
+    subscribe(listener, connection, "/topic/py-transactions")
+    aborted = connection.begin()
+    connection.send("/topic/py-transactions", "never", transaction=aborted)
+    connection.abort(aborted)
+    committed = connection.begin()
+    for body in ("1", "2"):
+        connection.send("/topic/py-transactions", body, transaction=committed)
+    connection.send("/topic/py-transactions", "0")
+    connection.commit(committed)
+    listener.wait(lambda: len(listener.messages) == 3, "3 messages")
+    assert [frame.body for frame in listener.messages] == ["0", "1", "2"]
+    connection.disconnect()
+
+
+def large_bodies_with_receipts():
+    connection, listener = connect()
+    subscribe(listener, connection, "/queue/py-large")
+    for length in (0, 1, 256, 60 * 1024):
+        body = "0123456789abcdef" * (length // 16) + "x" * (length % 16)
+        connection.send("/queue/py-large", body, headers={"receipt": f"large-{length}"})
+        listener.wait(lambda: f"large-{length}" in listener.receipts, "a RECEIPT")
+        listener.wait(lambda: listener.messages, "a message")
+        assert listener.messages.pop().body == body
+    connection.disconnect()
+
+
+for check in (
+    text_with_receipts,
+    heart_beats,
+    own_user_destination,
+    acknowledgement,
+    nack,
+    transactions,
+    large_bodies_with_receipts,
+):
     check()
     print(f"ok - {check.__name__.replace('_', ' ')}")

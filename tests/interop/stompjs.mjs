@@ -104,6 +104,117 @@ const checks = {
     }
   },
 
+  async "binary and large bodies have their receipts, over topics and queues"() {
+    const { client } = await connect();
+    for (const destination of ["/topic/bodies", "/queue/bodies"]) {
+      const { next, subscription } = await subscribe(client, destination);
+      for (const length of [0, 1, 256, 60 * 1024]) {
+        const binaryBody = Uint8Array.from({ length }, (_, octet) => octet * 7);
+        await confirmed(client, (receipt) => client.publish({ destination, binaryBody, headers: { receipt } }));
+        assert.deepEqual(new Uint8Array((await next()).binaryBody), binaryBody);
+      }
+      await confirmed(client, (receipt) => subscription.unsubscribe({ receipt }));
+    }
+    await client.deactivate();
+  },
+
+  async "the ack modes settle what they say, and the rest comes again"() {
+    const left = { auto: [], client: ["3"], "client-individual": ["0", "1", "3"] };
+    for (const [ack, rest] of Object.entries(left)) {
+      for (const version of ["1.1", "1.2"]) {
+        const options = { stompVersions: new Versions([version]) };
+        const { client } = await connect(options);
+        const destination = `/queue/${ack}-${version}`;
+        const { next } = await subscribe(client, destination, { ack });
+        for (const body of ["0", "1", "2", "3"]) client.publish({ destination, body });
+        const messages = [];
+        for (let count = 0; count < 4; count += 1) messages.push(await next());
+        if (ack !== "auto") await confirmed(client, (receipt) => messages[2].ack({ receipt }));
+        await client.deactivate();
+        const other = await connect(options);
+        const again = await subscribe(other.client, destination);
+        other.client.publish({ destination, body: "the end" });
+        const seen = [];
+        for (let message = await again.next(); message.body !== "the end"; message = await again.next()) {
+          assert.equal(message.headers.redelivered, "true");
+          assert.equal(message.headers["message-id"], messages[Number(message.body)].headers["message-id"]);
+          seen.push(message.body);
+        }
+        assert.deepEqual(seen, rest, `${ack} in ${version}`);
+        await other.client.deactivate();
+      }
+    }
+  },
+
+  async "a nacked message comes again"() {
+    const { client } = await connect();
+    const { next } = await subscribe(client, "/queue/nack", { ack: "client-individual" });
+    client.publish({ destination: "/queue/nack", body: "once more" });
+    const first = await next();
+    await confirmed(client, (receipt) => first.nack({ receipt }));
+    const second = await next();
+    assert.equal(second.headers.redelivered, "true");
+    assert.equal(second.headers["message-id"], first.headers["message-id"]);
+    await confirmed(client, (receipt) => second.ack({ receipt }));
+    await client.deactivate();
+  },
+
+  async "competing consumers share a queue"() {
+    const consumers = await Promise.all([1, 2, 3].map(async () => {
+      const { client } = await connect();
+      return { client, ...(await subscribe(client, "/queue/shared", { "prefetch-count": "5" })) };
+    }));
+    const sender = await connect();
+    for (let number = 0; number < 30; number += 1) {
+      await confirmed(sender.client, (receipt) => sender.client.publish({ destination: "/queue/shared", body: `${number}`, headers: { receipt } }));
+    }
+    const seen = [];
+    for (const consumer of consumers) {
+      for (let count = 0; count < 10; count += 1) seen.push(Number((await consumer.next()).body));
+    }
+    assert.deepEqual(seen.sort((a, b) => a - b), [...Array(30).keys()]);
+    await Promise.all([...consumers, sender].map(({ client }) => client.deactivate()));
+  },
+
+  async "transactions hold sends and acks until commit, and abort forgets them"() {
+    const { client } = await connect();
+    const topic = await subscribe(client, "/topic/transactions");
+    const queue = await subscribe(client, "/queue/transactions", { ack: "client-individual" });
+    const destination = "/topic/transactions";
+    client.publish({ destination: "/queue/transactions", body: "job" });
+    const job = await queue.next();
+    const aborted = client.begin();
+    client.publish({ destination, body: "never", headers: { transaction: aborted.id } });
+    job.nack({ transaction: aborted.id });
+    aborted.abort();
+    const committed = client.begin();
+    for (const body of ["1", "2"]) client.publish({ destination, body, headers: { transaction: committed.id } });
+    job.ack({ transaction: committed.id });
+    client.publish({ destination, body: "0" });
+    assert.equal((await topic.next()).body, "0", "nothing before the COMMIT");
+    committed.commit();
+    assert.equal((await topic.next()).body, "1");
+    assert.equal((await topic.next()).body, "2");
+    await client.deactivate();
+    const other = await connect();
+    const rest = await subscribe(other.client, "/queue/transactions");
+    other.client.publish({ destination: "/queue/transactions", body: "the end" });
+    assert.equal((await rest.next()).body, "the end", "the job was acknowledged");
+    await other.client.deactivate();
+  },
+
+  async "a second COMMIT and an unknown ACK are faults"() {
+    for (const [code, wrong] of [
+      ["unknown-transaction", (client) => client.commit("none")],
+      ["unknown-ack", (client) => client.ack("none", "none")],
+    ]) {
+      const { client, events } = await connect();
+      wrong(client);
+      assert.equal((await within(events.error, "ERROR")).headers.code, code);
+      await within(events.closed, "close");
+    }
+  },
+
   async "heart-beats go both ways"() {
     let beats = 0;
     const { client, events } = await connect({

@@ -116,7 +116,7 @@ impl Routes {
     pub(crate) fn check(&self, prefixes: &Prefixes) -> Vec<RouteError> {
         let mut errors = self.errors.clone();
         errors.extend(self.messages.check(&[&prefixes.app], prefixes));
-        errors.extend(self.subscribes.check(&[&prefixes.app, &prefixes.topic], prefixes));
+        errors.extend(self.subscribes.check(&[&prefixes.app, &prefixes.topic, &prefixes.queue], prefixes));
         errors
     }
 

@@ -37,6 +37,16 @@ impl Consumer {
         self.key
     }
 
+    /// Gives it messages from now on.
+    pub(crate) fn begin(&self) {
+        self.count(self.queue.set_ready(self.key, true));
+    }
+
+    /// Gives it nothing more.
+    pub(crate) fn pause(&self) {
+        self.count(self.queue.set_ready(self.key, false));
+    }
+
     /// Hands out what waited for room in the connection.
     pub(crate) fn pump(&self) {
         if self.stalled.swap(false, Ordering::AcqRel) {
@@ -49,7 +59,7 @@ impl Consumer {
         let named = delivery.map_or(Named::Message(&settle.message), Named::Delivery);
         let (settled, dead, handed) = self.queue.settle(self.key, named, accepted);
         self.count(handed);
-        self.broker.bury(&self.destination, dead);
+        self.broker.bury(dead);
         settled
     }
 
@@ -62,7 +72,7 @@ impl Consumer {
     pub(crate) fn expire(&self, now: Instant) {
         let (dead, handed) = self.queue.expire(now);
         self.count(handed);
-        self.broker.bury(&self.destination, dead);
+        self.broker.bury(dead);
     }
 
     fn count(&self, handed: Handed) {
@@ -74,7 +84,7 @@ impl Drop for Consumer {
     fn drop(&mut self) {
         let (dead, handed, idle) = self.queue.remove(self.key);
         self.count(handed);
-        self.broker.bury(&self.destination, dead);
+        self.broker.bury(dead);
         if self.is_shared {
             self.meters.subscriptions.decrement();
             if idle {

@@ -93,8 +93,9 @@ impl DeliveryRules {
         self
     }
 
-    /// Says how long a message of these topics or queues may be in flight without ACK or NACK before it is delivered again.
-    /// Default: [`QueueLimits::ack_timeout`], 5 min.
+    /// Says how long a message of these topics, queues or users' destinations, as clients name them, may be in flight
+    /// without ACK or NACK before it is delivered again. Default: [`QueueLimits::ack_timeout`], 5 min, also for a
+    /// subscription to a pattern.
     #[must_use]
     pub fn ack_timeout(mut self, pattern: &str, time: Duration) -> Self {
         declare(&mut self.ack_timeouts, &mut self.errors, "ack_timeout", pattern, time);
@@ -146,7 +147,7 @@ impl DeliveryRules {
         let (topic, queue, user) = (&prefixes.topic, &prefixes.queue, &prefixes.user);
         check(&mut errors, "history", &self.history, &[topic]);
         check(&mut errors, "overflow", &self.overflow, &[topic, user]);
-        check(&mut errors, "ack_timeout", &self.ack_timeouts, &[topic, queue]);
+        check(&mut errors, "ack_timeout", &self.ack_timeouts, &[topic, queue, user]);
         if !errors.is_empty() {
             return Err(errors);
         }

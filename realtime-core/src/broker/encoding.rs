@@ -34,21 +34,29 @@ pub(super) struct Head<'a> {
     pub(super) destination: &'a str,
     /// Its place in the history of its destination, where that has one.
     pub(super) position: Option<&'a str>,
-    /// What settles this delivery, and whether it is one of several.
-    pub(super) ack: Option<(&'a str, bool)>,
+    pub(super) handing: Handing<'a>,
+}
+
+/// How a message is handed out by a queue.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Handing<'a> {
+    /// What settles this delivery.
+    pub(super) ack: Option<&'a str>,
+    /// Somebody was given the message before.
+    pub(super) is_redelivered: bool,
 }
 
 impl<'a> Head<'a> {
     /// A message outside of any history that nobody acknowledges.
     pub(super) fn new(message_id: &'a str, destination: &'a str) -> Self {
-        Self { message_id, destination, position: None, ack: None }
+        Self { message_id, destination, position: None, handing: Handing::default() }
     }
 }
 
 impl Encoding {
     /// A MESSAGE as one WebSocket frame.
     pub(super) fn encode(&self, head: &Head<'_>, publication: &Publication) -> Bytes {
-        let redelivered = head.ack.filter(|(_, redelivered)| *redelivered).map(|_| (REDELIVERED, "true"));
+        let redelivered = head.handing.is_redelivered.then_some((REDELIVERED, "true"));
         let position = head.position.map(|position| (POSITION, position));
         let (extensions, count) = match (position, redelivered) {
             (Some(one), Some(other)) => ([one, other], 2),
@@ -61,7 +69,7 @@ impl Encoding {
             destination: head.destination,
             content_type: publication.content_type.as_deref(),
             // Earlier versions know the message by its id.
-            ack: head.ack.filter(|_| self.version >= Version::V1_2).map(|(ack, _)| ack),
+            ack: head.handing.ack.filter(|_| self.version >= Version::V1_2),
             extensions: &extensions[..count],
             headers: &publication.headers,
         };

@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     broker::{
-        encoding::Encoding,
+        encoding::{Encoding, Handing},
         held::{Held, HeldFull},
         shared_queue::SharedQueue,
         stored::Stored,
@@ -140,7 +140,7 @@ impl Member {
         if self.special.as_ref().is_some_and(|special| special.queue.is_some()) {
             return self.enqueue(Arc::clone(message));
         }
-        let wire = message.encode(encoding, None);
+        let wire = message.encode(encoding, Handing::default());
         let first = self.special.as_mut().and_then(|special| special.first.take());
         let wire = match first {
             Some((name, value)) => self.outbox.annotate(&wire, name, value),

@@ -68,7 +68,12 @@ impl Broker {
     ) -> Result<Published, PublishError> {
         let prefixes = self.prefixes();
         if destination.below(&prefixes.queue).is_some() {
-            return self.enqueue(&destination, publication);
+            let handed = self.enqueue(&destination, publication)?;
+            if handed.queued || handed.messages == 0 {
+                // As below; and who waits for a consumer must let it read and acknowledge.
+                tokio::task::yield_now().await;
+            }
+            return Ok(Published { subscriptions: handed.messages.min(1), position: None });
         }
         if destination.below(&prefixes.topic).is_none() {
             return Err(PublishError::NotPublishable(destination));
@@ -194,8 +199,10 @@ impl Broker {
     }
 
     /// Gives messages that could not be delivered away. Called without a lock.
-    pub(super) fn bury(&self, destination: &Destination, dead: Vec<Dead<Arc<Stored>>>) {
+    pub(super) fn bury(&self, dead: Vec<Dead<Arc<Stored>>>) {
         for Dead { attempts, cause, message, .. } in dead {
+            // It was one when it was published.
+            let Ok(destination) = message.destination.parse::<Destination>() else { continue };
             let letter = DeadLetter {
                 destination: destination.clone(),
                 message_id: message.message_id.to_string(),

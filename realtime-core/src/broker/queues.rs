@@ -13,8 +13,8 @@ use parlor_stomp::AckMode;
 
 use crate::{
     broker::{
-        Address, Broker, Consumer, Publication, PublishError, Published, Subscriber,
-        shared_queue::{Receiver, SharedQueue, Usage},
+        Address, Broker, Consumer, Publication, PublishError, Subscriber,
+        shared_queue::{Handed, Receiver, SharedQueue, Usage},
         stored::Stored,
     },
     destination::Destination,
@@ -105,13 +105,9 @@ impl Queues {
 
 impl Broker {
     /// Puts a message into a queue, and hands it to a consumer where one can take it.
-    pub(super) fn enqueue(
-        &self,
-        destination: &Destination,
-        publication: Publication,
-    ) -> Result<Published, PublishError> {
+    pub(super) fn enqueue(&self, destination: &Destination, publication: Publication) -> Result<Handed, PublishError> {
         let Some(publication) = self.outbound(&Address::Queue(destination.clone()), publication) else {
-            return Ok(Published { subscriptions: 0, position: None });
+            return Ok(Handed::default());
         };
         let message = Arc::new(Stored {
             message_id: self.next_message_id().into(),
@@ -131,7 +127,11 @@ impl Broker {
             };
             match queue.publish(Arc::clone(&message)) {
                 Some(Ok(handed)) => break handed,
-                Some(Err(error)) => return Err(full(error.to_string())),
+                Some(Err(error)) => {
+                    // A message that never fits has made the queue perhaps.
+                    self.retire_queue_if_idle(destination);
+                    return Err(full(error.to_string()));
+                }
                 None => {}
             }
         };
@@ -139,7 +139,7 @@ impl Broker {
         meters.published.add(1);
         self.count_handed(&meters, handed);
         self.retire_queue_if_idle(destination);
-        Ok(Published { subscriptions: handed.messages.min(1), position: None })
+        Ok(handed)
     }
 
     /// Makes `subscriber` a consumer of a queue; none where there are as many queues as there may be.
@@ -189,6 +189,7 @@ impl Receiver {
             encoding: subscriber.encoding.clone(),
             mode,
             prefetch: if mode == AckMode::Auto { usize::MAX } else { subscriber.prefetch },
+            is_ready: false,
             first: None,
             stalled: Arc::new(AtomicBool::new(false)),
             ids: HashMap::new(),

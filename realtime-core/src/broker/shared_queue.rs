@@ -17,9 +17,12 @@ use parlor_stomp::{AckMode, Version};
 use tokio::time::Instant;
 
 use crate::{
-    broker::{encoding::Encoding, stored::Stored},
+    broker::{
+        encoding::{Encoding, Handing},
+        stored::Stored,
+    },
     clock,
-    delivery::{Dead, Queue, QueueFull, Reference, Returned, Settled},
+    delivery::{Dead, Delivery, Queue, QueueFull, Reference, Returned, Settled},
     limits::QueueLimits,
     outbox::{Outbox, Pushed},
 };
@@ -55,9 +58,11 @@ pub(super) struct Receiver {
     pub(super) encoding: Encoding,
     pub(super) mode: AckMode,
     pub(super) prefetch: usize,
+    /// Given nothing before its session knows of it, nor once that ends.
+    pub(super) is_ready: bool,
     /// Told with the first message.
     pub(super) first: Option<(&'static str, &'static str)>,
-    /// Something waits that the connection had no room for.
+    /// The connection had no room when it was its turn.
     pub(super) stalled: Arc<AtomicBool>,
     /// What earlier versions name messages by.
     pub(super) ids: HashMap<Arc<str>, u64>,
@@ -112,6 +117,17 @@ impl SharedQueue {
             (dead, handed, state.queue.is_idle())
         });
         removed.unwrap_or_default()
+    }
+
+    /// Says whether a consumer can be given messages, and hands out what can be.
+    pub(super) fn set_ready(&self, key: u64, is_ready: bool) -> Handed {
+        let handed = self.with(|state| {
+            if let Some(receiver) = state.receivers.get_mut(&key) {
+                receiver.is_ready = is_ready;
+            }
+            state.hand_out()
+        });
+        handed.unwrap_or_default()
     }
 
     /// Puts a header on a consumer's next message alone.
@@ -228,7 +244,7 @@ impl State {
         let Self { queue, receivers, .. } = self;
         while let Some(delivery) = queue.next(now, |key| receivers.get(&key).is_some_and(Receiver::has_room)) {
             let Some(receiver) = receivers.get_mut(&delivery.consumer) else { continue };
-            let wire = receiver.encode(delivery.consumer, delivery.ack, delivery.is_redelivered(), &delivery.message);
+            let wire = receiver.encode(&delivery);
             receiver.remember(&delivery.message.message_id, delivery.sequence, queue);
             handed.messages += 1;
             handed.octets += wire.len();
@@ -237,11 +253,6 @@ impl State {
                 // Its task must look at the time-out of what it has now.
                 receiver.outbox.rouse();
             }
-        }
-        if queue.waiting() > 0 {
-            receivers.values().filter(|receiver| !receiver.has_room()).for_each(|receiver| {
-                receiver.stalled.store(true, Ordering::Release);
-            });
         }
         handed
     }
@@ -256,12 +267,20 @@ impl State {
 
 impl Receiver {
     fn has_room(&self) -> bool {
-        self.outbox.is_open() && self.outbox.is_half_empty()
+        if !self.is_ready || !self.outbox.is_open() {
+            return false;
+        }
+        self.outbox.is_half_empty() || {
+            self.stalled.store(true, Ordering::Release);
+            // Its task may have written everything before it could see that something waits.
+            self.outbox.is_half_empty()
+        }
     }
 
-    fn encode(&mut self, key: u64, ack: Option<u64>, redelivered: bool, message: &Stored) -> bytes::Bytes {
-        let ack = ack.map(|ack| format!("{key}.{ack}"));
-        let wire = message.encode(&self.encoding, ack.as_deref().map(|ack| (ack, redelivered)));
+    fn encode(&mut self, delivery: &Delivery<Arc<Stored>>) -> bytes::Bytes {
+        let ack = delivery.ack.map(|ack| format!("{}.{ack}", delivery.consumer));
+        let handing = Handing { ack: ack.as_deref(), is_redelivered: delivery.is_redelivered() };
+        let wire = delivery.message.encode(&self.encoding, handing);
         match self.first.take() {
             Some((name, value)) => self.outbox.annotate(&wire, name, value),
             None => wire,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    broker::encoding::{Encoding, Head},
+    broker::encoding::{Encoding, Handing, Head},
     history::Position,
     publication::Publication,
 };
@@ -29,9 +29,9 @@ impl Stored {
         OVERHEAD + self.destination.len() + headers + body.len()
     }
 
-    pub(super) fn encode(&self, encoding: &Encoding, ack: Option<(&str, bool)>) -> bytes::Bytes {
+    pub(super) fn encode(&self, encoding: &Encoding, handing: Handing<'_>) -> bytes::Bytes {
         let position = self.place.as_ref().map(|(_, token)| &**token);
-        let head = Head { message_id: &self.message_id, destination: &self.destination, position, ack };
+        let head = Head { message_id: &self.message_id, destination: &self.destination, position, handing };
         encoding.encode(&head, &self.publication)
     }
 }

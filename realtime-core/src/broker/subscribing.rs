@@ -84,7 +84,10 @@ impl Broker {
     fn private_consumer(&self, place: &Place, subscriber: &Subscriber, key: u64) -> Arc<Consumer> {
         let destination = match place {
             Place::Address(Address::Topic(destination) | Address::Queue(destination)) => destination.clone(),
-            Place::Address(Address::User(user)) => user.path.clone(),
+            Place::Address(Address::User(user)) => {
+                // As the client names it.
+                format!("{}{}", self.inner.prefixes.user, user.path).parse().unwrap_or_else(|_| user.path.clone())
+            }
             Place::Pattern(_) => self.inner.prefixes.topic.clone(),
         };
         let limits = self.limits_of(&destination, self.inner.queues.settings().acknowledgements);

@@ -4,13 +4,16 @@
 //! a message time out that the client has acknowledged. So the driver asks here, and a lock is between it and the
 //! conversation that enters subscriptions.
 
+#[cfg(test)]
+mod model_tests;
+
 use std::{
     collections::VecDeque,
     sync::{Arc, Weak},
 };
 
 use parking_lot::Mutex;
-use parlor_stomp::{Fault, Settle, SubscriptionId};
+use parlor_stomp::{Fault, Settle, SubscriptionId, Version};
 use tokio::time::Instant;
 
 use crate::{
@@ -58,20 +61,24 @@ impl Acknowledgements {
     ///
     /// # Errors
     /// When the client was never given what it names (ACK-06).
-    pub(super) fn settle(&self, settle: &Settle, accepted: bool) -> Result<(), Fault> {
-        let delivery =
-            settle.message.split_once('.').and_then(|(key, ack)| key.parse::<u64>().ok().zip(ack.parse().ok()));
-        let settled = match (delivery, &settle.subscription) {
-            (Some((key, ack)), None) => self.settle_where(|entry| entry.key == key, Some(ack), settle, accepted),
-            (_, Some(named)) => {
-                let is_named =
-                    |entry: &Entry| matches!(&entry.subscription, SubscriptionId::Named(id) if **id == **named);
-                self.settle_where(is_named, None, settle, accepted)
-            }
-            (None, None) => self.settle_where(|_| true, None, settle, accepted),
+    pub(super) fn settle(&self, settle: &Settle, version: Version, accepted: bool) -> Result<(), Fault> {
+        let was_given = if version >= Version::V1_2 {
+            let delivery = settle.message.split_once('.');
+            let delivery = delivery.and_then(|(key, ack)| key.parse::<u64>().ok().zip(ack.parse().ok()));
+            delivery.is_some_and(|(key, ack)| {
+                self.settle_where(|entry| entry.key == key, Some(ack), settle, accepted) != Settled::NeverGiven
+            })
+        } else {
+            let is_named = |entry: &Entry| match (&settle.subscription, &entry.subscription) {
+                (None, _) => true,
+                (Some(named), SubscriptionId::Named(id)) => **id == **named,
+                (Some(_), SubscriptionId::Unnamed(_)) => false,
+            };
+            // A name that this broker has given to a message: nobody can tell any more whether this client got it.
+            self.settle_where(is_named, None, settle, accepted) != Settled::NeverGiven
+                || self.broker.knows_message(&settle.message)
         };
-        // Its name is one that this broker has given a message: nobody can tell any more whether this client got it.
-        if settled != Settled::NeverGiven || self.broker.knows_message(&settle.message) {
+        if was_given {
             return Ok(());
         }
         let fault = Fault::new("unknown-ack", "Nothing with that id was delivered to be acknowledged")
@@ -80,6 +87,14 @@ impl Acknowledgements {
             Some(receipt) => fault.with_receipt(receipt),
             None => fault,
         })
+    }
+
+    /// Gives none of the subscriptions anything more: one of them that ends would else give to the next what nobody reads,
+    /// and each time would count as an attempt.
+    pub(super) fn pause(&self) {
+        for consumer in self.consumers() {
+            consumer.pause();
+        }
     }
 
     /// Hands out what waited for room in the connection.
@@ -111,19 +126,22 @@ impl Acknowledgements {
         // Outside of the lock: what a NACK or an end sets off may take its time.
         let found: Vec<_> =
             self.entries.lock().iter().filter(|entry| wanted(entry)).map(|e| e.consumer.clone()).collect();
-        let mut settled = Settled::NeverGiven;
+        let mut known = Settled::NeverGiven;
         for consumer in found {
-            settled = match consumer.upgrade() {
+            let settled = match consumer.upgrade() {
                 Some(consumer) => consumer.settle(delivery, settle, accepted),
                 // Taken back when its subscription ended.
                 None if delivery.is_some() => Settled::AlreadySettled,
                 None => continue,
             };
-            if settled != Settled::NeverGiven {
-                break;
+            match settled {
+                Settled::Settled(_) => return settled,
+                // Another subscription may have it now.
+                Settled::AlreadySettled => known = settled,
+                Settled::NeverGiven => {}
             }
         }
-        settled
+        known
     }
 
     fn consumers(&self) -> Vec<Arc<Consumer>> {

@@ -141,6 +141,7 @@ impl Conversation {
     pub(super) async fn end(self, reason: DisconnectReason) {
         let Some(Live { session, entry, subscriptions, dispatch }) = self.live else { return };
         drop(dispatch);
+        self.acknowledgements.pause();
         drop(subscriptions);
         let last_session = entry.leave();
         self.endpoint.meters().session_ended(session.id(), reason.as_str(), reason.code(), last_session);
@@ -201,7 +202,8 @@ impl Conversation {
             _ => return Ok(()),
         };
         if settling == Settling::Now {
-            self.acknowledgements.settle(&settle, accepted).map_err(Closing::fault)?;
+            let version = live.session.version();
+            self.acknowledgements.settle(&settle, version, accepted).map_err(Closing::fault)?;
         }
         live.dispatch.receipt(settle.receipt.as_deref());
         Ok(())
@@ -242,14 +244,17 @@ impl Conversation {
         let Some(entered) = live.dispatch.subscribe(&subscribe).await? else { return Ok(()) };
         let Entered { active, consumer, recovered, streams, jobs } = entered;
         self.jobs.extend(jobs);
-        if let Some(consumer) = &consumer {
-            self.acknowledgements.enter(&subscribe.id, consumer);
-        }
+        let begins = consumer.clone();
         let destination = subscribe.destination.clone();
         let held = Held { destination, _active: active, _consumer: consumer, _streams: streams };
         live.subscriptions.insert(subscribe.id.clone(), held).map_err(Closing::fault)?;
         live.session.subscribed(&subscribe.id, &subscribe.destination);
         live.dispatch.receipt_of_subscribe(receipt, recovered);
+        if let Some(consumer) = begins {
+            // Entered first, so that nothing can be acknowledged that is not known.
+            self.acknowledgements.enter(&subscribe.id, &consumer);
+            consumer.begin();
+        }
         let Subscribe { id, destination, .. } = subscribe;
         let event = LifecycleEvent::Subscribed(session::Subscribed { id, destination });
         self.endpoint.announce(&live.session, event).await;
@@ -272,6 +277,7 @@ impl Conversation {
     fn disconnect(&mut self, disconnect: &Disconnect) -> Flow {
         // Before the RECEIPT: no MESSAGE may follow it.
         if let Some(live) = &mut self.live {
+            self.acknowledgements.pause();
             live.subscriptions.drain().for_each(drop);
             live.dispatch.receipt(disconnect.receipt.as_deref());
         }

@@ -357,12 +357,13 @@ impl Driver {
     /// Does what an ACK or NACK outside of a transaction says. It stays in the inbox for its receipt, or becomes the fault that
     /// it is.
     fn settle(&mut self, request: Request) -> Request {
-        let settled = match &request {
-            Request::Ack(settle) if settle.transaction.is_none() => self.acknowledgements.settle(settle, true),
-            Request::Nack(settle) if settle.transaction.is_none() => self.acknowledgements.settle(settle, false),
-            _ => Ok(()),
+        let (settle, accepted) = match &request {
+            Request::Ack(settle) if settle.transaction.is_none() => (settle, true),
+            Request::Nack(settle) if settle.transaction.is_none() => (settle, false),
+            _ => return request,
         };
-        match settled {
+        let Some(version) = self.stomp.version() else { return request };
+        match self.acknowledgements.settle(settle, version, accepted) {
             Ok(()) => request,
             Err(fault) => {
                 self.end_input(InputEnd::Told);

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{Cause, Dead, Delivery, QueueFull, Reference, Returned, Settled};
 use crate::limits::QueueLimits;
 
-pub(super) struct Model {
+pub(crate) struct Model {
     limits: QueueLimits,
     /// In order of sequence.
     messages: Vec<Message>,
@@ -43,11 +43,11 @@ struct Consumer {
 }
 
 impl Model {
-    pub(super) fn new(limits: QueueLimits) -> Self {
+    pub(crate) fn new(limits: QueueLimits) -> Self {
         Self { limits, messages: Vec::new(), consumers: Vec::new(), published: 0, moment: 0 }
     }
 
-    pub(super) fn publish(&mut self, octets: usize) -> Result<u64, QueueFull> {
+    pub(crate) fn publish(&mut self, octets: usize) -> Result<u64, QueueFull> {
         if self.messages.len() >= self.limits.max_messages {
             return Err(QueueFull::Messages(self.limits.max_messages));
         }
@@ -59,7 +59,7 @@ impl Model {
         Ok(self.published)
     }
 
-    pub(super) fn add(&mut self, key: u64, mode: AckMode, prefetch: usize) -> bool {
+    pub(crate) fn add(&mut self, key: u64, mode: AckMode, prefetch: usize) -> bool {
         if self.consumers.iter().any(|consumer| consumer.key == key) {
             return false;
         }
@@ -69,12 +69,12 @@ impl Model {
         true
     }
 
-    pub(super) fn remove(&mut self, key: u64) -> Returned<u64> {
+    pub(crate) fn remove(&mut self, key: u64) -> Returned<u64> {
         self.consumers.retain(|consumer| consumer.key != key);
         self.give_back(Cause::ConsumerGone, |holder| holder.consumer == key)
     }
 
-    pub(super) fn next(&mut self, now: Instant, has_room: impl Fn(u64) -> bool) -> Option<Delivery<u64>> {
+    pub(crate) fn next(&mut self, now: Instant, has_room: impl Fn(u64) -> bool) -> Option<Delivery<u64>> {
         let free = |consumer: &&Consumer| {
             let held = || self.messages.iter().filter(|message| message.is_at(consumer.key));
             let (count, octets) = (held().count(), held().map(|message| message.octets).sum::<usize>());
@@ -99,7 +99,7 @@ impl Model {
         Some(Delivery { consumer: key, ack, sequence, attempt, message: sequence })
     }
 
-    pub(super) fn ack(&mut self, key: u64, reference: Reference) -> Settled {
+    pub(crate) fn ack(&mut self, key: u64, reference: Reference) -> Settled {
         let Some((mode, ack)) = self.given(key, reference) else { return Settled::NeverGiven };
         let before = self.messages.len();
         self.messages.retain(|message| {
@@ -108,37 +108,53 @@ impl Model {
         settled(before - self.messages.len())
     }
 
-    pub(super) fn nack(&mut self, key: u64, reference: Reference) -> (Settled, Returned<u64>) {
+    pub(crate) fn nack(&mut self, key: u64, reference: Reference) -> (Settled, Returned<u64>) {
         let Some((mode, ack)) = self.given(key, reference) else { return (Settled::NeverGiven, Returned::default()) };
         let returned = self.give_back(Cause::Nacked, |holder| holder.consumer == key && covers(mode, ack, holder.ack));
+        if returned.waiting + returned.dead.len() > 0 {
+            self.pass_turn(key);
+        }
         (settled(returned.waiting + returned.dead.len()), returned)
     }
 
-    pub(super) fn expire(&mut self, now: Instant) -> Returned<u64> {
+    pub(crate) fn expire(&mut self, now: Instant) -> Returned<u64> {
+        let holders = self.messages.iter().filter_map(|message| message.at.as_ref());
+        let late = holders.filter(|holder| holder.deadline <= now);
+        let mut late: Vec<_> = late.map(|holder| (holder.deadline, holder.consumer, holder.ack)).collect();
+        late.sort_unstable();
+        late.into_iter().for_each(|(_, key, _)| self.pass_turn(key));
         self.give_back(Cause::TimedOut, |holder| holder.deadline <= now)
     }
 
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
+    /// Who gives something back waits behind all others.
+    fn pass_turn(&mut self, key: u64) {
+        self.moment += 1;
+        if let Some(consumer) = self.consumers.iter_mut().find(|consumer| consumer.key == key) {
+            consumer.served = self.moment;
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.messages.iter().filter_map(|message| Some(message.at.as_ref()?.deadline)).min()
     }
 
-    pub(super) fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         self.messages.iter().filter(|message| message.at.is_none()).count()
     }
 
-    pub(super) fn in_flight_of(&self, key: u64) -> usize {
+    pub(crate) fn in_flight_of(&self, key: u64) -> usize {
         self.messages.iter().filter(|message| message.is_at(key)).count()
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.messages.len()
     }
 
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.messages.iter().map(|message| message.octets).sum()
     }
 
-    pub(super) fn consumers(&self) -> usize {
+    pub(crate) fn consumers(&self) -> usize {
         self.consumers.len()
     }
 

@@ -152,13 +152,16 @@ impl<M: Clone> Queue<M> {
         self.settle(consumer, reference, |queue, message| queue.bytes -= message.stored.octets)
     }
 
-    /// NACK: the message is delivered again, or dead; in the mode `client`, so are all that were delivered to that consumer
+    /// NACK: the message is delivered again, to another consumer first, or dead; in the mode `client`, so are all that were delivered to that consumer
     /// before it and are not settled (NACK-02).
     pub(crate) fn nack(&mut self, consumer: u64, reference: Reference) -> (Settled, Returned<M>) {
         let mut returned = Returned::default();
         let settled = self.settle(consumer, reference, |queue, message| {
             queue.give_back(message, consumer, Cause::Nacked, &mut returned);
         });
+        if let Settled::Settled(_) = settled {
+            self.pass_turn(consumer);
+        }
         (settled, returned)
     }
 
@@ -168,7 +171,7 @@ impl<M: Clone> Queue<M> {
         while let Some(&(_, key, ack)) = self.deadlines.first().filter(|&&(deadline, ..)| deadline <= now) {
             let Some(message) = self.take(key, ack) else { break };
             self.give_back(message, key, Cause::TimedOut, &mut returned);
-            self.settle_turn(key);
+            self.pass_turn(key);
         }
         returned
     }
@@ -257,6 +260,17 @@ impl<M: Clone> Queue<M> {
     fn settle_turn(&mut self, key: u64) {
         if let Some(consumer) = self.consumers.get(&key).filter(|consumer| consumer.is_free()) {
             self.free.insert(consumer.turn, key);
+        }
+    }
+
+    /// Puts a consumer that could not do with a message behind all others: one of them may.
+    fn pass_turn(&mut self, key: u64) {
+        let turn = self.turn();
+        let Some(consumer) = self.consumers.get_mut(&key) else { return };
+        self.free.remove(&consumer.turn);
+        consumer.turn = turn;
+        if consumer.is_free() {
+            self.free.insert(turn, key);
         }
     }
 

@@ -45,6 +45,8 @@ pub struct MessageStats {
     pub delivered: u64,
     /// Messages that were not, because their connection was closing already.
     pub dropped_closing: u64,
+    /// Messages that nobody acknowledged in as many deliveries as their destination allows.
+    pub dropped_dead_letter: u64,
     /// Messages for a client that was too slow, which the overflow policy of their destination dropped. Counted when the
     /// connection ends.
     pub dropped_overflow: u64,
@@ -95,6 +97,7 @@ impl Meters {
                 published: sum(|stats| stats.published),
                 delivered: sum(|stats| stats.delivered),
                 dropped_closing: self.destinations.dropped_closing.value(),
+                dropped_dead_letter: self.destinations.dropped_dead.value(),
                 dropped_overflow: self.destinations.dropped_overflow.value(),
                 dropped_slow_consumer: self.destinations.dropped_slow.value(),
                 dropped_superseded: self.destinations.dropped_superseded.value(),

@@ -274,7 +274,7 @@ impl TestClient {
         self.wire().with(|state| state.version())
     }
 
-    fn wire(&self) -> &Wire {
+    pub(super) fn wire(&self) -> &Wire {
         self.guard.wire()
     }
 }

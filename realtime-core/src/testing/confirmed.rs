@@ -1,4 +1,4 @@
-//! Frames that wait for their receipt: SEND and SUBSCRIBE, each with what it leads to.
+//! Frames that wait for their receipt, each with what it leads to.
 
 use std::{fmt, panic::Location, sync::Arc, time::Duration};
 
@@ -8,10 +8,11 @@ use parlor_stomp::{Command, Frame};
 
 use crate::testing::{Refusal, TestSubscription, client::Guard, wait::PATIENCE, wire::Wire};
 
-/// A SEND, not sent yet. From [`TestClient::send`](crate::testing::TestClient::send) and its kin.
+/// A SEND, not sent yet, from [`TestClient::send`](crate::testing::TestClient::send) and its kin; or an ACK, a NACK, or the
+/// begin or end of a transaction.
 ///
 /// * `await` it: sends with a receipt and waits for it. Then the handler has finished, or the message has its place in the
-///   topic's order (rule 10).
+///   topic's or queue's order (rule 10).
 /// * [`refused`](Self::refused): the same, where it must be refused.
 /// * [`outcome`](Self::outcome): the same, where the test decides.
 /// * [`unconfirmed`](Self::unconfirmed): sends and does not wait.
@@ -51,6 +52,12 @@ impl Confirmed {
             .with_header("content-type", content_type)
             .with_header("content-length", &body.len().to_string())
             .with_body(body);
+        Self::new(frame)
+    }
+
+    /// Any frame.
+    #[track_caller]
+    pub(super) fn new(frame: Frame) -> Self {
         Self { frame, at: Location::caller(), limit: PATIENCE }
     }
 
@@ -101,8 +108,10 @@ impl Confirmed {
 
     /// What it is, for failures.
     pub(super) fn name(&self) -> String {
-        let destination = self.frame.headers.get("destination").unwrap_or_default();
-        format!("{} to {destination}", self.frame.command)
+        match self.frame.headers.get("destination") {
+            Some(destination) => format!("{} to {destination}", self.frame.command),
+            None => self.frame.command.to_string(),
+        }
     }
 }
 

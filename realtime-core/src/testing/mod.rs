@@ -62,6 +62,7 @@
 //! ids and the prefix of message ids are random on purpose, as they are in production; no promise depends on them, and a
 //! test should not either. The times at which clients are told to come back after a stop are spread evenly, not randomly.
 
+mod acknowledging;
 mod client;
 mod clock;
 mod confirmed;
