@@ -13,7 +13,7 @@ use parlor_stomp::AckMode;
 
 use crate::{
     broker::{
-        Address, Broker, Consumer, Publication, PublishError, Published, Subscriber,
+        Address, Begins, Broker, Consumer, Publication, PublishError, Published, Subscriber, recovered_header,
         shared_queue::{Receiver, SharedQueue, Usage},
         stored::Stored,
     },
@@ -189,7 +189,8 @@ impl Receiver {
             encoding: subscriber.encoding.clone(),
             mode,
             prefetch: if mode == AckMode::Auto { usize::MAX } else { subscriber.prefetch },
-            first: None,
+            // A queue has no history: who wants to resume there is told with its first message.
+            first: (subscriber.begins == Begins::Resuming).then(|| recovered_header(false)),
             stalled: Arc::new(AtomicBool::new(false)),
             ids: HashMap::new(),
         }
