@@ -164,6 +164,13 @@ impl Broker {
         Ok(first)
     }
 
+    /// Lets the histories give back a little of what is too old.
+    pub(crate) fn tidy_histories(&self) {
+        if let Some(journal) = self.rules().and_then(Compiled::journal) {
+            journal.tidy();
+        }
+    }
+
     /// Sets the bounds of queues; only the first call counts.
     pub(crate) fn set_queues(&self, settings: QueueSettings) {
         self.inner.queues.set(settings);
