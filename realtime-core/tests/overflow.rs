@@ -210,14 +210,14 @@ async fn rule_16_latest_only_keeps_the_latest_of_each_destination_and_nothing_is
         let messages = subscription.messages();
         assert!(messages.iter().all(|message| message.dropped() == 0));
         for destination in ["/topic/latest/1", "/topic/latest/2"] {
-            let of_it: Vec<usize> = messages
-                .iter()
-                .filter(|message| message.destination() == destination)
-                .map(TestMessage::json)
-                .collect();
+            let of_it: Vec<usize> =
+                messages.iter().filter(|message| message.destination() == destination).map(TestMessage::json).collect();
             // The first may have begun.
             assert!(of_it.is_empty() || of_it == [99] || of_it == [0, 99], "{of_it:?}");
-            assert_eq!(of_it.is_empty(), !matches!(subscription.destination(), "/topic/latest/*") && subscription.destination() != destination);
+            assert_eq!(
+                of_it.is_empty(),
+                !matches!(subscription.destination(), "/topic/latest/*") && subscription.destination() != destination
+            );
         }
     }
 }
