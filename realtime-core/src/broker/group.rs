@@ -11,16 +11,20 @@ use rustc_hash::FxHashMap;
 use crate::{
     broker::{
         encoding::{Encoding, Handing},
-        held::{Held, HeldFull},
-        shared_queue::SharedQueue,
+        held::{Held, HeldFull, Waiting},
+        shared_queue::{Handed, SharedQueue},
         stored::Stored,
-        topic::Envelope,
+        topic::{Envelope, Reach},
     },
     closing::Closing,
     history::Position,
     outbox::{Outbox, Overflow, Pushed},
     session_id::SessionId,
 };
+
+/// What a header that is put on one subscriber's frame alone adds to it at most: `recovered:false`, and a longer header of
+/// the WebSocket frame.
+pub(super) const MAX_NOTE: usize = 32;
 
 /// Names one subscription inside the broker; never reused.
 pub(super) type SubscriberKey = u64;
@@ -39,6 +43,8 @@ pub(super) struct Member {
 pub(super) struct Special {
     /// Live messages that wait until the subscription's first reply is sent, or what came before is.
     pub(super) held: Option<Held>,
+    /// Where the history was read up to before it went live. A journal may tell of an entry later than it lets it be read.
+    pub(super) seen: Option<Position>,
     /// A header of the next message alone.
     pub(super) first: Option<(&'static str, &'static str)>,
     /// Where its messages wait until they are acknowledged.
@@ -48,12 +54,14 @@ pub(super) struct Special {
 /// What became of a message for one subscriber.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Taken {
-    /// By its connection, in octets, and whether it waits there.
-    Sent { octets: usize, queued: bool },
-    /// It waits for the subscriber to go live.
+    /// There was no room, and the destination's policy lets it be dropped.
+    Dropped,
+    /// It waits for the subscriber to go live, or the subscriber has it from the history.
     Held,
     /// Its connection is closing.
     Refused,
+    /// By its connection: how many messages, as earlier ones may go with it, in octets, and whether one waits there.
+    Sent { messages: usize, octets: usize, queued: bool },
 }
 
 /// The members that share one encoding.
@@ -110,6 +118,23 @@ impl Group {
     }
 }
 
+impl Special {
+    /// Whether a message of this place was read from the history already. The first that was not is the end of that.
+    fn has_seen(&mut self, position: Option<Position>) -> bool {
+        let Some(position) = position else { return false };
+        let has_seen = self.seen.is_some_and(|seen| position.is_within(seen));
+        if !has_seen {
+            self.seen = None;
+        }
+        has_seen
+    }
+
+    /// Whether nothing is special any more.
+    fn is_plain(&self) -> bool {
+        self.held.is_none() && self.seen.is_none() && self.first.is_none() && self.queue.is_none()
+    }
+}
+
 impl Member {
     /// Hands over a live message.
     pub(super) fn deliver(&mut self, key: SubscriberKey, shared: &mut Shared<'_>) -> Taken {
@@ -117,8 +142,12 @@ impl Member {
         let Some(special) = &mut self.special else {
             return self.push(envelope.lane(key), envelope.overflow, shared.wire());
         };
+        if special.has_seen(envelope.place.map(|(position, _)| position)) {
+            return Taken::Held;
+        }
         if let Some(held) = &mut special.held {
-            return match held.push(envelope.stored()) {
+            let (lane, overflow) = (envelope.lane(key), envelope.overflow);
+            return match held.push(Waiting { message: envelope.stored(), lane, overflow }) {
                 Ok(()) => Taken::Held,
                 Err(HeldFull) => self.is_too_slow(),
             };
@@ -135,36 +164,39 @@ impl Member {
         self.push(envelope.lane(key), envelope.overflow, wire)
     }
 
-    /// Hands over a message for this subscriber alone, live or from the history.
-    pub(super) fn deliver_stored(&mut self, encoding: &Encoding, message: &Arc<Stored>) -> Taken {
-        if self.special.as_ref().is_some_and(|special| special.queue.is_some()) {
-            return self.enqueue(Arc::clone(message));
-        }
-        let wire = message.encode(encoding, Handing::default());
-        let first = self.special.as_mut().and_then(|special| special.first.take());
-        let wire = match first {
-            Some((name, value)) => self.outbox.annotate(&wire, name, value),
-            None => wire,
-        };
-        self.push(0, Overflow::Disconnect, wire)
+    /// Hands over a message of the history, for which there is room: what was missed is owed whole.
+    pub(super) fn replay(&mut self, encoding: &Encoding, message: Arc<Stored>) -> Taken {
+        self.hand_over(encoding, Waiting { message, lane: 0, overflow: Overflow::Disconnect })
     }
 
-    /// Lets the held messages go that come after `last` in the history; all of them without it.
-    pub(super) fn go_live(&mut self, encoding: &Encoding, last: Option<Position>) {
+    /// Lets the held messages go.
+    pub(super) fn go_live(&mut self, encoding: &Encoding) -> Reach {
         let held = self.special.as_mut().and_then(|special| special.held.take());
-        for message in held.map(Held::into_messages).into_iter().flatten() {
-            let position = message.place.as_ref().map(|(position, _)| *position);
-            let was_replayed = position
-                .zip(last)
-                .is_some_and(|(position, last)| position.epoch == last.epoch && position.offset <= last.offset);
-            if !was_replayed {
-                self.deliver_stored(encoding, &message);
+        self.hand_over_all(encoding, held.map(Held::into_messages).unwrap_or_default())
+    }
+
+    /// Lets the held messages go that come after `last` in the history. None where some were forgotten or there is no room
+    /// for all of them: then it holds back anew, from nothing, and they have to be read from the history first.
+    pub(super) fn try_go_live(&mut self, encoding: &Encoding, last: Position) -> Option<Reach> {
+        let queue = self.private_queue();
+        let Some(special) = &mut self.special else { return Some(Reach::default()) };
+        let Some(held) = &mut special.held else { return Some(Reach::default()) };
+        let due = held.after(last);
+        let has_room = || match queue {
+            Some(queue) => queue.has_room_for(due.len(), due.iter().map(|waiting| waiting.message.octets()).sum()),
+            None => {
+                let octets =
+                    due.iter().map(|waiting| waiting.message.encode(encoding, Handing::default()).len() + MAX_NOTE);
+                self.outbox.has_room_for(due.len(), octets.sum())
             }
+        };
+        if held.has_forgotten() || !(due.is_empty() || has_room()) {
+            *held = Held::replaying();
+            return None;
         }
-        let is_plain = |special: &mut Box<Special>| special.first.is_none() && special.queue.is_none();
-        if self.special.as_mut().is_some_and(is_plain) {
-            self.special = None;
-        }
+        special.held = None;
+        special.seen = Some(last);
+        Some(self.hand_over_all(encoding, due))
     }
 
     /// Puts a header on the next message alone.
@@ -176,40 +208,67 @@ impl Member {
         }
     }
 
+    /// Sends a reply, which no policy drops.
+    pub(super) fn send_first(&mut self, key: SubscriberKey, wire: Bytes) {
+        let first = self.special.as_mut().and_then(|special| match &special.queue {
+            Some(queue) => queue.take_announced(key),
+            None => special.first.take(),
+        });
+        self.outbox.push(match first {
+            Some((name, value)) => self.outbox.annotate(&wire, name, value),
+            None => wire,
+        });
+    }
+
     /// Where its messages wait until they are acknowledged.
     pub(super) fn private_queue(&self) -> Option<Arc<SharedQueue>> {
         self.special.as_ref()?.queue.clone()
     }
 
-    /// Octets that are held back.
-    pub(super) fn held_bytes(&self) -> usize {
-        self.held().map_or(0, Held::bytes)
+    /// Whether messages were forgotten that it held back.
+    pub(super) fn has_forgotten(&self) -> bool {
+        self.special.as_ref().and_then(|special| special.held.as_ref()).is_some_and(Held::has_forgotten)
     }
 
-    /// Holds back anew what has to be read from the history first: where it was forgotten, or where `forget` says so.
-    pub(super) fn begin_again(&mut self, forget: bool) -> bool {
-        let held = self.special.as_mut().and_then(|special| special.held.as_mut());
-        held.is_some_and(|held| held.begin_again(forget))
+    pub(super) fn is_too_slow(&self) -> Taken {
+        self.outbox.stop(Closing::slow_consumer());
+        Taken::Refused
     }
 
-    fn held(&self) -> Option<&Held> {
-        self.special.as_ref()?.held.as_ref()
+    fn hand_over_all(&mut self, encoding: &Encoding, messages: Vec<Waiting>) -> Reach {
+        let mut reach = Reach::default();
+        for waiting in messages {
+            reach.count(self.hand_over(encoding, waiting));
+        }
+        if self.special.as_ref().is_some_and(|special| special.is_plain()) {
+            self.special = None;
+        }
+        reach
+    }
+
+    /// Hands over a message that was kept.
+    fn hand_over(&mut self, encoding: &Encoding, Waiting { message, lane, overflow }: Waiting) -> Taken {
+        if self.special.as_ref().is_some_and(|special| special.queue.is_some()) {
+            return self.enqueue(message);
+        }
+        let wire = message.encode(encoding, Handing::default());
+        let first = self.special.as_mut().and_then(|special| special.first.take());
+        let wire = match first {
+            Some((name, value)) => self.outbox.annotate(&wire, name, value),
+            None => wire,
+        };
+        self.push(lane, overflow, wire)
     }
 
     /// The private queue of an acknowledging subscriber takes a message, or the client was too slow to acknowledge.
     fn enqueue(&mut self, message: Arc<Stored>) -> Taken {
         let queue = self.special.as_ref().and_then(|special| special.queue.as_ref());
         match queue.and_then(|queue| queue.publish(message)) {
-            Some(Ok(handed)) if handed.messages > 0 => Taken::Sent { octets: handed.octets, queued: handed.queued },
-            Some(Ok(_)) => Taken::Held,
+            Some(Ok(Handed { messages: 0, .. })) => Taken::Held,
+            Some(Ok(Handed { messages, octets, queued })) => Taken::Sent { messages, octets, queued },
             Some(Err(_)) => self.is_too_slow(),
             None => Taken::Refused,
         }
-    }
-
-    fn is_too_slow(&self) -> Taken {
-        self.outbox.stop(Closing::slow_consumer());
-        Taken::Refused
     }
 
     fn push(&self, lane: u64, overflow: Overflow, wire: Bytes) -> Taken {
@@ -219,8 +278,10 @@ impl Member {
             _ => self.outbox.push_for(lane, overflow, wire),
         };
         match pushed {
+            Pushed::Dropped => Taken::Dropped,
+            Pushed::Queued => Taken::Sent { messages: 1, octets, queued: true },
             Pushed::Refused => Taken::Refused,
-            pushed => Taken::Sent { octets, queued: pushed == Pushed::Queued },
+            Pushed::Written => Taken::Sent { messages: 1, octets, queued: false },
         }
     }
 }

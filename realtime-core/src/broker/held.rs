@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::broker::stored::Stored;
+use crate::{broker::stored::Stored, history::Position, outbox::Overflow};
 
 /// Octets that one subscription may hold back.
 const MAX_BYTES: usize = 256 * 1024;
@@ -13,12 +13,20 @@ const MAX_MESSAGES: usize = 1024;
 /// Live messages that wait until a subscription goes live.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    messages: Vec<Arc<Stored>>,
+    messages: Vec<Waiting>,
     bytes: usize,
     /// What waits can be read from a history too: rather than ending the connection, it is forgotten at a bound and read.
     is_replaying: bool,
     /// It was forgotten.
     overflowed: bool,
+}
+
+/// A message, and what happens to it in the connection once it goes there.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    pub(super) message: Arc<Stored>,
+    pub(super) lane: u64,
+    pub(super) overflow: Overflow,
 }
 
 /// There is no room for another message.
@@ -31,13 +39,13 @@ impl Held {
         Self { is_replaying: true, ..Self::default() }
     }
 
-    pub(super) fn push(&mut self, message: Arc<Stored>) -> Result<(), HeldFull> {
+    pub(super) fn push(&mut self, waiting: Waiting) -> Result<(), HeldFull> {
         if self.overflowed {
             return Ok(());
         }
-        self.bytes += message.octets();
+        self.bytes += waiting.message.octets();
         if self.messages.len() < MAX_MESSAGES && self.bytes <= MAX_BYTES {
-            self.messages.push(message);
+            self.messages.push(waiting);
             return Ok(());
         }
         if !self.is_replaying {
@@ -47,21 +55,18 @@ impl Held {
         Ok(())
     }
 
-    /// Holds back anew, from nothing, where something was forgotten or shall be: it is read from the history. False where
-    /// nothing was.
-    pub(super) fn begin_again(&mut self, forget: bool) -> bool {
-        let again = self.overflowed || forget;
-        if again {
-            *self = Self::replaying();
-        }
-        again
+    /// Whether messages were forgotten.
+    pub(super) fn has_forgotten(&self) -> bool {
+        self.overflowed
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
+    /// What comes after `last` in the history.
+    pub(super) fn after(&self, last: Position) -> Vec<Waiting> {
+        let is_later = |waiting: &&Waiting| waiting.message.position().is_none_or(|position| !position.is_within(last));
+        self.messages.iter().filter(is_later).cloned().collect()
     }
 
-    pub(super) fn into_messages(self) -> Vec<Arc<Stored>> {
+    pub(super) fn into_messages(self) -> Vec<Waiting> {
         self.messages
     }
 }

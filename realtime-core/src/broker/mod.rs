@@ -44,7 +44,7 @@ pub(crate) use encoding::Encoding;
 pub use outbound::OutboundInterceptor;
 pub use publish_error::{PublishError, Published, SentToUser};
 pub use queues::QueueSettings;
-pub(crate) use replay::{RECOVERED, Recovery};
+pub(crate) use replay::recovered_header;
 pub(crate) use subscription::{ActiveSubscription, Begins, Subscriber};
 
 use crate::{
@@ -162,6 +162,13 @@ impl Broker {
             journal.attach(Arc::new(publishing::Sink(Arc::downgrade(&self.inner))));
         }
         Ok(first)
+    }
+
+    /// Lets the histories give back a little of what is too old.
+    pub(crate) fn tidy_histories(&self) {
+        if let Some(journal) = self.rules().and_then(Compiled::journal) {
+            journal.tidy();
+        }
     }
 
     /// Sets the bounds of queues; only the first call counts.

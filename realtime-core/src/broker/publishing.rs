@@ -240,10 +240,14 @@ impl Broker {
     /// Counts one publish, whatever it reached.
     fn count(&self, meters: &DestinationMeters, reach: &Reach) {
         meters.published.add(1);
-        let delivered = reach.subscriptions - reach.refused;
-        if delivered > 0 {
-            meters.delivered.add(delivered as u64);
-            self.inner.meters.traffic.sent(Command::Message, delivered, reach.octets);
+        self.count_delivered(meters, reach);
+    }
+
+    /// Counts what subscriptions were handed, at once or later.
+    pub(super) fn count_delivered(&self, meters: &DestinationMeters, reach: &Reach) {
+        if reach.messages > 0 {
+            meters.delivered.add(reach.messages as u64);
+            self.inner.meters.traffic.sent(Command::Message, reach.messages, reach.octets);
         }
         if reach.refused > 0 {
             self.inner.meters.destinations.dropped_closing.add(reach.refused as u64);

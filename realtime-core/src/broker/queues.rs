@@ -13,7 +13,7 @@ use parlor_stomp::AckMode;
 
 use crate::{
     broker::{
-        Address, Broker, Consumer, Publication, PublishError, Subscriber,
+        Address, Begins, Broker, Consumer, Publication, PublishError, Subscriber, recovered_header,
         shared_queue::{Handed, Receiver, SharedQueue, Usage},
         stored::Stored,
     },
@@ -190,7 +190,8 @@ impl Receiver {
             mode,
             prefetch: if mode == AckMode::Auto { usize::MAX } else { subscriber.prefetch },
             is_ready: false,
-            first: None,
+            // A queue has no history: who wants to resume there is told with its first message.
+            first: (subscriber.begins == Begins::Resuming).then(|| recovered_header(false)),
             stalled: Arc::new(AtomicBool::new(false)),
             ids: HashMap::new(),
         }

@@ -15,31 +15,38 @@ use futures_util::{
 };
 
 use crate::{
-    broker::{ActiveSubscription, stored::Stored, subscription::Link},
+    broker::{
+        ActiveSubscription, Publication,
+        encoding::Handing,
+        group::{MAX_NOTE, Taken},
+        subscription::Link,
+        topic::Reach,
+    },
     closing::Closing,
     destination::Destination,
     history::{Entry, Journal, Page, Position, ReadLimit, Stamp},
-    telemetry,
+    telemetry::{self, DestinationMeters},
 };
 
 /// What is read from a journal at once.
 const PAGE: ReadLimit = ReadLimit::new(64, 128 * 1024);
 
-/// The header that says whether a subscription missed nothing.
-pub(crate) const RECOVERED: &str = "recovered";
+/// Says whether a subscription missed nothing.
+const RECOVERED: &str = "recovered";
 
-/// What came of a wish to resume.
-pub(crate) struct Recovery {
-    /// Whether nothing is missing between the position and what follows.
-    pub(crate) recovered: bool,
-    /// Sends what was missed, one message each time that it is polled; then the subscription is live. An error ends the
-    /// connection. None where the subscription is live already.
-    pub(crate) replay: Option<BoxStream<'static, Result<(), Closing>>>,
+/// The header of a subscription's first message, and of its receipt, where it wanted to resume.
+pub(crate) fn recovered_header(recovered: bool) -> (&'static str, &'static str) {
+    (RECOVERED, if recovered { "true" } else { "false" })
 }
+
+/// Sends what was missed, one message each time that it is polled; then the subscription is live. An error ends the
+/// connection.
+pub(crate) type Missed = BoxStream<'static, Result<(), Closing>>;
 
 /// A replay under way.
 struct Replay {
     link: Link,
+    meters: Arc<DestinationMeters>,
     journal: Arc<dyn Journal>,
     destination: Destination,
     entries: VecDeque<(Stamp, Arc<Entry>)>,
@@ -50,45 +57,54 @@ struct Replay {
 }
 
 impl ActiveSubscription {
-    /// Begins where the position `token` is, or with `recovered:false` where that cannot be done without a hole.
+    /// Resumes from the position `token`, and says so with the first message: what was missed, to be sent after `replies`; or
+    /// none, where it cannot be proved to be all, and then the subscription is live.
     ///
     /// `topic` is what it subscribed to; none where that is not a topic, and has no history.
-    pub(crate) async fn resume(&self, topic: Option<&Destination>, token: &str) -> Recovery {
+    pub(crate) async fn resume(
+        &self,
+        topic: Option<&Destination>,
+        token: &str,
+        shown: &str,
+        replies: &[Publication],
+    ) -> Option<Missed> {
         let found = match topic {
             Some(topic) => self.find(topic, token).await,
             None => None,
         };
-        let recovered = found.is_some();
         if let Some(mut member) = self.link.member() {
-            let value = if recovered { "true" } else { "false" };
-            member.announce(self.link.key, (RECOVERED, value));
-            if !recovered {
-                member.go_live(&self.link.encoding, None);
+            member.announce(self.link.key, recovered_header(found.is_some()));
+            if found.is_none() && !replies.is_empty() && member.has_forgotten() {
+                // The client would take what a handler replied and what follows for everything.
+                member.is_too_slow();
             }
         }
-        Recovery { recovered, replay: found.map(|replay| stream::try_unfold(replay, Replay::step).boxed()) }
+        self.send_first(shown, replies);
+        if found.is_none() {
+            self.go_live();
+        }
+        found.map(|replay| stream::try_unfold(replay, Replay::step).boxed())
     }
 
     async fn find(&self, destination: &Destination, token: &str) -> Option<Replay> {
         let rules = self.link.broker.rules()?;
         let journal = Arc::clone(rules.journal_of(destination)?);
-        let position = rules.positions.decode(destination, token).ok()?;
-        let page = match journal.read(destination, position, PAGE).await {
+        let last = rules.positions.decode(destination, token).ok()?;
+        let page = match journal.read(destination, last, PAGE).await {
             Ok(page) => page,
             Err(error) => {
                 telemetry::application_failed("the history could not be read", &error);
                 return None;
             }
         };
-        let (link, destination) = (self.link.clone(), destination.clone());
-        page.complete.then(|| Replay {
-            link,
-            journal,
-            destination,
-            entries: page.entries.into(),
-            last: position,
-            top: page.top,
-        })
+        if !page.complete {
+            return None;
+        }
+        let (link, meters, destination) = (self.link.clone(), Arc::clone(&self.meters), destination.clone());
+        let (entries, top) = (VecDeque::new(), last);
+        let mut replay = Replay { link, meters, journal, destination, entries, last, top };
+        replay.take(page);
+        Some(replay)
     }
 }
 
@@ -96,16 +112,9 @@ impl Replay {
     /// Sends one message, or goes live.
     async fn step(mut self) -> Result<Option<((), Self)>, Closing> {
         loop {
-            let Some(queue) = self.link.member().map(|member| member.private_queue()) else { return Ok(None) };
-            if let Some(queue) = queue {
-                poll_fn(|cx| queue.poll_room(cx)).await;
-            }
             if let Some((stamp, entry)) = self.entries.pop_front() {
-                let Some(mut member) = self.link.member() else { return Ok(None) };
-                member.deliver_stored(&self.link.encoding, &self.stored(stamp, &entry));
-                drop(member);
-                self.last = stamp.position();
-                return Ok(Some(((), self)));
+                let sent = self.send(stamp, &entry).await;
+                return Ok(sent.then_some(((), self)));
             }
             if self.last == self.top && self.goes_live() {
                 return Ok(None);
@@ -114,32 +123,62 @@ impl Replay {
         }
     }
 
+    /// Sends a message once there is room for it; false where nobody is there any more.
+    async fn send(&mut self, stamp: Stamp, entry: &Entry) -> bool {
+        let stored = self.link.broker.stored(&self.destination, stamp, entry);
+        let (outbox, queue) = match self.link.member() {
+            Some(member) => (Arc::clone(&member.outbox), member.private_queue()),
+            None => return false,
+        };
+        match queue {
+            Some(queue) => poll_fn(|cx| queue.poll_room(cx)).await,
+            None => {
+                let octets = stored.encode(&self.link.encoding, Handing::default()).len() + MAX_NOTE;
+                poll_fn(|cx| outbox.poll_room(octets, cx)).await;
+            }
+        }
+        let taken = match self.link.member() {
+            Some(mut member) => member.replay(&self.link.encoding, stored),
+            None => return false,
+        };
+        let mut reach = Reach::default();
+        reach.count(taken);
+        self.link.broker.count_delivered(&self.meters, &reach);
+        self.last = stamp.position();
+        taken != Taken::Refused
+    }
+
     /// Makes the subscription live, unless what was held back has to be read first.
     fn goes_live(&self) -> bool {
-        let Some(mut member) = self.link.member() else { return true };
-        let fits = member.outbox.has_room_for(member.held_bytes());
-        if member.begin_again(!fits) {
-            return false;
+        let reach = match self.link.member() {
+            Some(mut member) => member.try_go_live(&self.link.encoding, self.last),
+            None => return true,
+        };
+        if let Some(reach) = &reach {
+            self.link.broker.count_delivered(&self.meters, reach);
         }
-        member.go_live(&self.link.encoding, Some(self.last));
-        true
+        reach.is_some()
     }
 
     /// Reads on. What has left the history meanwhile was not read in time.
     async fn read(&mut self) -> Result<(), Closing> {
-        let page = self.journal.read(&self.destination, self.last, PAGE).await;
-        let Page { entries, top, complete, .. } = page.map_err(|error| {
+        let page = self.journal.read(&self.destination, self.last, PAGE).await.map_err(|error| {
             telemetry::application_failed("the history could not be read on", &error);
             Closing::slow_consumer()
         })?;
-        if !complete {
+        if !page.complete {
             return Err(Closing::slow_consumer());
         }
-        (self.entries, self.top) = (entries.into(), top);
+        self.take(page);
         Ok(())
     }
 
-    fn stored(&self, stamp: Stamp, entry: &Entry) -> Arc<Stored> {
-        self.link.broker.stored(&self.destination, stamp, entry)
+    fn take(&mut self, page: Page) {
+        let Page { entries, top, .. } = page;
+        if entries.is_empty() {
+            // Also where the offsets behind it are a gap: nothing is there.
+            self.last = top;
+        }
+        (self.entries, self.top) = (entries.into(), top);
     }
 }

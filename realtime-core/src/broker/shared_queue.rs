@@ -137,6 +137,11 @@ impl SharedQueue {
         }
     }
 
+    /// Takes the header back that a consumer's next message would have.
+    pub(super) fn take_announced(&self, key: u64) -> Option<(&'static str, &'static str)> {
+        self.state.lock().receivers.get_mut(&key)?.first.take()
+    }
+
     /// Hands out what can be, where a connection has room again.
     pub(super) fn pump(&self) -> Handed {
         self.with(State::hand_out).unwrap_or_default()
@@ -183,6 +188,13 @@ impl SharedQueue {
         }
         state.waiting = Some(cx.waker().clone());
         Poll::Pending
+    }
+
+    /// Whether so many messages of so many octets in all could wait now.
+    pub(super) fn has_room_for(&self, messages: usize, octets: usize) -> bool {
+        let State { queue, limits, .. } = &*self.state.lock();
+        queue.waiting() + queue.in_flight() + messages <= limits.max_messages
+            && queue.bytes().saturating_add(octets) <= limits.max_bytes
     }
 
     /// Messages that nobody has.

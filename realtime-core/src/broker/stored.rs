@@ -29,6 +29,10 @@ impl Stored {
         OVERHEAD + self.destination.len() + headers + body.len()
     }
 
+    pub(super) fn position(&self) -> Option<Position> {
+        self.place.as_ref().map(|(position, _)| *position)
+    }
+
     pub(super) fn encode(&self, encoding: &Encoding, handing: Handing<'_>) -> bytes::Bytes {
         let position = self.place.as_ref().map(|(_, token)| &**token);
         let head = Head { message_id: &self.message_id, destination: &self.destination, position, handing };

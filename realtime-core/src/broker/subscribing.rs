@@ -61,7 +61,8 @@ impl Broker {
             Begins::Resuming => Some(Held::replaying()),
         };
         let queue = consumer.as_ref().map(|consumer| Arc::clone(&consumer.queue));
-        let special = (held.is_some() || queue.is_some()).then(|| Box::new(Special { held, first: None, queue }));
+        let special =
+            (held.is_some() || queue.is_some()).then(|| Box::new(Special { held, seen: None, first: None, queue }));
         let mut member = Some(Member { session, outbox, special });
         let topic = loop {
             let topic = self.inner.index.enter(&place);

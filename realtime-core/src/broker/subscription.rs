@@ -37,24 +37,23 @@ pub(super) struct Link {
 }
 
 impl ActiveSubscription {
-    /// Sends `replies` as the subscription's first messages.
+    /// Sends `replies` as the subscription's first messages, where they are its first ones.
     pub(crate) fn send_first(&self, destination: &str, replies: &[Publication]) {
         let Link { broker, encoding, .. } = &self.link;
         for reply in replies {
             let message_id = broker.next_message_id();
             let wire = encoding.encode(&Head::new(&message_id, destination), &reply.in_current_trace());
             broker.meters().traffic.sent(Command::Message, 1, wire.len());
-            if let Some(member) = self.link.member() {
-                member.outbox.push(wire);
+            if let Some(mut member) = self.link.member() {
+                member.send_first(self.link.key, wire);
             }
         }
     }
 
     /// Lets go what was held back.
     pub(crate) fn go_live(&self) {
-        if let Some(mut member) = self.link.member() {
-            member.go_live(&self.link.encoding, None);
-        }
+        let reach = self.link.member().map(|mut member| member.go_live(&self.link.encoding));
+        self.link.broker.count_delivered(&self.meters, &reach.unwrap_or_default());
     }
 }
 

@@ -54,13 +54,16 @@ pub(super) struct Envelope<'a> {
     pub(super) stored: OnceCell<Arc<Stored>>,
 }
 
-/// What a message reached.
+/// What a message reached, or several for one subscriber.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Reach {
+    /// Subscriptions that have it or will have it. One whose policy dropped it is none.
     pub(super) subscriptions: usize,
     /// Those of them whose connection was closing and did not take it.
     pub(super) refused: usize,
-    /// Octets handed to the others.
+    /// Messages handed to connections; what is held back is counted when it goes.
+    pub(super) messages: usize,
+    /// Their octets.
     pub(super) octets: usize,
     /// Somewhere it waits in a queue.
     pub(super) queued: bool,
@@ -107,9 +110,27 @@ impl<'a> Envelope<'a> {
 }
 
 impl Reach {
+    /// One subscription more, unless it dropped the message.
+    pub(super) fn count(&mut self, taken: Taken) {
+        if taken == Taken::Dropped {
+            return;
+        }
+        self.subscriptions += 1;
+        match taken {
+            Taken::Refused => self.refused += 1,
+            Taken::Dropped | Taken::Held => {}
+            Taken::Sent { messages, octets, queued } => {
+                self.messages += messages;
+                self.octets += octets;
+                self.queued |= queued;
+            }
+        }
+    }
+
     pub(super) fn add(&mut self, more: Self) {
         self.subscriptions += more.subscriptions;
         self.refused += more.refused;
+        self.messages += more.messages;
         self.octets += more.octets;
         self.queued |= more.queued;
     }
@@ -137,16 +158,10 @@ impl TopicState {
             let mut shared = Shared::new(encoding, envelope);
             let wanted = |session| envelope.only.is_none_or(|only| only == session);
             for (key, member) in group.members_mut().filter(|(_, member)| wanted(member.session)) {
-                reach.subscriptions += 1;
-                match member.deliver(key, &mut shared) {
-                    Taken::Refused => reach.refused += 1,
-                    Taken::Held => {}
-                    Taken::Sent { octets, queued } => {
-                        reach.octets += octets;
-                        reach.queued |= queued;
-                    }
-                }
-                if let Some(sessions) = sessions.as_deref_mut()
+                let taken = member.deliver(key, &mut shared);
+                reach.count(taken);
+                if taken != Taken::Dropped
+                    && let Some(sessions) = sessions.as_deref_mut()
                     && !sessions.contains(&member.session)
                 {
                     sessions.push(member.session);

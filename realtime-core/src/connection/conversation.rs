@@ -146,6 +146,7 @@ impl Conversation {
         let last_session = entry.leave();
         self.endpoint.meters().session_ended(session.id(), reason.as_str(), reason.code(), last_session);
         session.ended();
+        self.endpoint.broker.tidy_histories();
         let event = LifecycleEvent::Disconnected(session::Disconnected { reason, last_session });
         self.endpoint.announce(&session, event).await;
     }

@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::{
     app::{self, Context, Failure, Recipient, Rejection, SendTarget, Target},
-    broker::{Broker, Publication, RECOVERED},
+    broker::{Broker, Publication, recovered_header},
     clock,
     connection::{
         Closing,
@@ -121,8 +121,7 @@ impl Dispatch {
     /// The RECEIPT of a SUBSCRIBE, which says whether anything was missed where the client wanted to resume.
     pub(super) fn receipt_of_subscribe(&self, receipt: Option<&str>, recovered: Option<bool>) {
         let (Some(receipt), Some(recovered)) = (receipt, recovered) else { return self.receipt(receipt) };
-        let recovered = if recovered { "true" } else { "false" };
-        let headers = [("receipt-id", receipt), (RECOVERED, recovered)].into_iter().collect();
+        let headers = [("receipt-id", receipt), recovered_header(recovered)].into_iter().collect();
         self.send_receipt(&encode_frame(Command::Receipt, &headers, b"", self.session.version()));
     }
 

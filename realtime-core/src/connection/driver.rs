@@ -492,6 +492,7 @@ impl Driver {
             return None;
         } else {
             outbox.check_age(now);
+            self.endpoint.broker.tidy_histories();
             self.acknowledgements.expire(now);
             if let Work::Idle(conversation) = &mut self.work {
                 conversation.expire(now);

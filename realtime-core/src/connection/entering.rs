@@ -15,7 +15,7 @@ use parlor_stomp::{Subscribe, SubscriptionId};
 
 use crate::{
     app::{self, Context, Failure, Rejection},
-    broker::{ActiveSubscription, Address, Begins, Consumer, Encoding, Recovery, Subscriber},
+    broker::{ActiveSubscription, Address, Begins, Consumer, Encoding, Publication, Subscriber, recovered_header},
     connection::{
         Closing,
         background::{EndOnDrop, Job},
@@ -50,21 +50,27 @@ impl Entered {
         Self { active: Some(active), consumer, ..Self::default() }
     }
 
-    /// Goes on from where the client was, if it says, and is live then.
-    async fn begin(mut self, topic: Option<&Destination>, resume_from: Option<&str>) -> Self {
-        match (&self.active, resume_from) {
-            (Some(active), Some(token)) => {
-                let Recovery { recovered, replay } = active.resume(topic, token).await;
-                self.recovered = Some(recovered);
-                if let Some(replay) = replay {
-                    let (handle, registration) = AbortHandle::new_pair();
-                    self.streams.push(EndOnDrop(handle));
-                    self.jobs.push(Job::Stream(Abortable::new(replay, registration).boxed()));
-                }
-            }
-            (Some(active), None) => active.go_live(),
-            (None, Some(_)) => self.recovered = Some(false),
-            (None, None) => {}
+    /// Sends the replies, goes on from where the client was, if it says, and is live then. `topic` is what was subscribed to,
+    /// where that can have a history.
+    async fn begin(
+        mut self,
+        shown: &str,
+        topic: Option<&Destination>,
+        resume_from: Option<&str>,
+        replies: &[Publication],
+    ) -> Self {
+        self.recovered = resume_from.map(|_| false);
+        let Some(active) = &self.active else { return self };
+        let Some(token) = resume_from else {
+            active.send_first(shown, replies);
+            active.go_live();
+            return self;
+        };
+        if let Some(missed) = active.resume(topic, token, shown, replies).await {
+            self.recovered = Some(true);
+            let (handle, registration) = AbortHandle::new_pair();
+            self.streams.push(EndOnDrop(handle));
+            self.jobs.push(Job::Stream(Abortable::new(missed, registration).boxed()));
         }
         self
     }
@@ -98,13 +104,7 @@ impl Dispatch {
             let heard = async { interceptor.on_subscribe(&self.session, destination, headers).await };
             self.guarded::<_, Rejection>(heard).await?;
         }
-        let resume_from = subscribe.headers.get(RESUME_FROM);
         if subscribe.destination.contains('*') {
-            if resume_from.is_some() {
-                let hint =
-                    "A subscription to a pattern cannot resume; subscribe to one destination, or without resume-from.";
-                return Err(Rejection::not_supported(hint).into());
-            }
             return Ok(self.enter_pattern(subscribe).await?);
         }
         let destination: Destination = subscribe.destination.parse().map_err(Rejection::from)?;
@@ -129,10 +129,11 @@ impl Dispatch {
         {
             return Err(Rejection::forbidden_subscribe(destination.as_str()).into());
         }
-        let begins = if resume_from.is_some() { Begins::Resuming } else { Begins::Live };
         let topic = matches!(address, Address::Topic(_)).then_some(&destination);
+        let resume_from = subscribe.headers.get(RESUME_FROM);
+        let begins = if resume_from.is_some() { Begins::Resuming } else { Begins::Live };
         let entered = self.register(address, self.subscriber(subscribe, begins)?)?;
-        Ok(if resume_from.is_some() { entered.begin(topic, resume_from).await } else { entered })
+        Ok(entered.begin(destination.as_str(), topic, resume_from, &[]).await)
     }
 
     /// Registers a subscription with the broker.
@@ -175,11 +176,12 @@ impl Dispatch {
             is_subscribe: false,
         };
         let Performed { replies, jobs, streams } = self.perform(outcome, &reply_to, &asked).await?;
-        match &entered.active {
-            Some(active) => active.send_first(destination.as_str(), &replies),
-            None => replies.iter().for_each(|reply| self.reply(&subscriber, &destination, reply)),
+        if entered.active.is_none() {
+            // Nothing that is asked under `/app`, and no queue, has a history.
+            let mut header = resume_from.filter(|_| entered.consumer.is_none()).map(|_| recovered_header(false));
+            replies.iter().for_each(|reply| self.push_reply(&subscriber, &destination, reply, header.take()));
         }
-        let mut entered = entered.begin(topic.as_ref(), resume_from).await;
+        let mut entered = entered.begin(destination.as_str(), topic.as_ref(), resume_from, &replies).await;
         entered.streams.extend(streams);
         entered.jobs.extend(jobs);
         Ok(entered)
@@ -198,8 +200,11 @@ impl Dispatch {
         if judged || !topics.includes(&pattern) || !self.may_subscribe(&pattern).await? {
             return Err(Rejection::forbidden_subscribe(&subscribe.destination));
         }
-        let subscriber = self.subscriber(subscribe, Begins::Live)?;
-        Ok(Entered::new(self.broker().subscribe_pattern(pattern, subscriber)))
+        // A position is one destination's, so there is none that a pattern could go on from.
+        let resume_from = subscribe.headers.get(RESUME_FROM);
+        let begins = if resume_from.is_some() { Begins::Resuming } else { Begins::Live };
+        let entered = Entered::new(self.broker().subscribe_pattern(pattern, self.subscriber(subscribe, begins)?));
+        Ok(entered.begin(&subscribe.destination, None, resume_from, &[]).await)
     }
 
     async fn may_subscribe(&self, pattern: &Pattern) -> Result<bool, Rejection> {

@@ -153,8 +153,23 @@ impl Dispatch {
         }
     }
 
+    /// A message for one subscription alone, with one header more.
+    pub(super) fn push_reply(
+        &self,
+        to: &Subscriber,
+        destination: &Destination,
+        reply: &Publication,
+        header: Option<(&str, &str)>,
+    ) {
+        let wire = self.broker().encode_reply(to, destination, reply);
+        self.outbox.push(match header {
+            Some((name, value)) => self.outbox.annotate(&wire, name, value),
+            None => wire,
+        });
+    }
+
     /// A message for one subscription alone.
     pub(super) fn reply(&self, to: &Subscriber, destination: &Destination, reply: &Publication) {
-        self.outbox.push(self.broker().encode_reply(to, destination, reply));
+        self.push_reply(to, destination, reply, None);
     }
 }

@@ -42,6 +42,10 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Forgets the entries of `destination` and begins a new epoch: no position from before is complete any more.
     fn forget<'a>(&'a self, destination: &'a Destination) -> BoxFuture<'a, Result<(), JournalError>>;
+
+    /// Gives back a little of what is too old, and returns at once. Called when clients come and go and by the timers of their
+    /// connections, so that destinations to which nothing is published give their memory back too. Default: nothing.
+    fn tidy(&self) {}
 }
 
 /// Who is told of every entry: the broker, which delivers it.

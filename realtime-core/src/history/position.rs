@@ -54,6 +54,13 @@ impl Epoch {
     }
 }
 
+impl Position {
+    /// Whether who is at `other` has seen everything up to here.
+    pub(crate) fn is_within(self, other: Self) -> bool {
+        self.epoch == other.epoch && self.offset <= other.offset
+    }
+}
+
 impl Stamp {
     /// The place right after the entry.
     #[must_use]

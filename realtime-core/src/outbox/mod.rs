@@ -151,9 +151,19 @@ impl Outbox {
         state.wake();
     }
 
-    /// Whether so many octets more could wait now.
-    pub(crate) fn has_room_for(&self, octets: usize) -> bool {
-        self.state.lock().queue.waiting() + octets <= self.limits.max_bytes
+    /// Whether so many messages of so many octets in all could be taken now, and no frame be dropped for them.
+    pub(crate) fn has_room_for(&self, messages: usize, octets: usize) -> bool {
+        self.state.lock().queue.has_room_for(&self.limits, messages, octets)
+    }
+
+    /// Ready when a message of so many octets could be taken, or nothing is taken any more: for those who can wait.
+    pub(crate) fn poll_room(&self, octets: usize, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state.lock();
+        if !matches!(state.phase, Phase::Open) || state.queue.has_room_for(&self.limits, 1, octets) {
+            return Poll::Ready(());
+        }
+        state.waiting.push(cx.waker().clone());
+        Poll::Pending
     }
 
     /// Answers a ping. A pong that has not begun to be written is replaced by the newer one (RFC 6455 section 5.5.3),
@@ -261,6 +271,7 @@ impl Outbox {
             if !state.queue.drop_head() || state.queue.misses_too_many() {
                 state.give_up(Closing::slow_consumer());
             }
+            state.made_room();
         }
     }
 

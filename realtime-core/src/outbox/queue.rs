@@ -236,9 +236,14 @@ impl Queue {
 
     /// Whether one more frame of so many octets stays within `limits`. The first frame's own octets do not count.
     fn has_room(&self, limits: &OutboxLimits, octets: usize) -> bool {
+        self.has_room_for(limits, 1, octets)
+    }
+
+    /// Whether so many frames of so many octets in all stay within `limits`.
+    pub(super) fn has_room_for(&self, limits: &OutboxLimits, frames: usize, octets: usize) -> bool {
         let behind_head = self.waiting - self.head_left();
-        self.entries.is_empty()
-            || (self.entries.len() < limits.max_messages && behind_head + octets <= limits.max_bytes)
+        (self.entries.is_empty() && frames <= 1)
+            || (self.entries.len() + frames <= limits.max_messages && behind_head + octets <= limits.max_bytes)
     }
 
     /// Whether it would if everything that may be dropped were.

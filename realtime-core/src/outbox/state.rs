@@ -23,6 +23,8 @@ pub(super) struct State {
     pub(super) queue: Queue,
     pub(super) phase: Phase,
     pub(super) driver: Option<Waker>,
+    /// Those who wait for room.
+    pub(super) waiting: Vec<Waker>,
     /// A queue has begun and the driver does not know yet.
     pub(super) queue_begun: bool,
     /// The driver shall look at its timers.
@@ -48,6 +50,7 @@ impl State {
             queue: Queue::default(),
             phase: Phase::Open,
             driver: None,
+            waiting: Vec::new(),
             queue_begun: false,
             roused: false,
             draining: None,
@@ -133,6 +136,7 @@ impl State {
                 Some(Poll::Ready(Ok(_))) => {
                     self.last_write = clock::now();
                     self.needs_flush = true;
+                    self.made_room();
                 }
                 Some(Poll::Ready(Err(error))) => return Err(error),
                 Some(Poll::Pending) | None => return Ok(()),
@@ -163,6 +167,11 @@ impl State {
         self.phase = Phase::Failed;
         self.queue.clear();
         self.wake();
+    }
+
+    /// Has those look again who wait for room.
+    pub(super) fn made_room(&mut self) {
+        self.waiting.drain(..).for_each(Waker::wake);
     }
 
     pub(super) fn wake(&mut self) {

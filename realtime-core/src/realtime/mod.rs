@@ -126,6 +126,7 @@ impl Realtime {
         if self.is_stopping() {
             return Err(AdmissionError::Full);
         }
+        self.broker().tidy_histories();
         Applicant::enter(&self.gate, self.judge.clone(), from)
     }
 
@@ -169,6 +170,7 @@ impl Realtime {
     /// ```
     #[must_use]
     pub fn stats(&self) -> Stats {
+        self.broker().tidy_histories();
         self.endpoint.meters().stats(self.registry().outboxes())
     }
 

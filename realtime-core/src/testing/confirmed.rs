@@ -62,14 +62,14 @@ impl Confirmed {
     }
 
     /// Sends the frame with a receipt; `Err` where it is refused.
-    async fn outcome(mut self, wire: &Wire) -> Result<(), Refusal> {
+    async fn outcome(mut self, wire: &Wire) -> Result<Option<bool>, Refusal> {
         let receipt = wire.with(|state| state.fresh("receipt"));
         self.frame.headers.push("receipt", &receipt);
         wire.send(&self.frame);
         let answer = wire
             .wait_for(self.limit, |state| {
                 if state.take_receipt(&receipt) {
-                    Some(Ok(()))
+                    Some(Ok(state.take_recovery(&receipt)))
                 } else if let Some(refusal) = state.take_refusal_of(&receipt) {
                     Some(Err(Some(refusal)))
                 } else {
@@ -78,7 +78,7 @@ impl Confirmed {
             })
             .await;
         match answer {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(recovered)) => Ok(recovered),
             Ok(Err(Some(refusal))) => Err(refusal),
             Ok(Err(None)) => wire.fail(self.at, &format!("{} was not confirmed before the end", self.name())),
             Err(timed_out) => wire.fail(
@@ -88,11 +88,12 @@ impl Confirmed {
         }
     }
 
-    /// Sends the frame and waits until it is accepted.
-    pub(super) async fn accepted(self, wire: &Wire) {
+    /// Sends the frame and waits until it is accepted. Gives back what the receipt said about resuming.
+    pub(super) async fn accepted(self, wire: &Wire) -> Option<bool> {
         let (at, name) = (self.at, self.name());
-        if let Err(refusal) = self.outcome(wire).await {
-            wire.fail(at, &format!("{name} was refused: {refusal}"));
+        match self.outcome(wire).await {
+            Ok(recovered) => recovered,
+            Err(refusal) => wire.fail(at, &format!("{name} was refused: {refusal}")),
         }
     }
 
@@ -102,7 +103,7 @@ impl Confirmed {
         match self.outcome(wire).await {
             Err(refusal) if refusal.code == code => refusal,
             Err(other) => wire.fail(at, &format!("{name} was refused, but with another code than {code}: {other}")),
-            Ok(()) => wire.fail(at, &format!("{name} should have been refused with code {code}")),
+            Ok(_) => wire.fail(at, &format!("{name} should have been refused with code {code}")),
         }
     }
 
@@ -154,7 +155,7 @@ impl<'a> Sending<'a> {
     /// # Panics
     /// When it is not answered in time.
     pub async fn outcome(self) -> Result<(), Refusal> {
-        self.confirmed.outcome(self.wire).await
+        self.confirmed.outcome(self.wire).await.map(drop)
     }
 }
 
@@ -182,6 +183,12 @@ impl<'a> Subscribing<'a> {
     pub fn within(mut self, limit: Duration) -> Self {
         self.confirmed.limit = limit;
         self
+    }
+
+    /// Goes on from the [`position`](crate::testing::TestMessage::position) of an earlier message of the same destination. Whether
+    /// that could be done without a hole says [`TestSubscription::recovered`].
+    pub fn resume_from(self, position: &str) -> Self {
+        self.header("resume-from", position)
     }
 
     /// Subscribes without asking for a receipt.
@@ -216,7 +223,9 @@ impl<'a> IntoFuture for Sending<'a> {
     type IntoFuture = BoxFuture<'a, ()>;
 
     fn into_future(self) -> BoxFuture<'a, ()> {
-        Box::pin(self.confirmed.accepted(self.wire))
+        Box::pin(async move {
+            self.confirmed.accepted(self.wire).await;
+        })
     }
 }
 
@@ -229,8 +238,7 @@ impl<'a> IntoFuture for Subscribing<'a> {
     fn into_future(mut self) -> BoxFuture<'a, TestSubscription> {
         Box::pin(async move {
             let subscription = self.prepare();
-            self.confirmed.accepted(self.guard.wire()).await;
-            subscription
+            subscription.with_recovery(self.confirmed.accepted(self.guard.wire()).await)
         })
     }
 }

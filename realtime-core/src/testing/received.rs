@@ -71,6 +71,20 @@ impl TestMessage {
         self.header("destination").unwrap_or_default()
     }
 
+    /// Its place in the history of its destination, where that has one: what a later subscription
+    /// [resumes from](crate::testing::Subscribing::resume_from).
+    #[must_use]
+    pub fn position(&self) -> Option<&str> {
+        self.header("position")
+    }
+
+    /// How many messages of the subscription are missing in front of this one, as the destination's policy dropped them
+    /// (rule 16).
+    #[must_use]
+    pub fn dropped(&self) -> u32 {
+        self.header("dropped").and_then(|count| count.parse().ok()).unwrap_or_default()
+    }
+
     /// The body.
     #[must_use]
     pub fn body(&self) -> &Bytes {

@@ -29,6 +29,8 @@ pub(super) struct State {
     next: u64,
     /// Receipts that came and were not asked about yet.
     receipts: HashSet<String>,
+    /// What the receipts of subscriptions that resume said.
+    recoveries: HashMap<String, bool>,
     /// What came for each subscription and was not taken yet.
     inboxes: HashMap<String, VecDeque<TestMessage>>,
     refusals: VecDeque<Refusal>,
@@ -63,6 +65,7 @@ impl State {
             beats: None,
             next: 0,
             receipts: HashSet::new(),
+            recoveries: HashMap::new(),
             inboxes: HashMap::new(),
             refusals: VecDeque::new(),
             error: None,
@@ -162,6 +165,11 @@ impl State {
     /// The inbox of a subscription.
     pub(super) fn inbox(&mut self, id: &str) -> &mut VecDeque<TestMessage> {
         self.inboxes.entry(id.to_owned()).or_default()
+    }
+
+    /// Whether the receipt of a SUBSCRIBE said that nothing is missing; none where it said nothing.
+    pub(super) fn take_recovery(&mut self, receipt: &str) -> Option<bool> {
+        self.recoveries.remove(receipt)
     }
 
     /// Whether that receipt came; it is asked about once.
@@ -282,7 +290,11 @@ impl State {
                 }
             }
             ClientEvent::Receipt(receipt) => {
-                self.trace.received(Command::Receipt, &[("receipt-id", receipt.as_str())].into_iter().collect(), b"");
+                let headers = self.session.receipt_headers();
+                self.trace.received(Command::Receipt, headers, b"");
+                if let Some(recovered) = headers.get("recovered") {
+                    self.recoveries.insert(receipt.clone(), recovered == "true");
+                }
                 self.receipts.insert(receipt);
             }
             ClientEvent::Error { headers, body } => {

@@ -38,6 +38,7 @@ pub struct TestSubscription {
     guard: Arc<Guard>,
     id: String,
     destination: String,
+    recovered: Option<bool>,
 }
 
 /// The wait for the next message. `await` it; [`within`](Self::within) bounds it.
@@ -60,7 +61,11 @@ pub struct Silence<'a> {
 
 impl TestSubscription {
     pub(super) fn new(guard: Arc<Guard>, id: &str, destination: &str) -> Self {
-        Self { guard, id: id.to_owned(), destination: destination.to_owned() }
+        Self { guard, id: id.to_owned(), destination: destination.to_owned(), recovered: None }
+    }
+
+    pub(super) fn with_recovery(self, recovered: Option<bool>) -> Self {
+        Self { recovered, ..self }
     }
 
     /// The subscription's id.
@@ -73,6 +78,13 @@ impl TestSubscription {
     #[must_use]
     pub fn destination(&self) -> &str {
         &self.destination
+    }
+
+    /// Whether nothing is missing between the position that this subscription went on from and its first message (rule 15),
+    /// as its receipt said; none where it did not [resume](crate::testing::Subscribing::resume_from).
+    #[must_use]
+    pub fn recovered(&self) -> Option<bool> {
+        self.recovered
     }
 
     /// The next message, read from JSON. `await` it.

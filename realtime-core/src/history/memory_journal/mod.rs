@@ -35,6 +35,9 @@ use crate::{
     },
 };
 
+/// How many destinations are swept when a connection's timer fires: little enough for any task.
+const SWEPT_BY_TIMER: usize = 64;
+
 /// How many destinations an append sweeps beside its own. More than one, so that the sweep gains on the appends.
 const SWEPT_BY_APPEND: usize = 2;
 
@@ -102,8 +105,9 @@ impl MemoryJournal {
         MemoryUsage { destinations: self.table.read().shelves.len(), octets: self.usage.octets() }
     }
 
-    /// Forgets every entry that is too old. Appends do that for their own destination and for two others each; where nothing
-    /// may be appended for long, call this now and then, and idle destinations give their memory back.
+    /// Forgets every entry that is too old. Appends do that for their own destination and for two others each, and the
+    /// connections of an endpoint for some more whenever one of their timers fires; without either, call this now and then,
+    /// and idle destinations give their memory back.
     pub fn sweep(&self) {
         let now = clock::now();
         while self.ages.sweep_one(now, &self.usage, |state| Some(state.lock())) {}
@@ -126,13 +130,13 @@ impl MemoryJournal {
             break Appended::new(stamp.position(), reached);
         };
         self.evict();
-        self.sweep_some(clock::now());
+        self.sweep_some(clock::now(), SWEPT_BY_APPEND);
         Ok(appended)
     }
 
-    /// Sweeps a few destinations, none of which another thread is busy with: an append does not wait for another one's sink.
-    fn sweep_some(&self, now: Instant) {
-        for _ in 0..SWEPT_BY_APPEND {
+    /// Sweeps so many destinations, none of which another thread is busy with: nobody waits for another one's sink.
+    fn sweep_some(&self, now: Instant, destinations: usize) {
+        for _ in 0..destinations {
             if !self.ages.sweep_one(now, &self.usage, Mutex::try_lock) {
                 break;
             }
@@ -274,6 +278,10 @@ impl Journal for MemoryJournal {
 
     fn forget<'a>(&'a self, destination: &'a Destination) -> BoxFuture<'a, Result<(), JournalError>> {
         Box::pin(async move { self.forget_now(destination) })
+    }
+
+    fn tidy(&self) {
+        self.sweep_some(clock::now(), SWEPT_BY_TIMER);
     }
 }
 
