@@ -20,6 +20,7 @@ use crate::{
     history::Position,
     outbox::{Outbox, Overflow, Pushed},
     session_id::SessionId,
+    sse,
 };
 
 /// Names one subscription inside the broker; never reused.
@@ -167,8 +168,17 @@ impl Member {
         }
     }
 
-    /// Puts a header on the next message alone.
-    pub(super) fn announce(&mut self, key: SubscriberKey, header: (&'static str, &'static str)) {
+    /// Puts a header on the next message alone; in an event stream it is an event of its own, now.
+    pub(super) fn announce(
+        &mut self,
+        encoding: &Encoding,
+        key: SubscriberKey,
+        header @ (name, value): (&'static str, &'static str),
+    ) {
+        if *encoding == Encoding::Event {
+            self.outbox.push(sse::note(name, value).into());
+            return;
+        }
         let special = self.special.get_or_insert_default();
         match &special.queue {
             Some(queue) => queue.announce(key, header),

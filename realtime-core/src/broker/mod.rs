@@ -44,7 +44,7 @@ pub(crate) use encoding::Encoding;
 pub use outbound::OutboundInterceptor;
 pub use publish_error::{PublishError, Published, SentToUser};
 pub use queues::QueueSettings;
-pub(crate) use replay::{RECOVERED, Recovery};
+pub(crate) use replay::{RECOVERED, RESUME_FROM, Recovery};
 pub(crate) use subscription::{ActiveSubscription, Begins, Subscriber};
 
 use crate::{

@@ -15,7 +15,7 @@ use futures_util::{
 };
 
 use crate::{
-    broker::{ActiveSubscription, stored::Stored, subscription::Link},
+    broker::{ActiveSubscription, Broker, stored::Stored, subscription::Link},
     closing::Closing,
     destination::Destination,
     history::{Entry, Journal, Page, Position, ReadLimit, Stamp},
@@ -27,6 +27,9 @@ const PAGE: ReadLimit = ReadLimit::new(64, 128 * 1024);
 
 /// The header that says whether a subscription missed nothing.
 pub(crate) const RECOVERED: &str = "recovered";
+
+/// The client's header with the position that it wants to go on from.
+pub(crate) const RESUME_FROM: &str = "resume-from";
 
 /// What came of a wish to resume.
 pub(crate) struct Recovery {
@@ -49,6 +52,16 @@ struct Replay {
     top: Position,
 }
 
+impl Broker {
+    /// The place after the last message of a topic, as a client may be told; none where it has no history.
+    pub(crate) async fn position_of(&self, topic: &Destination) -> Option<String> {
+        let rules = self.rules()?;
+        let top = rules.journal_of(topic)?.top(topic).await;
+        let top = top.inspect_err(|error| telemetry::application_failed("the history could not be read", error)).ok()?;
+        Some(rules.positions.encode(topic, top))
+    }
+}
+
 impl ActiveSubscription {
     /// Begins where the position `token` is, or with `recovered:false` where that cannot be done without a hole.
     ///
@@ -61,7 +74,7 @@ impl ActiveSubscription {
         let recovered = found.is_some();
         if let Some(mut member) = self.link.member() {
             let value = if recovered { "true" } else { "false" };
-            member.announce(self.link.key, (RECOVERED, value));
+            member.announce(&self.link.encoding, self.link.key, (RECOVERED, value));
             if !recovered {
                 member.go_live(&self.link.encoding, None);
             }
