@@ -320,7 +320,8 @@ async fn who_reads_too_slowly_is_told_so_last_and_nobody_else_waits() {
     let last = all.last().expect("an event");
     assert!(last.is("parlor.closed", r#"{"code":"slow-consumer","retry":3000}"#), "{last:?}");
     // Whole events in their order, without a gap, up to where it was too slow.
-    let numbers: Vec<&str> = all[1..all.len() - 1].iter().map(|event| event.data().split(' ').next().expect("n")).collect();
+    let numbers: Vec<&str> =
+        all[1..all.len() - 1].iter().map(|event| event.data().split(' ').next().expect("n")).collect();
     let expected: Vec<String> = (0..numbers.len()).map(|number| number.to_string()).collect();
     assert_eq!(numbers, expected);
     assert!((8..20).contains(&numbers.len()), "{}", numbers.len());
@@ -427,9 +428,8 @@ async fn a_user_or_a_destination_is_disconnected_with_its_streams_and_no_other()
     let realtime = realtime();
     let ada = open(&realtime, "/topic/a").await;
     let bob = try_open(&realtime, EventsRequest::new("/topic/b"), user("bob")).await.expect("it is allowed");
-    let mut eve = Reader::new(
-        try_open(&realtime, EventsRequest::new("/topic/a"), user("eve")).await.expect("it is allowed"),
-    );
+    let mut eve =
+        Reader::new(try_open(&realtime, EventsRequest::new("/topic/a"), user("eve")).await.expect("it is allowed"));
     let banned = Closing::application("banned", 4403, "You are banned");
     assert_eq!(realtime.registry().disconnect_user(&"ada".parse().expect("a name"), &banned), 1);
     assert!(ada.rest().await.last().expect("an event").is("parlor.closed", r#"{"code":"banned"}"#));

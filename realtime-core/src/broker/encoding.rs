@@ -86,12 +86,7 @@ fn encode_event(head: &Head<'_>, publication: &Publication) -> Bytes {
 }
 
 /// A MESSAGE as one WebSocket frame.
-fn encode_message(
-    version: Version,
-    subscription: Option<&str>,
-    head: &Head<'_>,
-    publication: &Publication,
-) -> Bytes {
+fn encode_message(version: Version, subscription: Option<&str>, head: &Head<'_>, publication: &Publication) -> Bytes {
     let redelivered = head.ack.filter(|(_, redelivered)| *redelivered).map(|_| (REDELIVERED, "true"));
     let position = head.position.map(|position| (POSITION, position));
     let (extensions, count) = match (position, redelivered) {

@@ -57,7 +57,8 @@ impl Broker {
     pub(crate) async fn position_of(&self, topic: &Destination) -> Option<String> {
         let rules = self.rules()?;
         let top = rules.journal_of(topic)?.top(topic).await;
-        let top = top.inspect_err(|error| telemetry::application_failed("the history could not be read", error)).ok()?;
+        let top =
+            top.inspect_err(|error| telemetry::application_failed("the history could not be read", error)).ok()?;
         Some(rules.positions.encode(topic, top))
     }
 }

@@ -105,7 +105,9 @@ impl Driver {
             let retry = closing.invites_back().then(|| closing.retry_after().unwrap_or(config.sse_retry));
             outbox.finish([sse::closed(closing.code(), retry).into()]);
             let taken = async {
-                while !matches!(poll_fn(|cx| outbox.poll_flush(cx)).await, FlushEvent::Drained | FlushEvent::Failed(_)) {}
+                while !matches!(poll_fn(|cx| outbox.poll_flush(cx)).await, FlushEvent::Drained | FlushEvent::Failed(_))
+                {
+                }
                 poll_fn(|cx| outbox.poll_shutdown(cx)).await
             };
             // A client that does not take it reads the end of the stream instead.

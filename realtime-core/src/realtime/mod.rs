@@ -181,7 +181,8 @@ impl Realtime {
         let user = principal.id().filter(|_| self.shows_users).map(UserId::as_str);
         let span = telemetry::connection_span(user, request.peer);
         let opened = request.open(&self.endpoint, &principal).instrument(span.clone()).await;
-        let (stream, driver) = opened.inspect_err(|rejection| self.endpoint.meters().stream_refused(rejection.code()))?;
+        let (stream, driver) =
+            opened.inspect_err(|rejection| self.endpoint.meters().stream_refused(rejection.code()))?;
         // After it was entered in the registry, as for a connection.
         if !self.judge.is_still_good(&principal).await {
             driver.stop(Closing::token_expired());
