@@ -2,19 +2,35 @@
 //!
 //! Clients may SEND and SUBSCRIBE to `/topic/**`, `/queue/**` and their own `/user/**`. Anyone may connect, unless a key
 //! for JWTs is given. `/echo` beside it is a plain WebSocket echo through the same transport, for protocol test suites.
+//!
+//! The same over HTTP: `GET /events?destination=/topic/a` is an event stream, and `POST /publish?destination=/topic/a` with
+//! `{"data": …, "event": …}` a message. Topics keep their last messages; of `/topic/latest/**` and `/topic/lossy/**` a slow
+//! client misses some instead of being disconnected.
 
 use std::{error::Error, fs, io, net::SocketAddr, num::ParseFloatError, process::ExitCode, time::Duration};
 
+use axum::{
+    Json,
+    extract::{DefaultBodyLimit, FromRef, Query, State},
+    http::StatusCode,
+    routing::post,
+};
 use clap::{Parser, ValueEnum};
 use parlor::{
     Config, Realtime,
-    app::{Router, Rules},
+    app::{Authorize, Router, Rules, SendTarget},
     auth::{Anonymous, JwtKey, JwtKeyError, JwtKeys, JwtVerifier, OriginPolicy},
-    broker::OutboxLimits,
+    axum::{Authenticated, BrokerHandle},
+    broker::{DeliveryRules, OutboxLimits, Overflow, Publication},
+    destination::{Class, Destination},
+    history::Retain,
     limits::{ProxyRangeError, TrustedProxies},
+    sse,
     stomp::{HeartBeat, Limits},
     websocket::WebSocketLimits,
 };
+use serde::Deserialize;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
@@ -89,9 +105,41 @@ struct Options {
     /// Clients may send to `/user/{name}/**` of everyone
     #[arg(long)]
     allow_user_send: bool,
+    /// How many messages each topic keeps for clients that resume, within 4 KiB for each in all; 0 keeps none
+    #[arg(long, default_value_t = 1000)]
+    retain: usize,
+    /// For how many seconds at most [default: 3600]
+    #[arg(long)]
+    retain_seconds: Option<u64>,
     /// Worker threads [default: one per core]
     #[arg(long)]
     workers: Option<usize>,
+}
+
+/// What HTTP handlers work with.
+#[derive(Clone)]
+struct Web {
+    realtime: Realtime,
+    rules: Rules,
+}
+
+impl FromRef<Web> for Realtime {
+    fn from_ref(web: &Web) -> Self {
+        web.realtime.clone()
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct To {
+    destination: String,
+}
+
+/// A message over HTTP. A string is published as text, everything else as JSON.
+#[derive(Debug, Deserialize)]
+struct Posted {
+    data: Value,
+    /// The event's name in event streams.
+    event: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -130,17 +178,57 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
         Profile::Dev => "dev: no caps per address, on anonymous clients or on rates",
         Profile::Production => "production: all limits of docs/limits.md are on",
     };
-    let realtime = realtime(&options, addr)?;
+    let rules = rules(&options);
+    let realtime = realtime(&options, rules.clone(), addr)?;
     let http = axum::Router::new()
+        .route("/publish", post(publish).layer(DefaultBodyLimit::max(realtime.config().stomp.max_body_bytes)))
+        .route_service("/events", parlor::axum::events(&realtime))
         .route_service("/ws", parlor::axum::websocket(&realtime))
-        .route_service("/echo", parlor::hyper::EchoService::new(&realtime));
+        .route_service("/echo", parlor::hyper::EchoService::new(&realtime))
+        .with_state(Web { realtime: realtime.clone(), rules });
     println!("profile {profile}");
     println!("listening on ws://{addr}/ws");
     parlor::axum::serve(listener, http, realtime).await?;
     Ok(())
 }
 
-fn realtime(options: &Options, addr: SocketAddr) -> Result<Realtime, Box<dyn Error>> {
+/// `POST /publish?destination=/topic/a`, for whom the rules let SEND there.
+async fn publish(
+    Authenticated(user): Authenticated,
+    State(Web { rules, .. }): State<Web>,
+    BrokerHandle(broker): BrokerHandle,
+    Query(To { destination }): Query<To>,
+    Json(Posted { data, event }): Json<Posted>,
+) -> Result<Json<Value>, (StatusCode, Json<Value>)> {
+    let refuse = |status, code, message: String| (status, Json(json!({ "code": code, "message": message })));
+    let destination: Destination = destination
+        .parse()
+        .map_err(|error| refuse(StatusCode::BAD_REQUEST, "invalid-destination", format!("{error}.")))?;
+    let target = match broker.prefixes().classify(&destination) {
+        Class::Topic => SendTarget::Topic(destination.clone()),
+        Class::Queue => SendTarget::Queue(destination.clone()),
+        _ => return Err(refuse(StatusCode::NOT_FOUND, "no-such-destination", format!("{destination} is no topic."))),
+    };
+    if !rules.may_send(&user, &target).await {
+        return Err(refuse(StatusCode::FORBIDDEN, "forbidden", format!("You may not send to {destination}.")));
+    }
+    let mut publication = match data {
+        Value::String(text) => Publication::text(text),
+        data => Publication::bytes(data.to_string()).with_content_type("application/json"),
+    };
+    if let Some(name) = event {
+        if sse::is_reserved(&name) || sse::SseEvent::default().named(name.as_str()).is_err() {
+            return Err(refuse(StatusCode::BAD_REQUEST, "invalid-event", "No event can have that name.".to_owned()));
+        }
+        publication = publication.with_header("event", &name);
+    }
+    match broker.publish_message(destination, publication).await {
+        Ok(published) => Ok(Json(json!({ "subscriptions": published.subscriptions }))),
+        Err(error) => Err(refuse(StatusCode::SERVICE_UNAVAILABLE, "unavailable", format!("{error}."))),
+    }
+}
+
+fn rules(options: &Options) -> Rules {
     let mut rules = Rules::deny_all().allow_send_to_own_user();
     for pattern in ["/topic/**", "/queue/**"] {
         rules = rules.allow_send(pattern).allow_subscribe(pattern);
@@ -148,10 +236,33 @@ fn realtime(options: &Options, addr: SocketAddr) -> Result<Realtime, Box<dyn Err
     if options.allow_user_send {
         rules = rules.allow_send_to_other_users();
     }
+    rules
+}
+
+/// What topics keep, and what happens where a client reads too slowly.
+fn delivery(options: &Options) -> DeliveryRules {
+    let delivery = DeliveryRules::default()
+        .overflow("/topic/latest/**", Overflow::LatestOnly)
+        .overflow("/topic/lossy/**", Overflow::DropOldest);
+    if options.retain == 0 {
+        return delivery;
+    }
+    let retain = Retain::last(options.retain).up_to(options.retain.saturating_mul(4096));
+    delivery.history(
+        "/topic/**",
+        match options.retain_seconds {
+            Some(seconds) => retain.within(Duration::from_secs(seconds)),
+            None => retain,
+        },
+    )
+}
+
+fn realtime(options: &Options, rules: Rules, addr: SocketAddr) -> Result<Realtime, Box<dyn Error>> {
     let origins = OriginPolicy::new(&options.origin)?.allow_own_loopback(addr);
     let builder = Realtime::builder(Router::new().with_state(()))
         .authorize(rules)
         .origin_policy(origins)
+        .delivery(delivery(options))
         .config(config(options)?);
     let builder = match verifier(options)? {
         Some(verifier) => builder.authenticate(verifier),

@@ -25,6 +25,7 @@
 //!     .build()?;
 //! let http = axum::Router::new()
 //!     .route_service("/ws", parlor_axum::websocket(&realtime))
+//!     .route_service("/events", parlor_axum::events(&realtime))
 //!     .route("/announce", post(announce))
 //!     .with_state(Web { realtime: realtime.clone() });
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
@@ -37,11 +38,13 @@
 
 mod authenticated;
 mod broker_handle;
+mod events;
 mod serve;
 mod websocket;
 
 pub use authenticated::{Authenticated, NotAuthenticated};
 pub use broker_handle::BrokerHandle;
+pub use events::{Events, events};
 /// The Origin gate for an application's own routes: `Router::layer(OriginLayer::new(&realtime))`.
 pub use parlor_hyper::OriginLayer;
 /// The accept loop, its limits and its probes, which are services for `route_service` as well.

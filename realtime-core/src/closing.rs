@@ -15,6 +15,8 @@ pub struct Closing {
     code: Cow<'static, str>,
     status: u16,
     reason: String,
+    /// When to come back, where the server says so without an ERROR.
+    retry_after: Option<Duration>,
     error: Option<Box<Fault>>,
 }
 
@@ -105,7 +107,8 @@ impl Closing {
     /// The server stops: close with 1012 and the time after which to come back.
     #[must_use]
     pub fn going_away(retry_after: Duration) -> Self {
-        Self::quiet("going-away", 1012, &format!("retry-after={}", retry_after.as_millis()))
+        let reason = format!("retry-after={}", retry_after.as_millis());
+        Self { retry_after: Some(retry_after), ..Self::quiet("going-away", 1012, &reason) }
     }
 
     /// The client closed first: its close frame is answered with its own status.
@@ -155,6 +158,18 @@ impl Closing {
         &self.reason
     }
 
+    /// When the client may come back, where the server says so.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after.or_else(|| self.error.as_ref()?.retry_after)
+    }
+
+    /// Whether a client may come back by itself: not with the statuses 4400 to 4499.
+    #[must_use]
+    pub fn invites_back(&self) -> bool {
+        !(4400..4500).contains(&self.status)
+    }
+
     /// What the ERROR frame says, where one is sent before the close.
     #[must_use]
     pub fn error(&self) -> Option<&Fault> {
@@ -162,7 +177,7 @@ impl Closing {
     }
 
     fn quiet(code: &'static str, status: u16, reason: &str) -> Self {
-        Self { code: code.into(), status, reason: reason.to_owned(), error: None }
+        Self { code: code.into(), status, reason: reason.to_owned(), retry_after: None, error: None }
     }
 
     fn told(
@@ -175,6 +190,7 @@ impl Closing {
     }
 
     fn of_fault(fault: Fault, status: u16) -> Self {
-        Self { code: fault.code.clone(), status, reason: fault.code.to_string(), error: Some(Box::new(fault)) }
+        let (code, reason) = (fault.code.clone(), fault.code.to_string());
+        Self { code, status, reason, retry_after: None, error: Some(Box::new(fault)) }
     }
 }

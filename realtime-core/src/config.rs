@@ -86,6 +86,12 @@ pub struct Config {
     pub close_linger: Duration,
     /// How long frames that were read before the connection ended may still take, default 30 s.
     pub finish_timeout: Duration,
+    /// After how long a silence an event stream sends a comment, default 15 s. Keeps proxies from taking the connection for
+    /// dead, and finds clients that are gone.
+    pub sse_heart_beat: Duration,
+    /// How long the client of an event stream waits before it reconnects, default 3 s; it is told when the stream begins.
+    /// Where the server stops it says a spread time instead.
+    pub sse_retry: Duration,
     /// Whether clients may subscribe to patterns (`/topic/rooms/*`), default no. Authorisation must allow every
     /// destination that the pattern can match.
     pub pattern_subscriptions: bool,
@@ -163,6 +169,8 @@ impl Default for Config {
             send_buffer_bytes: 128 * 1024,
             close_linger: Duration::from_secs(5),
             finish_timeout: Duration::from_secs(30),
+            sse_heart_beat: Duration::from_secs(15),
+            sse_retry: Duration::from_secs(3),
             pattern_subscriptions: false,
             prefixes: Prefixes::default(),
             server_name: concat!("parlor/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -211,6 +219,8 @@ setters! {
     send_buffer_bytes: usize,
     close_linger: Duration,
     finish_timeout: Duration,
+    sse_heart_beat: Duration,
+    sse_retry: Duration,
     pattern_subscriptions: bool,
     prefixes: Prefixes,
     server_name: String,

@@ -29,6 +29,7 @@ pub mod connection;
 mod delivery;
 pub mod destination;
 mod endpoint;
+pub mod event_stream;
 pub mod extract;
 pub mod history;
 pub mod limits;
@@ -38,6 +39,7 @@ mod publication;
 mod realtime;
 pub mod session;
 mod session_id;
+pub mod sse;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -1,4 +1,5 @@
-//! Parlor on hyper and tower: the WebSocket upgrade as a tower [`Service`](tower_service::Service), and an accept loop.
+//! Parlor on hyper and tower: the WebSocket upgrade and event streams as tower [services](tower_service::Service), and an
+//! accept loop.
 //!
 //! Mount [`WebSocketService`] in any tower stack that serves hyper requests.
 //!
@@ -27,6 +28,8 @@ mod activity;
 mod addresses;
 mod connection;
 mod echo;
+mod events;
+mod events_body;
 mod handshake;
 mod http2_heads;
 mod in_progress;
@@ -48,6 +51,8 @@ mod watched;
 mod websocket;
 
 pub use echo::EchoService;
+pub use events::EventsService;
+pub use events_body::EventsBody;
 pub use listener::Listener;
 pub use options::ServeOptions;
 pub use origin_layer::{OriginGate, OriginGateFuture, OriginLayer};

@@ -32,6 +32,9 @@ pub enum Refusal {
     /// The Origin may not connect: 403.
     #[error(transparent)]
     Origin(#[from] OriginRefusal),
+    /// Not one destination, or several positions, in the query: 400.
+    #[error("Name one destination in the query, and at most one position: ?destination=/topic/news.")]
+    Query,
     /// The server stops, says a readiness probe: 503 with `Retry-After`.
     #[error("The server is about to stop. Use another one.")]
     Stopping,
@@ -56,6 +59,7 @@ impl Refusal {
             Self::BadHandshake(_) => "bad-handshake",
             Self::Method => "method-not-allowed",
             Self::Origin(_) => "origin-not-allowed",
+            Self::Query => "bad-query",
             Self::Stopping => "stopping",
             Self::Subprotocol => "subprotocol-not-supported",
             Self::UpgradeRequired => "upgrade-required",
@@ -69,7 +73,7 @@ impl Refusal {
         match self {
             Self::Admission(error) => error.status(),
             Self::Auth(error) => error.status(),
-            Self::BadHandshake(_) | Self::Subprotocol => StatusCode::BAD_REQUEST,
+            Self::BadHandshake(_) | Self::Query | Self::Subprotocol => StatusCode::BAD_REQUEST,
             Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Origin(_) => StatusCode::FORBIDDEN,
@@ -117,11 +121,16 @@ impl Refusal {
             }
             _ => {}
         }
-        if let Some(time) = self.retry_after() {
-            // Whole seconds (RFC 9110 section 10.2.3), never too few.
-            let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
-            headers.insert(header::RETRY_AFTER, seconds.into());
-        }
-        response
+        with_retry_after(response, self.retry_after())
     }
+}
+
+/// The response with `Retry-After`, where there is a time.
+pub(crate) fn with_retry_after<B>(mut response: Response<B>, time: Option<Duration>) -> Response<B> {
+    if let Some(time) = time {
+        // Whole seconds (RFC 9110 section 10.2.3), never too few.
+        let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
 }

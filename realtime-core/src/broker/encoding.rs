@@ -1,12 +1,14 @@
-//! How a message becomes octets for those who receive it, WebSocket header included.
+//! How a message becomes octets for those who receive it: a MESSAGE, WebSocket header included, or an event of a stream.
 
 use std::sync::Arc;
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use parlor_stomp::{MessageHead, Version};
 
 use crate::{
     publication::Publication,
+    sse::{self, SseEvent},
     websocket::{self, Opcode},
 };
 
@@ -19,12 +21,20 @@ pub(crate) const POSITION: &str = "position";
 /// The header of a message that somebody was given before.
 const REDELIVERED: &str = "redelivered";
 
+/// The header of a message that names it for event streams.
+const EVENT: &str = "event";
+
 /// What subscribers must have in common to share encoded octets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Encoding {
-    pub(crate) version: Version,
-    /// The id the client chose; none in STOMP 1.0 without an id.
-    pub(crate) subscription: Option<Arc<str>>,
+pub(crate) enum Encoding {
+    /// Server-sent events: the same for all streams.
+    Event,
+    /// STOMP over WebSocket.
+    Stomp {
+        version: Version,
+        /// The id the client chose; none in STOMP 1.0 without an id.
+        subscription: Option<Arc<str>>,
+    },
 }
 
 /// What stands over a message.
@@ -54,34 +64,62 @@ impl<'a> Head<'a> {
 }
 
 impl Encoding {
-    /// A MESSAGE as one WebSocket frame.
+    /// A message as one MESSAGE or one event.
     pub(super) fn encode(&self, head: &Head<'_>, publication: &Publication) -> Bytes {
-        let redelivered = head.handing.is_redelivered.then_some((REDELIVERED, "true"));
-        let position = head.position.map(|position| (POSITION, position));
-        let (extensions, count) = match (position, redelivered) {
-            (Some(one), Some(other)) => ([one, other], 2),
-            (Some(one), None) | (None, Some(one)) => ([one, ("", "")], 1),
-            (None, None) => ([("", ""); 2], 0),
-        };
-        let head = MessageHead {
-            subscription: self.subscription.as_deref(),
-            message_id: head.message_id,
-            destination: head.destination,
-            content_type: publication.content_type.as_deref(),
-            // Earlier versions know the message by its id.
-            ack: head.handing.ack.filter(|_| self.version >= Version::V1_2),
-            extensions: &extensions[..count],
-            headers: &publication.headers,
-        };
-        // The header's length depends on the payload's, so it is written into the room in front of the payload.
-        let mut wire = vec![0; MAX_WEBSOCKET_HEADER];
-        wire.reserve(publication.body.len() + 256);
-        let is_text = parlor_stomp::encode_message_into(&head, &publication.body, self.version, &mut wire);
-        let mut header = Vec::with_capacity(MAX_WEBSOCKET_HEADER);
-        let opcode = if is_text { Opcode::Text } else { Opcode::Binary };
-        websocket::encode_header(opcode, wire.len() - MAX_WEBSOCKET_HEADER, &mut header);
-        let start = MAX_WEBSOCKET_HEADER - header.len();
-        wire[start..MAX_WEBSOCKET_HEADER].copy_from_slice(&header);
-        Bytes::from(wire).slice(start..)
+        match self {
+            Self::Event => encode_event(head, publication),
+            Self::Stomp { version, subscription } => {
+                encode_message(*version, subscription.as_deref(), head, publication)
+            }
+        }
     }
+
+    /// Whether its frames say by themselves what an ACK is to name. Of earlier versions the message id does.
+    pub(super) fn has_ack_header(&self) -> bool {
+        matches!(self, Self::Stomp { version, .. } if *version >= Version::V1_2)
+    }
+}
+
+/// A message as one event. It has an id where it has a position to go on from, the name of its header `event` where a
+/// stream can have that, and the body as it is, or in base64 under a name of its own where that is not UTF-8.
+fn encode_event(head: &Head<'_>, publication: &Publication) -> Bytes {
+    let chosen = sse::application_name(publication.headers.get(EVENT));
+    let (event, name) = match std::str::from_utf8(&publication.body) {
+        Ok(text) => (SseEvent::message(text), chosen),
+        Err(_) => (SseEvent::message(BASE64_STANDARD.encode(&publication.body)), Some(sse::BINARY)),
+    };
+    let event = if let Some(name) = name { event.named_where_valid(name) } else { event };
+    let event = if let Some(position) = head.position { event.with_id_where_valid(position) } else { event };
+    event.encode().into()
+}
+
+/// A MESSAGE as one WebSocket frame.
+fn encode_message(version: Version, subscription: Option<&str>, head: &Head<'_>, publication: &Publication) -> Bytes {
+    let redelivered = head.handing.is_redelivered.then_some((REDELIVERED, "true"));
+    let position = head.position.map(|position| (POSITION, position));
+    let (extensions, count) = match (position, redelivered) {
+        (Some(one), Some(other)) => ([one, other], 2),
+        (Some(one), None) | (None, Some(one)) => ([one, ("", "")], 1),
+        (None, None) => ([("", ""); 2], 0),
+    };
+    let head = MessageHead {
+        subscription,
+        message_id: head.message_id,
+        destination: head.destination,
+        content_type: publication.content_type.as_deref(),
+        // Earlier versions know the message by its id.
+        ack: head.handing.ack.filter(|_| version >= Version::V1_2),
+        extensions: &extensions[..count],
+        headers: &publication.headers,
+    };
+    // The header's length depends on the payload's, so it is written into the room in front of the payload.
+    let mut wire = vec![0; MAX_WEBSOCKET_HEADER];
+    wire.reserve(publication.body.len() + 256);
+    let is_text = parlor_stomp::encode_message_into(&head, &publication.body, version, &mut wire);
+    let mut header = Vec::with_capacity(MAX_WEBSOCKET_HEADER);
+    let opcode = if is_text { Opcode::Text } else { Opcode::Binary };
+    websocket::encode_header(opcode, wire.len() - MAX_WEBSOCKET_HEADER, &mut header);
+    let start = MAX_WEBSOCKET_HEADER - header.len();
+    wire[start..MAX_WEBSOCKET_HEADER].copy_from_slice(&header);
+    Bytes::from(wire).slice(start..)
 }

@@ -20,6 +20,7 @@ use crate::{
     history::Position,
     outbox::{Outbox, Overflow, Pushed},
     session_id::SessionId,
+    sse,
 };
 
 /// What a header that is put on one subscriber's frame alone adds to it at most: `recovered:false`, and a longer header of
@@ -199,8 +200,17 @@ impl Member {
         Some(self.hand_over_all(encoding, due))
     }
 
-    /// Puts a header on the next message alone.
-    pub(super) fn announce(&mut self, key: SubscriberKey, header: (&'static str, &'static str)) {
+    /// Puts a header on the next message alone; in an event stream it is an event of its own, now.
+    pub(super) fn announce(
+        &mut self,
+        encoding: &Encoding,
+        key: SubscriberKey,
+        header @ (name, value): (&'static str, &'static str),
+    ) {
+        if *encoding == Encoding::Event {
+            self.outbox.push(sse::note(name, value).into());
+            return;
+        }
         let special = self.special.get_or_insert_default();
         match &special.queue {
             Some(queue) => queue.announce(key, header),

@@ -44,7 +44,7 @@ pub(crate) use encoding::Encoding;
 pub use outbound::OutboundInterceptor;
 pub use publish_error::{PublishError, Published, SentToUser};
 pub use queues::QueueSettings;
-pub(crate) use replay::recovered_header;
+pub(crate) use replay::{RESUME_FROM, recovered_header};
 pub(crate) use subscription::{ActiveSubscription, Begins, Subscriber};
 
 use crate::{

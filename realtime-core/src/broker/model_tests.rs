@@ -88,7 +88,7 @@ impl TestSession {
     fn subscriber(&self, id: usize) -> Subscriber {
         Subscriber {
             session: self.id,
-            encoding: Encoding { version: Version::V1_2, subscription: Some(format!("sub-{id}").into()) },
+            encoding: Encoding::Stomp { version: Version::V1_2, subscription: Some(format!("sub-{id}").into()) },
             outbox: Arc::clone(&self.outbox),
             ack: AckMode::Auto,
             prefetch: usize::MAX,

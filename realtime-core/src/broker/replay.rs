@@ -16,7 +16,7 @@ use futures_util::{
 
 use crate::{
     broker::{
-        ActiveSubscription, Publication,
+        ActiveSubscription, Broker, Publication,
         encoding::Handing,
         group::{MAX_NOTE, Taken},
         subscription::Link,
@@ -33,6 +33,9 @@ const PAGE: ReadLimit = ReadLimit::new(64, 128 * 1024);
 
 /// Says whether a subscription missed nothing.
 const RECOVERED: &str = "recovered";
+
+/// The client's header with the position that it wants to go on from.
+pub(crate) const RESUME_FROM: &str = "resume-from";
 
 /// The header of a subscription's first message, and of its receipt, where it wanted to resume.
 pub(crate) fn recovered_header(recovered: bool) -> (&'static str, &'static str) {
@@ -56,6 +59,17 @@ struct Replay {
     top: Position,
 }
 
+impl Broker {
+    /// The place after the last message of a topic, as a client may be told; none where it has no history.
+    pub(crate) async fn position_of(&self, topic: &Destination) -> Option<String> {
+        let rules = self.rules()?;
+        let top = rules.journal_of(topic)?.top(topic).await;
+        let top =
+            top.inspect_err(|error| telemetry::application_failed("the history could not be read", error)).ok()?;
+        Some(rules.positions.encode(topic, top))
+    }
+}
+
 impl ActiveSubscription {
     /// Resumes from the position `token`, and says so with the first message: what was missed, to be sent after `replies`; or
     /// none, where it cannot be proved to be all, and then the subscription is live.
@@ -73,7 +87,7 @@ impl ActiveSubscription {
             None => None,
         };
         if let Some(mut member) = self.link.member() {
-            member.announce(self.link.key, recovered_header(found.is_some()));
+            member.announce(&self.link.encoding, self.link.key, recovered_header(found.is_some()));
             if found.is_none() && !replies.is_empty() && member.has_forgotten() {
                 // The client would take what a handler replied and what follows for everything.
                 member.is_too_slow();

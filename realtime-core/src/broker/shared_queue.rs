@@ -13,7 +13,7 @@ use std::{
 };
 
 use parking_lot::{Mutex, MutexGuard};
-use parlor_stomp::{AckMode, Version};
+use parlor_stomp::AckMode;
 use tokio::time::Instant;
 
 use crate::{
@@ -300,7 +300,7 @@ impl Receiver {
     }
 
     fn remember(&mut self, id: &Arc<str>, sequence: u64, queue: &Queue<Arc<Stored>>) {
-        if self.mode == AckMode::Auto || self.encoding.version >= Version::V1_2 {
+        if self.mode == AckMode::Auto || self.encoding.has_ack_header() {
             return;
         }
         if self.ids.len() >= MAX_REMEMBERED {

@@ -15,7 +15,9 @@ use parlor_stomp::{Subscribe, SubscriptionId};
 
 use crate::{
     app::{self, Context, Failure, Rejection},
-    broker::{ActiveSubscription, Address, Begins, Consumer, Encoding, Publication, Subscriber, recovered_header},
+    broker::{
+        ActiveSubscription, Address, Begins, Consumer, Encoding, Publication, RESUME_FROM, Subscriber, recovered_header,
+    },
     connection::{
         Closing,
         background::{EndOnDrop, Job},
@@ -27,9 +29,6 @@ use crate::{
 
 /// The client's header with how many messages it wants to have without acknowledging one.
 const PREFETCH_COUNT: &str = "prefetch-count";
-
-/// The client's header with the position that it wants to go on from.
-const RESUME_FROM: &str = "resume-from";
 
 /// A subscription that was granted.
 #[derive(Default)]
@@ -222,7 +221,7 @@ impl Dispatch {
         };
         Ok(Subscriber {
             session: self.session.id(),
-            encoding: Encoding { version: self.session.version(), subscription },
+            encoding: Encoding::Stomp { version: self.session.version(), subscription },
             outbox: Arc::clone(&self.outbox),
             // A question to a handler is answered; there is nothing to acknowledge.
             ack: subscribe.ack,

@@ -28,6 +28,8 @@ pub struct Admission {
     _stranger: Option<Stranger>,
     /// Of who is.
     user: Option<Seat<UserId>>,
+    /// Of an event stream of who is.
+    _stream: Option<Seat<UserId>>,
 }
 
 impl Applicant {
@@ -55,10 +57,19 @@ impl Applicant {
     pub fn for_principal(self, principal: &Principal) -> Result<Admission, AdmissionError> {
         let Self { gate, place, stranger, .. } = self;
         let Some(user) = principal.id() else {
-            return Ok(Admission { _place: place, _stranger: Some(stranger), user: None });
+            return Ok(Admission { _place: place, _stranger: Some(stranger), user: None, _stream: None });
         };
         let seat = gate.seat(user.clone())?;
-        Ok(Admission { _place: place, _stranger: None, user: Some(seat) })
+        Ok(Admission { _place: place, _stranger: None, user: Some(seat), _stream: None })
+    }
+
+    /// The right to an event stream of `principal`, which is a connection too.
+    ///
+    /// # Errors
+    /// [`AdmissionError::UserFull`] and [`AdmissionError::UserStreamsFull`].
+    pub fn for_event_stream(self, principal: &Principal) -> Result<Admission, AdmissionError> {
+        let stream = principal.id().map(|user| self.gate.stream_seat(user.clone())).transpose()?;
+        Ok(Admission { _stream: stream, ..self.for_principal(principal)? })
     }
 }
 

@@ -20,6 +20,9 @@ pub struct ConnectionLimits {
     /// Connections from one network address: an IPv4 address or a /64 of IPv6. Default 100; one more is refused with 429.
     /// Protects everyone else's room.
     pub max_per_address: usize,
+    /// Event streams of one user, which count as connections too. Default 8; one more is refused with 429. Protects from
+    /// tabs and scripts that run away.
+    pub max_event_streams_per_user: usize,
     /// Connections of one user. Default 32; one more is refused with 429. Protects from tabs and scripts that run away.
     pub max_per_user: usize,
     /// Network addresses, and users, without a connection whose failures or frames are still remembered. Default 10,000 of
@@ -34,6 +37,7 @@ impl Default for ConnectionLimits {
             failed_handshakes: Rate::per_minute(10),
             max_anonymous: 1000,
             max_per_address: 100,
+            max_event_streams_per_user: 8,
             max_per_user: 32,
             max_remembered: 10_000,
         }
@@ -59,6 +63,13 @@ impl ConnectionLimits {
     #[must_use]
     pub const fn max_per_address(mut self, connections: usize) -> Self {
         self.max_per_address = connections;
+        self
+    }
+
+    /// Sets [`max_event_streams_per_user`](Self#structfield.max_event_streams_per_user).
+    #[must_use]
+    pub const fn max_event_streams_per_user(mut self, streams: usize) -> Self {
+        self.max_event_streams_per_user = streams;
         self
     }
 

@@ -40,6 +40,9 @@ pub enum AdmissionError {
         /// When the next attempt is judged.
         retry_after: Duration,
     },
+    /// The user has as many event streams as they may: 429.
+    #[error("You have too many event streams. Close one, or try again later.")]
+    UserStreamsFull,
     /// The user has as many connections as they may: 429.
     #[error("You have too many connections. Close one, or try again later.")]
     UserFull,
@@ -55,6 +58,7 @@ impl AdmissionError {
             Self::Full => "full",
             Self::TooManyFailures { .. } => "too-many-failed-handshakes",
             Self::UserFull => "too-many-connections-of-user",
+            Self::UserStreamsFull => "too-many-event-streams-of-user",
         }
     }
 
@@ -85,6 +89,8 @@ pub(crate) struct Gate {
     strangers: Arc<AtomicUsize>,
     networks: Arc<Parties<Network>>,
     users: Arc<Parties<UserId>>,
+    /// Users by their event streams.
+    streaming: Arc<Parties<UserId>>,
     has_warned: AtomicBool,
 }
 
@@ -118,6 +124,8 @@ impl Gate {
             strangers: Arc::default(),
             networks: Parties::new(limits.max_per_address, limits.failed_handshakes, limits.max_remembered),
             users: Parties::new(limits.max_per_user, user_frames, limits.max_remembered),
+            // Nothing is sent on a stream, so there is nothing to remember of a user without one.
+            streaming: Parties::new(limits.max_event_streams_per_user, Rate::unlimited(), limits.max_remembered),
             has_warned: AtomicBool::new(false),
             limits,
         }
@@ -146,6 +154,11 @@ impl Gate {
     /// A seat for one more connection of a user.
     pub(super) fn seat(&self, user: UserId) -> Result<Seat<UserId>, AdmissionError> {
         self.users.seat(user).ok_or(AdmissionError::UserFull)
+    }
+
+    /// A seat for one more event stream of a user.
+    pub(super) fn stream_seat(&self, user: UserId) -> Result<Seat<UserId>, AdmissionError> {
+        self.streaming.seat(user).ok_or(AdmissionError::UserStreamsFull)
     }
 
     /// Ready when every connection has ended; nobody may be let in any more.

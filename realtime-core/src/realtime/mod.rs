@@ -15,16 +15,18 @@ use std::{
 
 pub use build_error::BuildError;
 pub use builder::RealtimeBuilder;
+use futures_util::future::BoxFuture;
 use http::HeaderMap;
 use tracing::Instrument;
 
 use crate::{
-    app::{Permissions, Routes},
+    app::{Permissions, Rejection, Routes},
     auth::{AuthError, Authenticator, Handshake, Judge, OriginPolicy, Principal, UserId},
     broker::Broker,
     config::Config,
     connection::{Closing, Driver, Transport},
     endpoint::{Endpoint, RECONNECT_SPREAD},
+    event_stream::{EventStream, EventsRequest},
     limits::{Admission, AdmissionError, Applicant, Gate},
     session::Registry,
     telemetry::{self, Stats},
@@ -145,6 +147,54 @@ impl Realtime {
         drop(admission);
     }
 
+    /// Opens an event stream for `principal`, who the request authenticated, judged as a SUBSCRIBE is: interceptors and rules are
+    /// asked with today's rights. Destinations that a handler judges are refused, as are queues.
+    ///
+    /// The first half is the body of the response; spawn the second, which runs the stream to its end and gives `admission`
+    /// back then.
+    ///
+    /// ```
+    /// use futures_util::StreamExt;
+    /// use parlor_core::{Realtime, app::{Router, Rules}, auth::{Anonymous, Principal}, event_stream::EventsRequest};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let realtime = Realtime::builder(Router::new().with_state(()))
+    ///     .authenticate(Anonymous)
+    ///     .authorize(Rules::deny_all().allow_subscribe("/topic/**"))
+    ///     .build()?;
+    /// let principal = Principal::anonymous();
+    /// let admission = realtime.admit(None)?.for_event_stream(&principal)?;
+    /// let (mut stream, running) = realtime.events(EventsRequest::new("/topic/a"), principal, admission).await?;
+    /// tokio::spawn(running);
+    /// realtime.broker().publish("/topic/a", "hello").await?;
+    /// assert_eq!(stream.next().await.unwrap(), "retry: 3000\n\ndata: \"hello\"\n\n");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Why the client may not have it.
+    pub async fn events(
+        &self,
+        request: EventsRequest<'_>,
+        principal: Principal,
+        admission: Admission,
+    ) -> Result<(EventStream, BoxFuture<'static, ()>), Rejection> {
+        let user = principal.id().filter(|_| self.shows_users).map(UserId::as_str);
+        let span = telemetry::connection_span(user, request.peer);
+        let opened = request.open(&self.endpoint, &principal).instrument(span.clone()).await;
+        let (stream, driver) =
+            opened.inspect_err(|rejection| self.endpoint.meters().stream_refused(rejection.code()))?;
+        // After it was entered in the registry, as for a connection.
+        if !self.judge.is_still_good(&principal).await {
+            driver.stop(Closing::token_expired());
+        }
+        let running = async move {
+            driver.run().await;
+            drop(admission);
+        };
+        Ok((stream, Box::pin(running.instrument(span))))
+    }
+
     /// Who a client is, by the endpoint's authenticator, which may take
     /// [`authenticate_timeout`](Config::authenticate_timeout).
     ///
@@ -206,7 +256,7 @@ impl Realtime {
         self.endpoint.is_stopping()
     }
 
-    /// Lets nobody in any more and ends every session: what was read is answered, receipts included, for as long as
+    /// Lets nobody in any more and ends every session and event stream: what was read is answered, receipts included, for as long as
     /// [`finish_timeout`](Config::finish_timeout) allows; then the connection closes with 1012 and a spread `retry-after`.
     /// Waits until all are gone, but not longer than `patience`. Returns whether all were gone by then.
     pub async fn shutdown(&self, patience: Duration) -> bool {

@@ -12,6 +12,6 @@ pub use lifecycle::{
     Connected, DisconnectReason, Disconnected, LifecycleEvent, LifecycleListener, Subscribed, Unsubscribed,
 };
 pub use registry::Registry;
-pub(crate) use registry::{Presence as RegistryEntry, Waiting};
+pub(crate) use registry::{Presence as RegistryEntry, Streaming, Waiting};
 
 pub use crate::session_id::{SessionId, SessionIdError};

@@ -30,7 +30,18 @@ struct State {
     users: HashMap<UserId, Vec<SessionId>>,
     /// Connections that have not sent CONNECT yet: whoever is banned or stopped is so before it too.
     waiting: HashMap<u64, (Principal, Arc<Outbox>)>,
-    next_waiting: u64,
+    /// Event streams, which have no session of their own.
+    streams: HashMap<u64, Stream>,
+    /// Names the next entry of either of these two.
+    next_key: u64,
+}
+
+/// An event stream.
+#[derive(Clone, Debug)]
+struct Stream {
+    principal: Principal,
+    destination: Destination,
+    outbox: Arc<Outbox>,
 }
 
 impl Registry {
@@ -88,19 +99,29 @@ impl Registry {
         self.session(id).inspect(|session| session.close(closing)).is_some()
     }
 
-    /// Ends every session that subscribed to `destination`, as in [`sessions_at`](Self::sessions_at); returns how many there
-    /// were.
-    pub fn disconnect_destination(&self, destination: &Destination, closing: &Closing) -> usize {
-        self.sessions_at(destination).iter().map(|session| session.close(closing.clone())).count()
+    /// How many event streams are open.
+    #[must_use]
+    pub fn event_stream_count(&self) -> usize {
+        self.state.lock().streams.len()
     }
 
-    /// Ends every session of a user, and their connections that have not sent CONNECT yet; returns how many there were.
+    /// Ends every session that subscribed to `destination`, as in [`sessions_at`](Self::sessions_at), and every event stream
+    /// of it; returns how many there were.
+    pub fn disconnect_destination(&self, destination: &Destination, closing: &Closing) -> usize {
+        let streams: Vec<Stream> = self.state.lock().streams.values().cloned().collect();
+        let streams = streams.iter().filter(|stream| stream.destination == *destination);
+        let streams = streams.map(|stream| stream.outbox.stop(closing.clone())).count();
+        streams + self.sessions_at(destination).iter().map(|session| session.close(closing.clone())).count()
+    }
+
+    /// Ends every session and event stream of a user, and their connections that have not sent CONNECT yet; returns how many
+    /// there were.
     pub fn disconnect_user(&self, user: &UserId, closing: &Closing) -> usize {
         self.disconnect_where(|principal| principal.id() == Some(user), closing)
     }
 
-    /// Ends every session, and every connection that has not sent CONNECT yet, whose principal is `wanted`; returns how many
-    /// there were. Looks at all of them.
+    /// Ends every session, event stream, and connection that has not sent CONNECT yet, whose principal is `wanted`; returns how
+    /// many there were. Looks at all of them.
     ///
     /// `wanted` is called after the registry's lock was given back.
     pub fn disconnect_where(&self, wanted: impl Fn(&Principal) -> bool, closing: &Closing) -> usize {
@@ -121,11 +142,19 @@ impl Registry {
     /// Enters a connection that was authenticated and has not sent CONNECT yet.
     pub(crate) fn wait(&self, principal: Principal, outbox: Arc<Outbox>) -> Waiting {
         let mut state = self.state.lock();
-        let key = state.next_waiting;
-        state.next_waiting += 1;
+        let key = state.take_key();
         state.waiting.insert(key, (principal, outbox));
         self.meters.connections.opened();
         Waiting { registry: self.clone(), key }
+    }
+
+    /// Enters an event stream of `destination`, as its client named it.
+    pub(crate) fn stream(&self, principal: Principal, destination: Destination, outbox: Arc<Outbox>) -> Streaming {
+        let mut state = self.state.lock();
+        let key = state.take_key();
+        state.streams.insert(key, Stream { principal, destination, outbox });
+        self.meters.connections.stream_opened();
+        Streaming { registry: self.clone(), key }
     }
 
     /// What waits for the clients of all connections.
@@ -133,12 +162,13 @@ impl Registry {
         OutboxStats::of(self.connections().iter().map(|(_, outbox)| outbox.waiting_bytes()))
     }
 
-    /// Everyone who is connected, with CONNECT or still without.
+    /// Everyone who is connected: by WebSocket, with CONNECT or still without, and by event stream.
     fn connections(&self) -> Vec<(Principal, Arc<Outbox>)> {
         let state = self.state.lock();
         let sessions =
             state.sessions.values().map(|session| (session.principal().clone(), Arc::clone(session.outbox())));
-        sessions.chain(state.waiting.values().cloned()).collect()
+        let streams = state.streams.values().map(|stream| (stream.principal.clone(), Arc::clone(&stream.outbox)));
+        sessions.chain(state.waiting.values().cloned()).chain(streams).collect()
     }
 
     pub(crate) fn enter(&self, session: &Session) -> Presence {
@@ -172,6 +202,13 @@ impl Registry {
     }
 }
 
+impl State {
+    fn take_key(&mut self) -> u64 {
+        self.next_key += 1;
+        self.next_key
+    }
+}
+
 /// A registry that nobody is in, and that counts for itself.
 impl Default for Registry {
     fn default() -> Self {
@@ -190,6 +227,20 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         self.registry.state.lock().waiting.remove(&self.key);
         self.registry.meters.connections.waited();
+    }
+}
+
+/// The entry of an event stream: dropping it takes it out.
+#[derive(Debug)]
+pub(crate) struct Streaming {
+    registry: Registry,
+    key: u64,
+}
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        self.registry.state.lock().streams.remove(&self.key);
+        self.registry.meters.connections.stream_ended();
     }
 }
 

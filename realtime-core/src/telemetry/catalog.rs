@@ -89,6 +89,10 @@ metrics! {
         "Destinations that have subscribers";
     DISCONNECTS = "parlor_disconnects_total", Counter, Count, ["reason"],
         "Sessions that ended, by reason";
+    EVENT_STREAMS = "parlor_event_streams", Gauge, Count, [],
+        "Event streams that are open";
+    EVENT_STREAMS_OPENED = "parlor_event_streams_total", Counter, Count, [],
+        "Event streams that were opened";
     FRAMES_RECEIVED = "parlor_frames_received_total", Counter, Count, ["command"],
         "STOMP frames from clients, by command";
     FRAMES_SENT = "parlor_frames_sent_total", Counter, Count, ["command"],

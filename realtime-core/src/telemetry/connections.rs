@@ -11,6 +11,8 @@ use crate::telemetry::{Counter, Family, Gauge, Histogram, HistogramStats, catalo
 pub(crate) struct ConnectionMeters {
     opened: Counter,
     waiting: Gauge,
+    streams: Gauge,
+    streams_opened: Counter,
     sessions: Gauge,
     sessions_opened: Counter,
     users: Gauge,
@@ -29,6 +31,10 @@ pub struct ConnectionStats {
     pub total: u64,
     /// Open ones that have not sent CONNECT yet.
     pub waiting: u64,
+    /// Event streams that are open.
+    pub event_streams: u64,
+    /// Event streams that were opened.
+    pub event_streams_total: u64,
     /// Handshakes that were refused before the upgrade, by code of `docs/codes.md`.
     pub handshakes_refused: BTreeMap<String, u64>,
     /// Connections that the server ended with a close frame, by code. Slow consumers are `slow-consumer`.
@@ -58,6 +64,8 @@ impl ConnectionMeters {
         Self {
             opened: Counter::new(&catalog::CONNECTIONS, &[]),
             waiting: Gauge::new(&catalog::CONNECTIONS_WAITING, &[]),
+            streams: Gauge::new(&catalog::EVENT_STREAMS, &[]),
+            streams_opened: Counter::new(&catalog::EVENT_STREAMS_OPENED, &[]),
             sessions: Gauge::new(&catalog::SESSIONS, &[]),
             sessions_opened: Counter::new(&catalog::SESSIONS_OPENED, &[]),
             users: Gauge::new(&catalog::USERS, &[]),
@@ -78,6 +86,17 @@ impl ConnectionMeters {
     /// It has sent CONNECT, or is gone.
     pub(crate) fn waited(&self) {
         self.waiting.decrement();
+    }
+
+    /// An event stream began.
+    pub(crate) fn stream_opened(&self) {
+        self.streams_opened.add(1);
+        self.streams.increment();
+    }
+
+    /// An event stream is gone.
+    pub(crate) fn stream_ended(&self) {
+        self.streams.decrement();
     }
 
     /// A session began; `arrived` where it is its user's first.
@@ -118,6 +137,8 @@ impl ConnectionMeters {
         let connections = ConnectionStats {
             total: self.opened.value(),
             waiting: self.waiting.value(),
+            event_streams: self.streams.value(),
+            event_streams_total: self.streams_opened.value(),
             handshakes_refused: seen(&self.handshakes_refused),
             closes: seen(&self.closes),
             outbox_peak: self.outbox_peak.stats(),

@@ -106,6 +106,12 @@ impl Meters {
             %session, destination = %Shown::text(destination), code, heard, closes, "a frame was refused");
     }
 
+    /// An event stream was refused or could not be opened.
+    pub(crate) fn stream_refused(&self, code: &str) {
+        self.traffic.refused(code);
+        tracing::debug!(code, "an event stream was refused");
+    }
+
     /// A handshake was refused before the upgrade.
     pub(crate) fn handshake_refused(&self, code: &'static str, headers: &HeaderMap, peer: Option<SocketAddr>) {
         self.connections.handshake_refused(code);

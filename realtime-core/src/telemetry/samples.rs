@@ -47,6 +47,8 @@ impl Stats {
         samples.number(catalog::CONNECTIONS_WAITING, connections.waiting);
         samples.number(catalog::DESTINATIONS, self.destinations);
         samples.by_label(catalog::DISCONNECTS, &sessions.disconnects);
+        samples.number(catalog::EVENT_STREAMS, connections.event_streams);
+        samples.number(catalog::EVENT_STREAMS_OPENED, connections.event_streams_total);
         samples.by_label(catalog::FRAMES_RECEIVED, &traffic.frames_received);
         samples.by_label(catalog::FRAMES_SENT, &traffic.frames_sent);
         for (route, stats) in &self.by_route {

@@ -1,0 +1,141 @@
+//! The task of one event stream: writes, keeps time, replays, and ends it.
+
+use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll};
+
+use futures_util::{StreamExt, stream::BoxStream};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::{
+    auth::Principal,
+    broker::ActiveSubscription,
+    clock,
+    closing::Closing,
+    endpoint::Endpoint,
+    event_stream::pipe::Abandonment,
+    outbox::{FlushEvent, Outbox},
+    session::Streaming,
+    sse::{self, SseEvent},
+};
+
+/// What was missed, message by message.
+type Replay = BoxStream<'static, Result<(), Closing>>;
+
+/// Runs one event stream.
+pub(crate) struct Driver {
+    endpoint: Arc<Endpoint>,
+    outbox: Arc<Outbox>,
+    abandonment: Abandonment,
+    /// When the token ends that the stream was opened with.
+    expires: Option<Instant>,
+    entry: Streaming,
+    active: ActiveSubscription,
+    replay: Option<Replay>,
+}
+
+impl Driver {
+    pub(super) fn new(
+        endpoint: Arc<Endpoint>,
+        outbox: Arc<Outbox>,
+        abandonment: Abandonment,
+        principal: &Principal,
+        entry: Streaming,
+        active: ActiveSubscription,
+        replay: Option<Replay>,
+    ) -> Self {
+        let expires = principal
+            .expires_at()
+            .map(|expiry| clock::after(clock::now(), expiry.duration_since(clock::wall()).unwrap_or_default()));
+        Self { endpoint, outbox, abandonment, expires, entry, active, replay }
+    }
+
+    /// Ends the stream as soon as it runs.
+    pub(crate) fn stop(&self, closing: Closing) {
+        self.outbox.stop(closing);
+    }
+
+    /// Runs the stream to its end.
+    pub(crate) async fn run(mut self) {
+        let closing = self.serve().await;
+        self.end(closing).await;
+    }
+
+    /// Why the server ends it; none where the client is gone.
+    async fn serve(&mut self) -> Option<Closing> {
+        let mut timer = pin!(sleep_until(self.deadline()));
+        loop {
+            timer.as_mut().reset(self.deadline());
+            let Self { outbox, abandonment, replay, .. } = &mut *self;
+            tokio::select! {
+                // In this order: a replay without an end must not keep time from being looked at.
+                biased;
+                event = poll_fn(|cx| outbox.poll_flush(cx)) => match event {
+                    FlushEvent::Draining(closing) | FlushEvent::Stopped(closing) => return Some(closing),
+                    FlushEvent::Failed(_) => return None,
+                    // The loop arms the timer anew.
+                    FlushEvent::Drained | FlushEvent::Queued => {}
+                },
+                () = poll_fn(|cx| abandonment.poll(cx)) => return None,
+                () = timer.as_mut() => {
+                    if let Some(closing) = self.on_time() {
+                        return Some(closing);
+                    }
+                }
+                step = poll_fn(|cx| match replay {
+                    // What waits is written first, and that wakes this task.
+                    Some(replay) if outbox.is_half_empty() => replay.poll_next_unpin(cx),
+                    _ => Poll::Pending,
+                }) => match step {
+                    Some(Ok(())) => {}
+                    Some(Err(closing)) => return Some(closing),
+                    None => *replay = None,
+                },
+            }
+        }
+    }
+
+    /// Says the last event, and waits for the client to take it.
+    async fn end(self, closing: Option<Closing>) {
+        let Self { endpoint, outbox, entry, active, replay, .. } = self;
+        // Whoever is gone is gone for others before the client has read so.
+        drop((replay, active, entry));
+        let (config, meters) = (&endpoint.config, endpoint.meters());
+        meters.connection_ended(outbox.history());
+        if let Some(closing) = closing {
+            meters.closed(closing.code(), closing.status(), closing.reason());
+            let retry = closing.invites_back().then(|| closing.retry_after().unwrap_or(config.sse_retry));
+            outbox.finish([sse::closed(closing.code(), retry).into()]);
+            let taken = async {
+                while !matches!(poll_fn(|cx| outbox.poll_flush(cx)).await, FlushEvent::Drained | FlushEvent::Failed(_))
+                {
+                }
+                poll_fn(|cx| outbox.poll_shutdown(cx)).await
+            };
+            // A client that does not take it reads the end of the stream instead.
+            let _ = timeout(config.close_linger, taken).await;
+        }
+        outbox.release();
+    }
+
+    fn deadline(&self) -> Instant {
+        let deadlines = [self.expires, self.outbox.deadline(), Some(self.next_beat())];
+        deadlines.into_iter().flatten().min().unwrap_or_else(|| self.next_beat())
+    }
+
+    fn next_beat(&self) -> Instant {
+        clock::after(self.outbox.last_write(), self.endpoint.config.sse_heart_beat)
+    }
+
+    fn on_time(&self) -> Option<Closing> {
+        let now = clock::now();
+        if self.expires.is_some_and(|expires| expires <= now) {
+            return Some(Closing::token_expired());
+        }
+        self.outbox.check_age(now);
+        if self.next_beat() <= now && self.outbox.waiting_bytes() == 0 {
+            let beat = SseEvent::comment("").encode();
+            self.endpoint.meters().traffic.beat_sent(beat.len());
+            self.outbox.push(beat.into());
+        }
+        None
+    }
+}

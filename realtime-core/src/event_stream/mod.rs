@@ -1,0 +1,19 @@
+//! Event streams: subscriptions over HTTP, one for each request, that need no session and no STOMP.
+//!
+//! ```text
+//! request -> opening.rs: interceptors, rules -> broker: subscribed, resumed
+//! client <- HTTP body <- EventStream <- pipe.rs <- Outbox <- driver.rs (time, replay, end)
+//!                                                   ^---- publishes
+//! ```
+//!
+//! To the broker a stream is a subscriber like any other: the same order, overflow policies and replay. A task drives it
+//! for the same reason as it drives a connection: bounds of age and the end of a token must hold for a client that reads
+//! nothing, whose body nobody asks for more.
+
+mod driver;
+mod opening;
+mod pipe;
+
+pub(crate) use driver::Driver;
+pub use opening::EventsRequest;
+pub use pipe::EventStream;

@@ -1,0 +1,51 @@
+//! The events that Parlor says itself.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::sse::{CLOSED, SseEvent, event::whole_millis};
+
+/// `parlor.<name>` with `{"<name>":<value>}`. Both are Parlor's own words: `value` is a number, `true` or `false`.
+pub(crate) fn note(name: &str, value: &str) -> Vec<u8> {
+    SseEvent::message(format!(r#"{{"{name}":{value}}}"#)).named_where_valid(format!("parlor.{name}")).encode()
+}
+
+/// An event in front of another one, which says what is true for this stream alone: an [`Annotate`](crate::outbox::Annotate).
+pub(crate) fn annotate_event(wire: &Bytes, name: &str, value: &str) -> Bytes {
+    let mut noted = note(name, value);
+    noted.extend_from_slice(wire);
+    noted.into()
+}
+
+/// The last event. Without `retry` the client should not come back by itself.
+pub(crate) fn closed(code: &str, retry: Option<Duration>) -> Vec<u8> {
+    let code = serde_json::Value::from(code);
+    let event = match retry {
+        Some(time) => {
+            SseEvent::message(format!(r#"{{"code":{code},"retry":{}}}"#, whole_millis(time))).with_retry(time)
+        }
+        None => SseEvent::message(format!(r#"{{"code":{code}}}"#)),
+    };
+    event.named_where_valid(CLOSED).encode()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_an_event_in_front() {
+        let wire = Bytes::from_static(b"data: a\n\n");
+        let noted = annotate_event(&wire, "dropped", "3");
+        assert_eq!(noted, "event: parlor.dropped\ndata: {\"dropped\":3}\n\ndata: a\n\n");
+    }
+
+    #[test]
+    fn the_last_event_says_why_and_when_to_come_back() {
+        let retry = Duration::from_millis(1500);
+        let told = "event: parlor.closed\nretry: 1500\ndata: {\"code\":\"going-away\",\"retry\":1500}\n\n";
+        assert_eq!(closed("going-away", Some(retry)), told.as_bytes());
+        assert_eq!(closed("gone", None), b"event: parlor.closed\ndata: {\"code\":\"gone\"}\n\n");
+    }
+}
