@@ -215,6 +215,21 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_outside_of_its_prefix_is_told_what_to_write() {
+        let told =
+            |rules: Rules| rules.errors(&Prefixes::default()).iter().map(ToString::to_string).collect::<Vec<_>>();
+        let subscribe = |pattern: &str| told(Rules::deny_all().allow_subscribe(pattern)).join("; ");
+        assert_eq!(
+            subscribe("/rooms/{room}"),
+            "the rule about SUBSCRIBEs to `/rooms/{room}` must lie under /topic; write `/topic/rooms/{room}`"
+        );
+        assert!(subscribe("/app/a").ends_with("its handlers judge, write `.authorize(…)` at the route"));
+        assert!(subscribe("/user/queue/a").ends_with("each user's own and needs no rule, remove it"));
+        let sends = told(Rules::deny_all().allow_send("/user/queue/a")).join("; ");
+        assert!(sends.ends_with("write `Rule::send_to_own_user` or `Rule::send_to_other_users`"), "{sends}");
+    }
+
+    #[test]
     fn a_rule_belongs_under_its_prefix() {
         let rules = Rules::deny_all().allow_subscribe("/app/a").allow_send("/topicx/a").allow_subscribe("/topic/a");
         let found = rules.errors(&Prefixes::default());

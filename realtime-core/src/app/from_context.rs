@@ -2,7 +2,10 @@
 
 use std::future::Future;
 
-use crate::app::{Context, Rejection};
+use crate::{
+    app::{CaptureError, Context, Rejection},
+    destination::Pattern,
+};
 
 /// What can be an argument of a handler for events of kind `K`, in an application with state `S`.
 ///
@@ -33,6 +36,18 @@ pub trait FromContext<S, K>: Sized {
 
     /// Takes the value from the event.
     fn from_context(context: &Context<K>, state: &S) -> impl Future<Output = Result<Self, Self::Rejection>> + Send;
+
+    /// Finds out that no destination of a route with `pattern` could ever give the value. Called once, when the route is made,
+    /// so that [`RealtimeBuilder::build`](crate::RealtimeBuilder::build) can report it; not for arguments inside a `Result`.
+    ///
+    /// Default: nothing is looked at. [`Path`](crate::extract::Path) looks at the placeholders.
+    ///
+    /// # Errors
+    /// Why not.
+    fn check_pattern(pattern: &Pattern) -> Result<(), CaptureError> {
+        let _ = pattern;
+        Ok(())
+    }
 }
 
 /// What can be an argument inside an `Option`: absent is not an error, malformed still is.

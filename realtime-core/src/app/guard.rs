@@ -65,6 +65,7 @@ pub struct RequireRole {
 #[non_exhaustive]
 pub struct ByRole;
 
+#[diagnostic::do_not_recommend]
 impl<S: Send + 'static, K: Send + Sync + 'static> Handler<S, K, ByRole> for RequireRole {
     type Output = bool;
 

@@ -22,6 +22,7 @@
 //! ```
 
 mod authorize;
+mod capture_error;
 mod context;
 mod error_handler;
 mod from_context;
@@ -40,6 +41,7 @@ mod router;
 mod rule;
 
 pub use authorize::{Authorize, Rules, SendTarget};
+pub use capture_error::CaptureError;
 pub use context::{Context, Routed, Subscribe};
 pub(crate) use error_handler::Failure;
 pub use error_handler::{ErrorHandler, Failed, HandlesError, IntoFailure};

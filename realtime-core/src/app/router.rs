@@ -34,6 +34,18 @@ pub struct Router<S> {
 }
 
 /// The finished routing table, for [`Realtime::builder`](crate::Realtime::builder).
+///
+/// ```
+/// use parlor_core::app::{Route, RouteKind, Router};
+///
+/// async fn say(text: String) -> String { text }
+///
+/// let routes = Router::new().mount(Route::message("/app/say", say).send_to("/topic/said")).with_state(());
+/// let route = routes.entries().next().unwrap();
+/// assert_eq!(route.kind, RouteKind::Message);
+/// assert_eq!(route.pattern.as_str(), "/app/say");
+/// assert_eq!(route.target, Some("/topic/said"));
+/// ```
 pub struct Routes {
     messages: Vec<Entry<BoundCall<Message>>>,
     subscribes: Vec<Entry<BoundCall<Subscribe>>>,
@@ -339,23 +351,26 @@ impl Routes {
     /// Everything that is wrong with the routes.
     pub(crate) fn check(&self, prefixes: &Prefixes) -> Vec<RouteError> {
         let mut errors = self.errors.clone();
-        let mut under = |text: &str, allowed: &[&Destination]| {
-            if !allowed.iter().any(|prefix| lies_under(prefix, text)) {
-                let expected = allowed.iter().map(|prefix| prefix.as_str()).collect::<Vec<_>>().join(" or ");
-                errors.push(RouteError::WrongPrefix { text: text.to_owned(), expected });
-            }
+        let mut under = |place: &'static str, text: &str, allowed: &[&Destination]| {
+            errors.extend(RouteError::unless_under(place, text, allowed, prefixes));
         };
         for entry in self.entries() {
             match entry.kind {
-                RouteKind::Message => under(entry.pattern.as_str(), &[&prefixes.app]),
-                RouteKind::Subscribe => under(entry.pattern.as_str(), &[&prefixes.app, &prefixes.topic]),
+                RouteKind::Message => under("the route for SENDs", entry.pattern.as_str(), &[&prefixes.app]),
+                RouteKind::Subscribe => {
+                    under("the route for SUBSCRIBEs", entry.pattern.as_str(), &[&prefixes.topic, &prefixes.app]);
+                }
             }
         }
         let targets = self.messages.iter().map(|entry| &entry.target);
         for target in targets.chain(self.subscribes.iter().map(|entry| &entry.target)).flatten() {
             match target {
-                RouteTarget::Topic(template) => under(template.as_str(), &[&prefixes.topic]),
-                RouteTarget::User(path) => under(path.as_str(), &[&prefixes.queue, &prefixes.topic]),
+                RouteTarget::Topic(template) => {
+                    under("the target of `send_to`,", template.as_str(), &[&prefixes.topic])
+                }
+                RouteTarget::User(path) => {
+                    under("the path of `send_to_user`,", path.as_str(), &[&prefixes.queue, &prefixes.topic]);
+                }
             }
         }
         errors
@@ -409,11 +424,6 @@ impl<H> Entry<H> {
             guards: &self.guards,
         }
     }
-}
-
-/// By whole segments, and not the prefix itself.
-fn lies_under(prefix: &Destination, text: &str) -> bool {
-    text.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn add<S, K>(
@@ -518,7 +528,7 @@ impl<H> fmt::Debug for Patterns<'_, H> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::extract::Payload;
+    use crate::extract::{Path, Payload};
 
     async fn nothing() {}
 
@@ -567,6 +577,43 @@ mod tests {
         let found = errors(router);
         assert_eq!(found.len(), 3, "{found:?}");
         assert!(found.iter().all(|error| matches!(error, RouteError::WrongPrefix { .. })));
+    }
+
+    #[test]
+    fn a_wrong_prefix_is_told_with_the_right_one() {
+        let router = Router::new()
+            .mount(Route::message("/rooms/{room}", echo).send_to("/rooms/{room}"))
+            .mount(Route::message("/app/a", echo).send_to_user("/user/queue/a"));
+        let found: Vec<_> = errors(router).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            found,
+            [
+                "the route for SENDs `/rooms/{room}` must lie under /app; write `/app/rooms/{room}`",
+                "the path of `send_to_user`, `/user/queue/a` must lie under /queue or /topic; `/user` is added by itself, \
+                 write `/queue/a`",
+                "the target of `send_to`, `/rooms/{room}` must lie under /topic; write `/topic/rooms/{room}`",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_path_takes_fits_what_the_route_captures() {
+        async fn one(_: Path<u32>) {}
+        async fn two(_: String, _: Path<(u32, u32)>) {}
+        async fn guard(_: Path<(u8, u8)>) -> bool {
+            true
+        }
+        let router = Router::new()
+            .mount(Route::message("/app/a/:x", one))
+            .mount(Route::message("/app/{a}/{b}", two))
+            .mount(Route::message("/app/b/{x}", nothing).authorize(guard))
+            .mount(Route::subscribe("/topic/{a}/{b}", one));
+        let found: Vec<_> = errors(router).iter().map(ToString::to_string).collect();
+        assert_eq!(found.len(), 3, "{found:#?}");
+        assert!(found[0].starts_with("the route `/app/a/:x` does not fit"), "{found:#?}");
+        assert!(found[0].contains("takes 1 segment and the pattern captures 0"), "{found:#?}");
+        assert!(found[1].starts_with("the route `/app/b/{x}`"), "{found:#?}");
+        assert!(found[2].starts_with("the route `/topic/{a}/{b}`"), "{found:#?}");
     }
 
     #[test]

@@ -7,13 +7,22 @@ use futures_util::future::BoxFuture;
 use crate::{
     app::{Action, Permission, RouteError},
     auth::Principal,
-    destination::{Destination, Params, Pattern, Prefixes},
+    destination::{Params, Pattern, Prefixes},
 };
 
 /// Lets those whom all of its conditions admit send or subscribe to what its pattern matches. Without conditions that is
 /// everyone who is connected.
 ///
 /// See [`Rules`](crate::app::Rules) for an example.
+///
+/// ```
+/// use parlor_core::app::{Rule, Rules};
+///
+/// let rules = Rules::deny_all()
+///     .allow(Rule::subscribe("/topic/audit/**").role("admin").role("auditor"))
+///     .allow(Rule::send("/topic/cursors/{page}").authenticated());
+/// # let _ = rules;
+/// ```
 #[derive(Clone)]
 pub struct Rule {
     pub(super) scope: Scope,
@@ -130,14 +139,11 @@ impl Rule {
     /// What is wrong with the rule's place.
     pub(super) fn misplaced(&self, prefixes: &Prefixes) -> Option<RouteError> {
         let pattern = self.pattern.as_ref().ok()?;
-        let topics = matches!(self.scope, Scope::Send | Scope::Subscribe);
-        let within = |prefix: &Destination| {
-            pattern.as_str().strip_prefix(prefix.as_str()).is_some_and(|rest| rest.starts_with('/'))
-        };
-        (topics && !within(&prefixes.topic)).then(|| RouteError::WrongPrefix {
-            text: pattern.as_str().to_owned(),
-            expected: prefixes.topic.to_string(),
-        })
+        match self.scope {
+            Scope::Send => RouteError::rule_unless_topic(pattern.as_str(), true, prefixes),
+            Scope::Subscribe => RouteError::rule_unless_topic(pattern.as_str(), false, prefixes),
+            Scope::SendToOtherUsers | Scope::SendToOwnUser => None,
+        }
     }
 
     pub(super) fn describe(&self, prefixes: &Prefixes) -> Option<Permission> {

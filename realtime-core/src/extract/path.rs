@@ -3,12 +3,14 @@
 use serde::de::DeserializeOwned;
 
 use crate::{
-    app::{Context, FromContext, Rejection, Routed},
-    extract::path_deserializer::PathDeserializer,
+    app::{CaptureError, Context, FromContext, Rejection, Routed},
+    destination::Pattern,
+    extract::{path_check, path_deserializer::PathDeserializer},
 };
 
 /// The captured segments of the destination: one value, a tuple in the order of the placeholders, or a struct or map by
-/// their names. A segment that is not a `T` is refused with `invalid-path`.
+/// their names. A segment that is not a `T` is refused with `invalid-path`; a `T` that the placeholders can never fill is
+/// reported when the endpoint is built, as a [`CaptureError`].
 ///
 /// ```
 /// use parlor_core::extract::Path;
@@ -35,5 +37,9 @@ impl<S: Sync, K: Routed + Sync, T: DeserializeOwned> FromContext<S, K> for Path<
                 format!("A segment of {} is not valid: {error}.", context.event().destination()),
             )),
         }
+    }
+
+    fn check_pattern(pattern: &Pattern) -> Result<(), CaptureError> {
+        path_check::check::<T>(pattern)
     }
 }

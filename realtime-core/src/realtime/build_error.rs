@@ -3,6 +3,14 @@
 use crate::{app::RouteError, auth::OriginError, destination::PatternError};
 
 /// What is wrong with an endpoint, found when it is built. One sentence for each fault.
+///
+/// ```
+/// use parlor_core::{BuildError, Realtime, app::Router};
+///
+/// let error = Realtime::builder(Router::new().with_state(())).build().unwrap_err();
+/// assert!(matches!(error, BuildError::NoAuthenticator));
+/// assert!(error.to_string().contains("call .authenticate("));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {

@@ -26,6 +26,17 @@ pub enum LifecycleEvent {
 }
 
 /// CONNECTED was sent.
+///
+/// ```
+/// use parlor_core::{app::{Connected, Router}, auth::Principal};
+///
+/// async fn came(event: Connected, user: Principal) {
+///     println!("{user} is here; first of their sessions: {}", event.first_session);
+/// }
+///
+/// let router: Router<()> = Router::new().on_connected(came);
+/// # let _ = router;
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Connected {
@@ -34,6 +45,17 @@ pub struct Connected {
 }
 
 /// A subscription is registered: every message accepted from now on is covered.
+///
+/// ```
+/// use parlor_core::{app::{Subscribed, Router}, auth::Principal};
+///
+/// async fn entered(event: Subscribed, user: Principal) {
+///     println!("{user} listens to {}", event.destination);
+/// }
+///
+/// let router: Router<()> = Router::new().on_subscribed(entered);
+/// # let _ = router;
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Subscribed {
@@ -44,6 +66,17 @@ pub struct Subscribed {
 }
 
 /// A subscription ended by UNSUBSCRIBE, or was taken away. Those that end with their session have no event of their own.
+///
+/// ```
+/// use parlor_core::{app::{Unsubscribed, Router}, auth::Principal};
+///
+/// async fn went(event: Unsubscribed, user: Principal) {
+///     println!("{user} listens no more to {}", event.destination);
+/// }
+///
+/// let router: Router<()> = Router::new().on_unsubscribed(went);
+/// # let _ = router;
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Unsubscribed {
@@ -54,6 +87,17 @@ pub struct Unsubscribed {
 }
 
 /// The session ended; it is out of the registry and its subscriptions are gone.
+///
+/// ```
+/// use parlor_core::{app::{Disconnected, Router}, auth::Principal};
+///
+/// async fn left(event: Disconnected, user: Principal) {
+///     println!("{user} left ({}); last of their sessions: {}", event.reason.as_str(), event.last_session);
+/// }
+///
+/// let router: Router<()> = Router::new().on_disconnected(left);
+/// # let _ = router;
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Disconnected {
