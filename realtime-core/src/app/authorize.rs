@@ -34,6 +34,28 @@ pub enum SendTarget {
 /// Asked by a session's driver for each SEND to a broker destination and each SUBSCRIBE that no handler judges, in the
 /// order of the session's frames. It may look things up; the session's later frames wait meanwhile. [`Rules`] are the usual
 /// implementation.
+///
+/// ```
+/// use futures_util::future::BoxFuture;
+/// use parlor_core::{
+///     app::{Authorize, SendTarget},
+///     auth::Principal,
+///     destination::Pattern,
+/// };
+///
+/// /// Everyone reads, editors write: a `Rules` of one line each, if it were not for the sake of the example.
+/// struct Newspaper;
+///
+/// impl Authorize for Newspaper {
+///     fn may_send<'a>(&'a self, principal: &'a Principal, target: &'a SendTarget) -> BoxFuture<'a, bool> {
+///         Box::pin(async move { matches!(target, SendTarget::Topic(_)) && principal.has_role("editor") })
+///     }
+///
+///     fn may_subscribe<'a>(&'a self, _: &'a Principal, pattern: &'a Pattern) -> BoxFuture<'a, bool> {
+///         Box::pin(async move { pattern.as_str() == "/topic/news" })
+///     }
+/// }
+/// ```
 pub trait Authorize: Send + Sync + 'static {
     /// Whether `principal` may send to `target`.
     fn may_send<'a>(&'a self, principal: &'a Principal, target: &'a SendTarget) -> BoxFuture<'a, bool>;

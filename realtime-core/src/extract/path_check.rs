@@ -333,7 +333,6 @@ mod tests {
     struct RoomId(u64);
 
     #[derive(Deserialize)]
-    #[expect(dead_code, reason = "only its shape counts")]
     enum Kind {
         Quiet,
         Loud,

@@ -128,6 +128,19 @@ pub enum DisconnectReason {
 ///
 /// Called by each session's driver, in the order of that session's events. Closures of a session and an event that return a
 /// boxed future are listeners too. Where extractors are wanted, mount a [`Listener`](crate::app::Listener) instead.
+///
+/// ```
+/// use futures_util::{FutureExt, future::BoxFuture};
+/// use parlor_core::session::{LifecycleEvent, LifecycleListener, Session};
+///
+/// struct Log;
+///
+/// impl LifecycleListener for Log {
+///     fn on_event(&self, session: Session, event: LifecycleEvent) -> BoxFuture<'static, ()> {
+///         async move { println!("{}: {event:?}", session.id()) }.boxed()
+///     }
+/// }
+/// ```
 pub trait LifecycleListener: Send + Sync + 'static {
     /// Handles one event, in at most the settings' [`listener_timeout`](crate::Config::listener_timeout).
     fn on_event(&self, session: Session, event: LifecycleEvent) -> BoxFuture<'static, ()>;
