@@ -29,6 +29,10 @@ docs:
 purity:
     scripts/check-purity
 
+# The modules of each crate form no circle.
+cycles:
+    scripts/check-cycles
+
 # Tokens are verified where an application has switched on both providers of jsonwebtoken.
 crypto:
     scripts/check-crypto-providers

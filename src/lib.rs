@@ -13,6 +13,10 @@ pub use parlor_hyper as hyper;
 #[cfg(feature = "axum")]
 pub use parlor_axum as axum;
 
+/// A client of STOMP over WebSocket that reconnects, subscribes again and resumes.
+#[cfg(feature = "client")]
+pub use parlor_client as client;
+
 /// Clients in memory, expectations and a clock for an application's tests, behind the feature `testing`.
 #[cfg(feature = "testing")]
 pub use parlor_core::testing;

@@ -5,8 +5,9 @@ use std::time::Duration;
 use parlor_stomp::{HeartBeat, Limits};
 
 use crate::{
+    broker::QueueSettings,
     destination::Prefixes,
-    limits::{ConnectionLimits, Rate, RateLimits, TrustedProxies},
+    limits::{ConnectionLimits, QueueLimits, Rate, RateLimits, RepeatLimits, TransactionLimits, TrustedProxies},
     outbox::OutboxLimits,
     websocket::WebSocketLimits,
 };
@@ -60,11 +61,26 @@ pub struct Config {
     /// Streams of payloads that one session's handlers may have running, default 16; one more is refused with
     /// `too-many-streams`.
     pub max_streams: usize,
+    /// Bounds of each queue: how much is stored while nobody listens, and how often and how long delivery is tried.
+    pub queues: QueueLimits,
+    /// Bounds of each subscription to a topic that acknowledges (`ack:client`, `ack:client-individual`), by default those of
+    /// queues but for 1,024 messages and 1 MiB that may wait or be in flight; at the bound the connection ends as that of a
+    /// slow consumer.
+    pub acknowledgements: QueueLimits,
+    /// Queues that have messages or consumers, default 10,000; beyond, sends and subscriptions are refused.
+    pub max_queues: usize,
+    /// Octets that all queues hold together, default 64 MiB; beyond, sends are refused with `queue-full`.
+    pub max_queued_bytes: usize,
+    /// Bounds of the open transactions of a connection.
+    pub transactions: TransactionLimits,
+    /// How many sends are remembered by their `message-key`, and for how long.
+    pub repeats: RepeatLimits,
     /// How long one lifecycle listener may take for one event, default 5 s; what takes longer is cut off and logged.
     pub listener_timeout: Duration,
     /// Octets that the operating system may hold back for one client behind what the outbox holds (`SO_SNDBUF`, which Linux
     /// doubles for its own accounts), default 131,072; 0 leaves it to the system, which then holds up to some MiB. Protects the
-    /// kernel's memory, and lets a client that does not read be noticed soon. Of connections over plain TCP.
+    /// kernel's memory, and lets a client that does not read be noticed soon. Of WebSockets over TCP, and over
+    /// the accept loop's TLS: there HTTP/2 connections have it from the beginning, as a WebSocket may come to share them.
     pub send_buffer_bytes: usize,
     /// How long a closing connection may take to deliver its farewell and hear the client's close, default 5 s.
     pub close_linger: Duration,
@@ -119,6 +135,7 @@ impl Config {
 
 impl Default for Config {
     fn default() -> Self {
+        let queues = QueueSettings::default();
         Self {
             profile: Profile::Production,
             stomp: Limits::default(),
@@ -136,6 +153,12 @@ impl Default for Config {
             max_inbox_frames: 64,
             max_inbox_bytes: 256 * 1024,
             max_streams: 16,
+            queues: queues.queues,
+            acknowledgements: queues.acknowledgements,
+            max_queues: queues.max_queues,
+            max_queued_bytes: queues.max_bytes,
+            transactions: TransactionLimits::default(),
+            repeats: RepeatLimits::default(),
             listener_timeout: Duration::from_secs(5),
             send_buffer_bytes: 128 * 1024,
             close_linger: Duration::from_secs(5),
@@ -178,6 +201,12 @@ setters! {
     max_inbox_frames: usize,
     max_inbox_bytes: usize,
     max_streams: usize,
+    queues: QueueLimits,
+    acknowledgements: QueueLimits,
+    max_queues: usize,
+    max_queued_bytes: usize,
+    transactions: TransactionLimits,
+    repeats: RepeatLimits,
     listener_timeout: Duration,
     send_buffer_bytes: usize,
     close_linger: Duration,

@@ -8,11 +8,14 @@ use std::{
     time::Duration,
 };
 
+use parking_lot::Mutex;
+
 use crate::{
     app::{Authorize, Interceptor, Routes},
     broker::Broker,
     config::Config,
     destination::Pattern,
+    limits::Repeats,
     session::{LifecycleEvent, LifecycleListener, Registry, Session, announce},
     telemetry::Meters,
 };
@@ -31,6 +34,8 @@ pub(crate) struct Endpoint {
     pub(crate) topic_pattern: Pattern,
     pub(crate) interceptors: Vec<Arc<dyn Interceptor>>,
     pub(crate) listeners: Vec<Arc<dyn LifecycleListener>>,
+    /// The sends that were handled lately, by their keys.
+    pub(crate) repeats: Mutex<Repeats>,
     pub(crate) stopping: AtomicBool,
 }
 

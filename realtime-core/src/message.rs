@@ -11,6 +11,7 @@ use crate::{
 /// Headers of a client's frame that never reach a MESSAGE as they are: the standard ones, which the server sets itself,
 /// Parlor's own, the trace context, and credentials that a client sent with the wrong frame.
 const NEVER_RELAYED: &[&str] = &[
+    "accept-version",
     "ack",
     "code",
     "complete",
@@ -19,6 +20,7 @@ const NEVER_RELAYED: &[&str] = &[
     "destination",
     "dropped",
     "heart-beat",
+    "host",
     "id",
     "login",
     "message",
@@ -124,11 +126,18 @@ impl Message {
 
 /// The headers of a client's frame that subscribers and handlers may see: of a trace context only a well-formed one.
 pub(crate) fn relayed_headers(headers: &Headers) -> Headers {
-    let mut relayed: Headers = headers.iter().filter(|(name, _)| !NEVER_RELAYED.contains(name)).collect();
+    let mut relayed: Headers = headers.iter().filter(|(name, _)| !is_never_relayed(name)).collect();
     if let Some(trace) = TraceContext::from_headers(headers) {
         trace.write_to(&mut relayed);
     }
     relayed
+}
+
+/// Names of STOMP are exact, but some clients read them in any case, and cut blanks off: for those a name that differs in
+/// these alone would be the server's.
+fn is_never_relayed(name: &str) -> bool {
+    let bare = name.trim_matches(|character: char| character.is_whitespace() || character.is_control());
+    NEVER_RELAYED.iter().any(|never| never.eq_ignore_ascii_case(bare))
 }
 
 #[cfg(test)]
@@ -140,5 +149,24 @@ mod tests {
         let sent: Headers = NEVER_RELAYED.iter().map(|name| (*name, "forged")).chain([("colour", "blue")]).collect();
         let relayed = relayed_headers(&sent);
         assert_eq!(relayed.iter().collect::<Vec<_>>(), [("colour", "blue")]);
+    }
+
+    #[test]
+    fn every_header_that_is_not_relayed_is_documented() {
+        let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/semantics.md");
+        let document = std::fs::read_to_string(document).unwrap();
+        let (_, list) = document.split_once("Headers of a client that never reach a MESSAGE").unwrap();
+        let (list, _) = list.split_once("\n\n").unwrap();
+        let missing: Vec<_> = NEVER_RELAYED.iter().filter(|name| !list.contains(&format!("`{name}`"))).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
+    fn another_spelling_of_a_server_header_is_not_relayed_either() {
+        let forged =
+            ["Message-Id", "MESSAGE-ID", " message-id", "subscription ", "\tcode\t", "position\r", "\u{a0}ack"];
+        let sent: Headers = forged.into_iter().map(|name| (name, "forged")).chain([("Colour", "blue")]).collect();
+        let relayed = relayed_headers(&sent);
+        assert_eq!(relayed.iter().collect::<Vec<_>>(), [("Colour", "blue")]);
     }
 }

@@ -5,9 +5,11 @@
 use std::time::Duration;
 
 use parlor_core::{
-    BuildError, Realtime, RealtimeBuilder,
+    BuildError, Config, Realtime, RealtimeBuilder,
     app::Router,
     auth::{Anonymous, JwtOptionError, JwtVerifier, Nobody, OriginPolicy},
+    destination::Prefixes,
+    limits::TrustedProxies,
 };
 
 fn builder() -> RealtimeBuilder {
@@ -70,4 +72,23 @@ fn s_17_any_origin_and_a_cookie_do_not_go_together() {
     assert!(matches!(error, BuildError::AnyOriginWithCookies), "{error}");
     assert!(any().authenticate(verifier().bearer()).build().is_ok());
     assert!(any().authenticate(Anonymous).build().is_ok());
+}
+
+#[test]
+fn prefixes_that_overlap_are_an_error_at_start_up() {
+    let prefixes = Prefixes::default().app("/topic/app".parse().unwrap());
+    let error = builder().config(Config::default().prefixes(prefixes)).authenticate(Nobody).build().unwrap_err();
+    assert!(error.to_string().contains("the prefixes /topic and /topic/app overlap"), "{error}");
+}
+
+#[test]
+fn a_program_whose_main_returns_what_is_wrong_prints_a_sentence() {
+    let error = builder().build().unwrap_err();
+    assert_eq!(format!("{error:?}"), error.to_string());
+    let error = JwtVerifier::hs256(b"short").unwrap_err();
+    assert!(format!("{error:?}").contains("the secret has 5 octets"), "{error:?}");
+    let error = OriginPolicy::new(["app.example"]).unwrap_err();
+    assert!(format!("{error:?}").contains("is not an origin; write"), "{error:?}");
+    let error = "10.0.0".parse::<TrustedProxies>().unwrap_err();
+    assert!(format!("{error:?}").contains("no range of addresses; write"), "{error:?}");
 }

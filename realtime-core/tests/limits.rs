@@ -73,6 +73,22 @@ async fn frames_pass_at_the_rate_and_not_one_beyond_and_what_was_read_before_is_
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_goes_on_flooding_after_the_farewell_is_not_listened_to_for_the_linger() {
+    let realtime = with_rates(|rates| rates.frames(Rate::per_second(5).burst(BURST)));
+    let mut client = Client::connect(&realtime, user("ada")).await;
+    for receipt in 0..=BURST {
+        client.send(&send(receipt)).await;
+    }
+    // A whole message with a ping behind it, so that all of it is looked at.
+    let flood = [&[0x82, 0xFE, 0x40, 0x00, 0, 0, 0, 0][..], &[0; 0x4000], &[0x89, 0x80, 0, 0, 0, 0]].concat();
+    let begin = tokio::time::Instant::now();
+    let taken = client.flood(&flood).await;
+    assert!(begin.elapsed() < SECOND, "it was heard for {:?}", begin.elapsed());
+    assert!((4 << 20..6 << 20).contains(&taken), "{taken} octets were read");
+    assert!(client.server.await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_rate_itself_passes_for_ever() {
     let realtime = with_rates(|rates| rates.frames(Rate::per_second(50).burst(1)));
     let mut client = Client::connect(&realtime, user("ada")).await;

@@ -243,3 +243,15 @@ async fn s_39_a_flood_of_bad_frames_writes_at_most_a_hundred_lines() {
     let held_back: u64 = stats.log_lines_suppressed.values().sum();
     assert!(held_back > 14_000, "{held_back}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_accept_loop_without_file_descriptors_does_not_fill_the_disk() {
+    let (lines, _guard) = Lines::capture(Level::WARN);
+    let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).build().unwrap();
+    for _ in 0..1000 {
+        realtime.accept_failed(&io::Error::other("too many open files"));
+    }
+    let written = lines.events().iter().filter(|line| line.contains("too many open files")).count();
+    assert_eq!(written, 4, "{:#?}", lines.events());
+    assert_eq!(realtime.stats().log_lines_suppressed["accept-failed"], 996);
+}

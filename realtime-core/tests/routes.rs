@@ -15,7 +15,7 @@ use std::{
 
 use parlor_core::{
     Realtime,
-    app::{Rate, Rejection, Route, Router, Routes, Rules, require_role},
+    app::{Context, FromContext, Rate, Rejection, Route, Router, Routes, Rules, require_role},
     auth::{Anonymous, Principal},
     extract::{Path, Payload, Reply, SendToUser},
 };
@@ -290,4 +290,48 @@ async fn a_request_is_answered_under_its_correlation_id_to_its_session_alone() {
     let refused = one.frame().await;
     assert_eq!((header(&refused, "code"), header(&refused, "correlation-id")), (Some("too-large"), Some("a-18")));
     assert_silent(&mut two).await;
+}
+
+/// An argument that says by its own error why it is missing.
+struct Seat;
+
+impl<S: Sync, K: Sync> FromContext<S, K> for Seat {
+    type Rejection = RoomIsFull;
+
+    async fn from_context(_: &Context<K>, _: &S) -> Result<Self, RoomIsFull> {
+        Err(RoomIsFull(7))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_handler_has_the_errors_of_extractors_and_guards_too() {
+    async fn sit(_: Seat) {}
+    async fn has_seat(_: Seat) -> bool {
+        true
+    }
+    async fn told(RoomIsFull(room): RoomIsFull) -> Rejection {
+        Rejection::new("told", format!("Room {room} is full."))
+    }
+    let routes = Router::new()
+        .mount(Route::message("/app/sit", sit))
+        .mount(Route::message("/app/guarded", nothing).authorize(has_seat))
+        .on_error(told)
+        .with_state(());
+    let realtime = realtime(routes);
+    let mut client = listening(&realtime, user("ada")).await;
+    assert_eq!(refusal(&mut client, "/app/sit", "").await.as_deref(), Some("told"));
+    assert_eq!(refusal(&mut client, "/app/guarded", "").await.as_deref(), Some("told"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_path_that_does_not_fit_is_the_clients_fault_or_the_applications() {
+    async fn one(Path(_): Path<u32>) {}
+    let routes = Router::new()
+        .mount(Route::message("/app/one/{a}", one))
+        .mount(Route::message("/app/two/{a}/{b}", one))
+        .with_state(());
+    let realtime = realtime(routes);
+    let mut client = listening(&realtime, user("ada")).await;
+    assert_eq!(refusal(&mut client, "/app/one/x", "").await.as_deref(), Some("invalid-path"));
+    assert_eq!(refusal(&mut client, "/app/two/1/2", "").await.as_deref(), Some("internal"));
 }

@@ -14,6 +14,8 @@ use tokio::{
 };
 use tower_service::Service;
 
+#[cfg(feature = "tls")]
+use crate::transport::bound_send_buffer;
 use crate::{
     PeerAddr, RequestBody, ServeOptions,
     activity::Activity,
@@ -51,6 +53,9 @@ pub(crate) struct Connection<S> {
     pub(crate) service: S,
     pub(crate) options: Arc<ServeOptions>,
     pub(crate) peer: Option<SocketAddr>,
+    /// Of a connection that may carry WebSockets besides others (HTTP/2 over TLS).
+    #[cfg(feature = "tls")]
+    pub(crate) send_buffer_bytes: usize,
     pub(crate) drain: watch::Receiver<bool>,
 }
 
@@ -72,7 +77,14 @@ where
             _ = self.drain.changed() => return,
         };
         match accepted {
-            Ok(Ok(stream)) => self.serve(stream, slot, http).await,
+            Ok(Ok(stream)) => {
+                let (io, session) = stream.get_ref();
+                // WebSockets may come to share it. One of HTTP/1.1 is bounded when it is upgraded.
+                if session.alpn_protocol() == Some(b"h2") {
+                    bound_send_buffer(io, self.send_buffer_bytes);
+                }
+                self.serve(stream, slot, http).await;
+            }
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
             Err(_) => tracing::debug!("a TLS handshake was not done in time"),
         }
@@ -84,7 +96,7 @@ where
     where
         Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let Self { service, options, peer, mut drain } = self;
+        let Self { service, options, peer, mut drain, .. } = self;
         let activity = Activity::new(&options);
         let http = builder(&options, &activity);
         let io = TokioIo::new(Watched::new(io, Arc::clone(&activity), slot));

@@ -24,6 +24,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod activity;
+mod addresses;
 mod connection;
 mod echo;
 mod handshake;

@@ -49,6 +49,12 @@ pub struct ServeOptions {
     /// [`max_connections`](Self::max_connections), so that HTTP does not use up the room for WebSockets. One more is
     /// answered in the same way.
     pub max_http_connections: usize,
+    /// Of these, connections from one network address (an IPv4 address, or a /64 of IPv6), default 100: keep-alive
+    /// connections, HTTP/2, and WebSockets until their handshake is done. One more is answered with 429 and `Retry-After`, or
+    /// closed at once where TLS would have to be spoken first. Protects everyone else's room from one client that opens
+    /// connections and asks for nothing. Not counted: proxies of [`Config::trusted_proxies`](parlor_core::Config), Unix
+    /// sockets, and in the development profile anyone.
+    pub max_http_connections_per_address: usize,
     /// Requests at a time on one HTTP/2 connection, WebSockets included; default 100.
     pub max_streams: u32,
     /// From the moment when readiness ends to the end of accepting, default 0. Set it a little longer than your load
@@ -70,6 +76,7 @@ impl Default for ServeOptions {
             max_body_bytes: 2 * 1024 * 1024,
             max_connections,
             max_http_connections: max_connections / 2,
+            max_http_connections_per_address: 100,
             max_streams: 100,
             ready_pause: Duration::ZERO,
         }
@@ -102,6 +109,7 @@ setters! {
     max_body_bytes: usize,
     max_connections: usize,
     max_http_connections: usize,
+    max_http_connections_per_address: usize,
     max_streams: u32,
     ready_pause: Duration,
 }

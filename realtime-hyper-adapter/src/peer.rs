@@ -1,6 +1,6 @@
 //! Where a request comes from.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use http::Request;
 use parlor_core::Realtime;
@@ -11,8 +11,10 @@ use parlor_core::Realtime;
 #[expect(clippy::exhaustive_structs, reason = "an address is all there is to it")]
 pub struct PeerAddr(pub SocketAddr);
 
-/// The client's address by the endpoint's trusted proxies; none where no accept loop has left a [`PeerAddr`].
-pub(crate) fn client_addr<B>(realtime: &Realtime, request: &Request<B>) -> Option<IpAddr> {
-    let PeerAddr(peer) = request.extensions().get()?;
-    Some(realtime.config().trusted_proxies.client_addr(peer.ip(), request.headers()))
+/// The client's address by the endpoint's trusted proxies; none where no accept loop has left a [`PeerAddr`]. The port is
+/// known, and not 0, only where no proxy stands between.
+pub(crate) fn client_addr<B>(realtime: &Realtime, request: &Request<B>) -> Option<SocketAddr> {
+    let &PeerAddr(peer) = request.extensions().get()?;
+    let client = realtime.config().trusted_proxies.client_addr(peer.ip(), request.headers());
+    Some(if client == peer.ip().to_canonical() { peer } else { SocketAddr::new(client, 0) })
 }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use parlor_core::Realtime;
 use tokio::{
     sync::watch,
@@ -138,7 +138,8 @@ where
         let realtime = self.realtime.clone();
         let pause = self.options.ready_pause;
         let mut accepting = Accepting {
-            slots: Slots::new(&self.options),
+            slots: Slots::new(&self.options, realtime.config()),
+            realtime: realtime.clone(),
             options: Arc::new(self.options),
             listener: self.listener,
             service: self.service,
@@ -172,6 +173,7 @@ struct Accepting<L, S> {
     listener: L,
     service: S,
     options: Arc<ServeOptions>,
+    realtime: Realtime,
     slots: Slots,
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
@@ -196,7 +198,7 @@ where
                 Ok((io, peer)) => self.begin(io, peer),
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    self.realtime.accept_failed(&error);
                     tokio::select! {
                         () = sleep(ACCEPT_PAUSE) => {}
                         () = end.as_mut() => return,
@@ -207,18 +209,23 @@ where
     }
 
     fn begin(&self, io: L::Io, peer: Option<std::net::SocketAddr>) {
-        let Some((slot, http)) = self.slots.take() else {
-            tracing::debug!("a connection over the cap is turned away");
-            #[cfg(feature = "tls")]
-            if self.tls.is_some() {
-                return;
+        let (slot, http) = match self.slots.take(peer) {
+            Ok(room) => room,
+            Err(why) => {
+                self.realtime.handshake_refused(why.code(), &HeaderMap::new(), peer);
+                #[cfg(feature = "tls")]
+                if self.tls.is_some() {
+                    return;
+                }
+                return self.slots.turn_away(io, why);
             }
-            return self.slots.turn_away(io);
         };
         let connection = Connection {
             service: self.service.clone(),
             options: Arc::clone(&self.options),
             peer,
+            #[cfg(feature = "tls")]
+            send_buffer_bytes: self.realtime.config().send_buffer_bytes,
             drain: self.drain.subscribe(),
         };
         #[cfg(feature = "tls")]

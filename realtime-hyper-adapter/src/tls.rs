@@ -43,8 +43,8 @@ struct Shared {
     current: RwLock<Arc<ServerConfig>>,
 }
 
-/// Why a certificate or its key cannot be used.
-#[derive(Debug, thiserror::Error)]
+/// Why a certificate or its key cannot be used. Its `Debug` is its sentence, for a `main` that returns it.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
     /// A file cannot be read as PEM, or holds nothing of the kind.
@@ -137,5 +137,11 @@ impl fmt::Debug for Tls {
 impl From<TlsError> for io::Error {
     fn from(error: TlsError) -> Self {
         Self::new(io::ErrorKind::InvalidData, error)
+    }
+}
+
+impl fmt::Debug for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }

@@ -1,11 +1,15 @@
 //! The way from an upgraded request to a transport.
 
+use std::any::Any;
+
 use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::{rt::TokioIo, server::conn::auto};
 use parlor_core::{Config, connection::Transport};
 use socket2::SockRef;
 use tokio::net::TcpStream;
+#[cfg(feature = "tls")]
+use tokio_rustls::server::TlsStream;
 
 use crate::{slots::Slot, watched::Watched};
 
@@ -20,6 +24,15 @@ pub(crate) fn transport(upgraded: Upgraded, config: &Config) -> (Transport, Opti
         }
         Err(upgraded) => upgraded,
     };
+    #[cfg(feature = "tls")]
+    let upgraded = match auto::upgrade::downcast::<TokioIo<Watched<TlsStream<TcpStream>>>>(upgraded) {
+        Ok(parts) => {
+            let (stream, slot) = parts.io.into_inner().into_parts();
+            bound_send_buffer(stream.get_ref().0, config.send_buffer_bytes);
+            return (Transport::stream(stream, parts.read_buf), Some(slot));
+        }
+        Err(upgraded) => upgraded,
+    };
     // Those of axum and others: a connection of hyper-util's `auto` wraps the stream once more than one of hyper's own.
     let upgraded = match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
         Ok(parts) => return (tcp(parts.io.into_inner(), parts.read_buf, config), None),
@@ -27,7 +40,7 @@ pub(crate) fn transport(upgraded: Upgraded, config: &Config) -> (Transport, Opti
     };
     match upgraded.downcast::<TokioIo<TcpStream>>() {
         Ok(parts) => (tcp(parts.io.into_inner(), parts.read_buf, config), None),
-        // TLS, a stream of HTTP/2, a Unix socket: whatever its connection holds ends with it.
+        // A stream of HTTP/2, a Unix socket, somebody else's TLS: whatever its connection holds ends with it.
         Err(upgraded) => (Transport::stream(TokioIo::new(upgraded), Bytes::new()), None),
     }
 }
@@ -36,10 +49,14 @@ fn tcp(stream: TcpStream, read_ahead: Bytes, config: &Config) -> Transport {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set; small messages may wait for others");
     }
-    if config.send_buffer_bytes > 0
-        && let Err(error) = SockRef::from(&stream).set_send_buffer_size(config.send_buffer_bytes)
-    {
+    bound_send_buffer(&stream, config.send_buffer_bytes);
+    Transport::tcp(stream, read_ahead)
+}
+
+/// Bounds what the system holds back for the client behind `io`, where that is TCP; 0 leaves it to the system.
+pub(crate) fn bound_send_buffer(io: &dyn Any, octets: usize) {
+    let Some(stream) = io.downcast_ref::<TcpStream>().filter(|_| octets > 0) else { return };
+    if let Err(error) = SockRef::from(stream).set_send_buffer_size(octets) {
         tracing::debug!(%error, "SO_SNDBUF could not be set; the system may hold back more than it should");
     }
-    Transport::tcp(stream, read_ahead)
 }

@@ -52,7 +52,7 @@ impl WebSocketService {
     async fn judge(&self, request: &Request<()>) -> Result<(Accepted, Admission, Principal), Refusal> {
         let accepted = Accepted::check(request, true)?;
         self.realtime.origins().judge_upgrade(request.headers())?;
-        let applicant = self.realtime.admit(client_addr(&self.realtime, request))?;
+        let applicant = self.realtime.admit(client_addr(&self.realtime, request).map(|client| client.ip()))?;
         let peer = request.extensions().get::<PeerAddr>().map(|peer| peer.0);
         let handshake = Handshake::new(request.headers(), request.uri(), peer);
         let principal = applicant.authenticate(handshake).await?;
@@ -62,11 +62,11 @@ impl WebSocketService {
 
     async fn answer(self, mut request: Request<()>) -> Response<Full<Bytes>> {
         let version = request.version();
-        let peer = request.extensions().get::<PeerAddr>().map(|peer| peer.0);
+        let client = client_addr(&self.realtime, &request);
         let (accepted, admission, principal) = match self.judge(&request).await {
             Ok(judged) => judged,
             Err(refusal) => {
-                self.realtime.handshake_refused(refusal.code(), request.headers(), peer);
+                self.realtime.handshake_refused(refusal.code(), request.headers(), client);
                 return refuse(refusal, version);
             }
         };
@@ -87,8 +87,8 @@ impl WebSocketService {
             match upgrade.await {
                 Ok(upgraded) => {
                     let (transport, slot) = transport(upgraded, realtime.config());
-                    let transport = match peer {
-                        Some(peer) => transport.with_peer(peer),
+                    let transport = match client {
+                        Some(client) => transport.with_peer(client),
                         None => transport,
                     };
                     realtime.serve(transport, principal, admission).await;

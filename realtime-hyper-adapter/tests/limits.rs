@@ -9,11 +9,12 @@ use std::{convert::Infallible, net::SocketAddr, time::Duration};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError};
+use parlor_core::{Config, Realtime, auth::Anonymous, limits::TrustedProxies};
 use parlor_hyper::{BodyTimeout, RequestBody, ServeOptions, Server, WebSocketService};
-use support::{handshake_text, open_endpoint};
+use support::{endpoint, handshake_text, open_endpoint};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     time::{Instant, sleep, timeout},
 };
 
@@ -37,7 +38,10 @@ async fn collect(request: Request<RequestBody>) -> Result<Response<Full<Bytes>>,
 
 /// Serves WebSockets in this runtime.
 async fn websockets(options: ServeOptions) -> SocketAddr {
-    let realtime = open_endpoint();
+    websockets_of(open_endpoint(), options).await
+}
+
+async fn websockets_of(realtime: Realtime, options: ServeOptions) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(Server::new(listener, WebSocketService::new(&realtime), realtime).options(options).run());
@@ -214,6 +218,49 @@ async fn one_connection_more_than_the_cap_is_told_so_and_one_that_has_upgraded_m
     drop(second);
     while refused(address).await {}
     drop((first, third));
+}
+
+#[tokio::test]
+async fn one_connection_of_an_address_more_than_its_cap_is_told_so_and_a_websocket_does_not_count() {
+    let production = |config: Config| endpoint().config(config).authenticate(Anonymous).build().unwrap();
+    let realtime = production(Config::default());
+    let options = || ServeOptions::default().max_http_connections_per_address(2);
+    let address = websockets_of(realtime.clone(), options()).await;
+    let mut first = connect(address).await;
+    let second = connect(address).await;
+    let mut third = connect(address).await;
+    third.write_all(b"GET /ws HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    third.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 429 ") && answer.contains("\r\nretry-after: 5\r\n"), "{answer}");
+    assert!(answer.contains(r#""code":"too-many-connections-from-address""#), "{answer}");
+    assert_eq!(realtime.stats().connections.handshakes_refused["too-many-connections-from-address"], 1);
+    // Another address has room, and so has this one when a connection became a WebSocket.
+    let other = TcpSocket::new_v4().unwrap();
+    other.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    assert_eq!(status(other.connect(address).await.unwrap()).await, "426");
+    first.write_all(handshake_text("GET", "HTTP/1.1", &[]).as_bytes()).await.unwrap();
+    first.read_exact(&mut [0; 12]).await.unwrap();
+    // The server has noticed when there is room again.
+    while status(connect(address).await).await == "429" {}
+    // Behind a trusted proxy, and in the development profile, one address stands for many clients.
+    let proxies = TrustedProxies::new(["127.0.0.0/8"]).unwrap();
+    for config in [Config::default().trusted_proxies(proxies), Config::development()] {
+        let address = websockets_of(production(config), options()).await;
+        let open = [connect(address).await, connect(address).await, connect(address).await];
+        for stream in open {
+            assert_eq!(status(stream).await, "426");
+        }
+    }
+    drop((first, second));
+}
+
+/// The status that a request on this connection gets.
+async fn status(mut stream: TcpStream) -> String {
+    stream.write_all(b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer.split(' ').nth(1).unwrap().to_owned()
 }
 
 /// Whether a new connection is turned away; the answer says for how long.

@@ -5,10 +5,10 @@
 mod support;
 
 use std::{
-    io::Read,
+    io::{Read, Write},
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -17,15 +17,17 @@ use http::Request;
 use http_body_util::Empty;
 use hyper::ext::Protocol;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use parlor_core::{Config, auth::Anonymous};
 use parlor_hyper::{
-    ServeOptions, Server, Tls, TlsError, WebSocketService,
+    Listener, ServeOptions, Server, Tls, TlsError, WebSocketService,
     rustls::{
         ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned,
         crypto::aws_lc_rs,
         pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
     },
 };
-use support::{client::Client, open_endpoint};
+use socket2::SockRef;
+use support::{client::Client, endpoint, open_endpoint};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     runtime::Runtime,
@@ -243,5 +245,60 @@ fn files_that_are_missing_or_not_of_the_kind_are_named() {
     ] {
         let error = Tls::from_pem_files(file(chain), file(key)).unwrap_err().to_string();
         assert!(error.contains(named), "{error}");
+    }
+}
+
+/// A listener that keeps a second handle to each socket that it accepts.
+struct Spied(tokio::net::TcpListener, Arc<Mutex<Vec<TcpStream>>>);
+
+impl Listener for Spied {
+    type Io = tokio::net::TcpStream;
+
+    async fn accept(&mut self) -> std::io::Result<(Self::Io, Option<SocketAddr>)> {
+        let (stream, peer) = self.0.accept().await?;
+        let stream = stream.into_std()?;
+        self.1.lock().unwrap().push(stream.try_clone()?);
+        Ok((tokio::net::TcpStream::from_std(stream)?, Some(peer)))
+    }
+
+    fn address(&self) -> std::io::Result<String> {
+        Ok(self.0.local_addr()?.to_string())
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_the_system_holds_back_over_tls_is_bounded_for_websockets_and_for_http_2() {
+    const OCTETS: usize = 16 * 1024;
+    let runtime = Runtime::new().unwrap();
+    let sockets: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
+    let config = Config::development().send_buffer_bytes(OCTETS);
+    let realtime = endpoint().config(config).authenticate(Anonymous).build().unwrap();
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    let listener = Spied(listener, Arc::clone(&sockets));
+    runtime.spawn(Server::new(listener, WebSocketService::new(&realtime), realtime).tls(tls("first")).run());
+    // The last octet of an answer comes after the bound was set.
+    let held_back = || SockRef::from(sockets.lock().unwrap().last().unwrap()).send_buffer_size().unwrap();
+
+    let mut client = wss(address, "first").unwrap();
+    send(&mut client, "CONNECT\naccept-version:1.2\nhost:a\n\n");
+    assert!(receive(&mut client).starts_with("CONNECTED\n"));
+    assert_eq!(held_back(), 2 * OCTETS, "Linux doubles it for its own accounts");
+
+    for (alpn, bounded) in [(&b"h2"[..], true), (b"http/1.1", false)] {
+        let stream = TcpStream::connect(address).unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let connection = ClientConnection::new(trusting("first", &[alpn]), name).unwrap();
+        let mut client = StreamOwned::new(connection, stream);
+        // HTTP/2's preface and empty SETTINGS, or a request: the server answers both.
+        let begin: &[u8] = if bounded {
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"
+        } else {
+            b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+        };
+        client.write_all(begin).unwrap();
+        client.read_exact(&mut [0; 9]).unwrap();
+        assert_eq!(held_back() == 2 * OCTETS, bounded, "{} has {}", String::from_utf8_lossy(alpn), held_back());
     }
 }

@@ -69,6 +69,7 @@ impl Pair {
             destination: "/topic/a",
             content_type: None,
             ack: (version == Version::V1_2).then_some("a-1"),
+            extensions: &[],
             headers,
         };
         let mut out = Vec::new();
@@ -121,10 +122,18 @@ fn every_command_arrives_as_its_request() {
         assert!(matches!(pair.request(), Request::Commit(commit) if commit.id == "t"));
         pair.client.abort("t", None);
         assert!(matches!(pair.request(), Request::Abort(abort) if abort.id == "t"));
+        let headers = [("resume-from", "e:1"), ("prefetch-count", "5")];
+        pair.client.subscribe_with("sub:1", "/topic/a", AckMode::Auto, &headers, None);
+        let Request::Subscribe(subscribe) = pair.request() else { panic!("no SUBSCRIBE") };
+        assert_eq!(
+            (subscribe.headers.get("resume-from"), subscribe.headers.get("prefetch-count")),
+            (Some("e:1"), Some("5"))
+        );
         pair.client.disconnect(Some("bye"));
         assert!(matches!(pair.request(), Request::Disconnect(end) if end.receipt.as_deref() == Some("bye")));
         let receipt = pair.event(&encode_receipt("bye", version));
         assert_eq!(receipt, Some(ClientEvent::Receipt("bye".to_owned())));
+        assert_eq!(pair.client.receipt_headers().get("receipt-id"), Some("bye"));
     }
 }
 

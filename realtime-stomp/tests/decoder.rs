@@ -249,3 +249,22 @@ fn a_frame_is_built_as_it_is_read() {
     assert_eq!(frames, [Frame::new(Command::Send).with_header("a", "b").with_body("hi")]);
     assert_eq!(frames[0].headers, [("a", "b")].into_iter().collect::<Headers>());
 }
+
+#[test]
+fn what_was_decoded_holds_no_buffer() {
+    for octets in [
+        &b"SEND\ndestination:/topic/a\n\nhello\0\n"[..],
+        b"\n\n",
+        b"SEND\ndestin",
+        b"SEND\ndestination:/topic/a\n\nhel",
+    ] {
+        let mut decoder = Decoder::new(Limits::default());
+        decoder.set_version(Version::V1_2);
+        let buffer = Bytes::from(octets.to_vec());
+        decoder.push(buffer.clone());
+        while let Some(frame) = decoder.decode().unwrap() {
+            drop(frame);
+        }
+        assert!(buffer.is_unique(), "{:?}", String::from_utf8_lossy(octets));
+    }
+}

@@ -13,6 +13,7 @@ fn message(headers: &Headers, body: &[u8], version: Version) -> (Vec<u8>, bool) 
         destination: "/topic/a",
         content_type: Some("text/plain"),
         ack: None,
+        extensions: &[],
         headers,
     };
     let mut out = Vec::new();
@@ -218,6 +219,7 @@ fn a_message_has_the_ack_that_it_is_given() {
         destination: "/topic/a",
         content_type: None,
         ack: Some("a-1"),
+        extensions: &[],
         headers: &Headers::default(),
     };
     let mut out = Vec::new();
@@ -248,6 +250,7 @@ fn a_message_is_appended_to_what_is_there() {
         destination: "/d",
         content_type: None,
         ack: None,
+        extensions: &[],
         headers: &headers,
     };
     encode_message_into(&head, b"hi", Version::V1_0, &mut out);

@@ -15,10 +15,10 @@ use parlor::{
 use tokio::net::TcpListener;
 
 use crate::{
-    accounts::{Accounts, Tokens},
+    accounts::{Accounts, EndedLogins, Tokens},
     realtime,
     settings::Settings,
-    store::{self, Location, Store, UrlError},
+    store::{self, Location, Store, StoreError, UrlError},
     web::{self, Web},
 };
 
@@ -75,8 +75,9 @@ impl App {
         let addr = listener.local_addr().map_err(bind_error)?;
         let location: Location = settings.database_url.parse().map_err(wrong_url)?;
         let public_url = settings.public_url.unwrap_or_else(|| own_url(addr));
-        let tokens = Tokens::new(&settings.jwt_secret, public_url.starts_with("https://"))?;
         let store = store::open(&location).await.map_err(|error| StartError::Database(error.to_string()))?;
+        let ended = EndedLogins::load(Arc::clone(&store)).await.map_err(unread)?;
+        let tokens = Tokens::new(&settings.jwt_secret, public_url.starts_with("https://"), ended)?;
         let accounts = Accounts::new(Arc::clone(&store)).map_err(|error| StartError::Accounts(error.to_string()))?;
         let origins = OriginPolicy::new(origins(&public_url))?;
         let config = Config::default().trusted_proxies(settings.trusted_proxies);
@@ -148,6 +149,13 @@ impl App {
 #[expect(clippy::needless_pass_by_value, reason = "so that it fits `map_err`")]
 fn wrong_url(error: UrlError) -> StartError {
     StartError::Database(format!("DATABASE_URL {error}."))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "so that it fits `map_err`")]
+fn unread(error: StoreError) -> StartError {
+    StartError::Database(format!(
+        "Which logins have ended cannot be read: {error}. Try again, or look at the database."
+    ))
 }
 
 /// What browsers call this address. All addresses at once are no address: of those, this machine's own.

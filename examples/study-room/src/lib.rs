@@ -6,10 +6,12 @@
 //! | `realtime` | what is mounted, and handlers tested without a socket |
 //! | `chat` | handlers, extractors, a reply on entering; write, then broadcast |
 //! | `accounts` | a JWT in an HttpOnly cookie, and sessions closed at the log-out |
+//! | `api` | what is refused, and extractors of one's own |
 //! | `store` | a database behind one trait |
 //! | `web` | pages and JSON beside the WebSocket |
 
 mod accounts;
+mod api;
 mod app;
 mod arguments;
 mod chat;

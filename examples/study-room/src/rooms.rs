@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::{FromRef, Path, State},
     http::StatusCode,
     routing::get,
 };
-use parlor::axum::Authenticated;
+use parlor::{Realtime, axum::Authenticated};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    api::{ApiError, ApiJson, ApiQuery},
     clock, ids,
     store::{NewRoom, Page, Room, Store},
-    web::{ApiError, ApiJson, ApiQuery, Web},
 };
 
 /// Names and subjects, in characters.
@@ -44,7 +44,12 @@ struct Before {
     before: Option<i64>,
 }
 
-pub(crate) fn routes() -> Router<Web> {
+pub(crate) fn routes<S>() -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Arc<dyn Store>: FromRef<S>,
+    Realtime: FromRef<S>,
+{
     Router::new()
         .route("/rooms", get(list).post(create))
         .route("/rooms/{id}", get(one))

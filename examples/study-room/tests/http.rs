@@ -52,6 +52,22 @@ fn rule_24_a_copied_cookie_ends_at_log_out_and_another_login_does_not() {
 }
 
 #[test]
+fn a_copied_cookie_stays_out_after_a_restart_and_another_login_does_not() {
+    let folder = Folder::new();
+    let room = Room::start(&folder.database());
+    let stolen = room.sign_up("Ada");
+    let account = json!({ "name": "Ada", "password": "correct horse" });
+    let elsewhere = room.request("POST", "/api/login", None, Some(&account)).cookie();
+    assert_eq!(room.request("POST", "/api/logout", Some(&stolen), None).status, 204);
+    room.stop();
+    let room = Room::start(&folder.database());
+    assert_eq!(room.request("GET", "/api/me", Some(&stolen), None).code(), "not-logged-in");
+    assert_eq!(Client::connect(&room, Some(&stolen)).err(), Some(401));
+    assert_eq!(room.request("GET", "/api/me", Some(&elsewhere), None).status, 200);
+    assert!(Client::connect(&room, Some(&elsewhere)).is_ok());
+}
+
+#[test]
 fn bad_names_and_passwords_are_told_at_their_field() {
     let folder = Folder::new();
     let room = Room::start(&folder.database());

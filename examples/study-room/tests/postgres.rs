@@ -43,6 +43,19 @@ fn accounts_and_conversations_outlive_the_program() {
 }
 
 #[test]
+fn a_copied_cookie_stays_out_after_a_restart() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let url = cluster.new_database();
+    let room = Room::start_on(&url);
+    let stolen = room.sign_up("Ada");
+    assert_eq!(room.request("POST", "/api/logout", Some(&stolen), None).status, 204);
+    room.stop();
+    let room = Room::start_on(&url);
+    assert_eq!(room.request("GET", "/api/me", Some(&stolen), None).code(), "not-logged-in");
+    assert_eq!(Client::connect(&room, Some(&stolen)).err(), Some(401));
+}
+
+#[test]
 fn two_programs_on_one_database_keep_one_order() {
     let Some(cluster) = Cluster::shared() else { return };
     let url = cluster.new_database();
@@ -93,6 +106,9 @@ fn a_database_that_has_gone_is_told_and_the_program_goes_on() {
         assert_eq!((answer.status, answer.code(), answer.header("retry-after")), (503, "unavailable", Some("1")));
     }
     assert_eq!(room.request("GET", "/", None, None).status, 200);
+    let out = room.request("POST", "/api/logout", Some(&ada), None);
+    assert_eq!((out.status, out.code()), (503, "unavailable"), "a log-out that would not last is none");
+    assert_eq!(room.request("GET", "/api/me", Some(&ada), None).status, 200);
 }
 
 #[test]

@@ -55,17 +55,24 @@ function enter() {
     { loadOlder: (id) => api.messagesBefore(roomId, id), whatToDo },
   );
 
-  client.subscribe(`/topic/rooms/${roomId}/chat`, ({ body }) => {
+  let isResumed = false;
+  const heard = ({ body }) => {
     const event = JSON.parse(body);
-    if (event.type === "history") {
+    // After a resumption all that was missed comes message by message: the history would only take older ones away.
+    if (event.type === "history" && !isResumed) {
       event.messages.forEach(settled);
       banner.back(conversation.history(event));
     } else if (event.type === "message") {
       settled(event.message);
       conversation.add(event.message);
     }
+  };
+  client.subscribe(`/topic/rooms/${roomId}/chat`, heard, () => {
+    isResumed = true;
+    banner.back(true);
   });
   client.addEventListener("state", ({ detail: state }) => {
+    if (state !== "connected") isResumed = false;
     if (state === "connecting") banner.connecting();
     if (state === "reconnecting") banner.reconnecting();
     if (state === "connected") outbox.entries.filter(({ failure }) => failure === undefined).forEach(send);
@@ -90,7 +97,7 @@ function enter() {
     conversation.waiting(entry);
     if (fault) return;
     try {
-      await client.send(`/app/rooms/${roomId}/chat`, { text, key });
+      await client.send(`/app/rooms/${roomId}/chat`, { text, key }, key);
       outbox.remove(key);
       conversation.confirmed(key);
     } catch (error) {

@@ -1,26 +1,17 @@
-// The study room's STOMP 1.2 client: one connection that comes back by itself, subscriptions that outlive it, receipts
-// as promises.
+// The study room's STOMP 1.2 client: one connection that comes back by itself, subscriptions that outlive it and go on where
+// they were, receipts as promises.
 //
 //   idle → connecting → connected ⇄ reconnecting → ended      (`open` leads from idle and ended to connecting)
 
+import { Backoff } from "./backoff.js";
 import { encodeFrame, FrameDecoder } from "./frames.js";
+import { Receipts, refusal, SendError } from "./receipts.js";
+import { Resumption } from "./resumption.js";
 
 // All in milliseconds.
 const PERIOD = 10_000; // heart-beats, both ways
 const MISSED_BEATS = 3; // of the server, before the connection counts as dead
 const CONNECT_PATIENCE = 10_000; // until CONNECTED
-const RECEIPT_PATIENCE = 15_000;
-const FIRST_DELAY = 500; // before the first reconnect, at most; it doubles with each
-const LONGEST_DELAY = 20_000;
-const STABLE = 5_000; // a connection that lasted so long starts the delays anew
-
-/** Why a frame was not confirmed: `code` is the server's, or "offline", or "late". */
-export class SendError extends Error {
-  constructor(code, message) {
-    super(message);
-    this.code = code;
-  }
-}
 
 /**
  * Events: `state` (see `state`; `reason` says why it ended) and `refused` with a SendError, for a subscription that the
@@ -35,9 +26,8 @@ export class StompClient extends EventTarget {
   #decoder;
   #worker;
   #subscriptions = new Map();
-  #receipts = new Map();
-  #nextReceipt = 1;
-  #attempts = 0;
+  #receipts = new Receipts();
+  #backoff = new Backoff();
   #connectedAt = Infinity;
   #lastHeard = 0;
   #longestSilence = Infinity;
@@ -63,22 +53,23 @@ export class StompClient extends EventTarget {
     this.#connect();
   }
 
-  /** Calls `handler(frame)` for every message of a destination, now and after every reconnect. */
-  subscribe(destination, handler) {
+  /**
+   * Calls `handler(frame)` for every message of a destination, now and after every reconnect; and `onResumed()` first where the
+   * server goes on where it was, so that what was missed follows.
+   */
+  subscribe(destination, handler, onResumed = () => {}) {
     const id = `sub-${this.#subscriptions.size}`;
-    this.#subscriptions.set(id, { destination, handler });
-    if (this.state === "connected") this.#sendFrame("SUBSCRIBE", { id, destination });
+    this.#subscriptions.set(id, { destination, handler, onResumed, resumption: new Resumption() });
+    if (this.state === "connected") this.#enter(id);
   }
 
-  /** Sends JSON; resolves with the RECEIPT, rejects with a SendError. */
-  send(destination, payload) {
+  /** Sends JSON; resolves with the RECEIPT, rejects with a SendError. With the same `key` it counts once. */
+  send(destination, payload, key) {
     if (this.state !== "connected") return Promise.reject(new SendError("offline", "There is no connection."));
-    const receipt = `r-${this.#nextReceipt++}`;
-    return new Promise((resolve, reject) => {
-      const late = () => this.#settle(receipt, new SendError("late", "The server has not confirmed it."));
-      this.#receipts.set(receipt, { resolve, reject, timer: setTimeout(late, RECEIPT_PATIENCE) });
-      this.#sendFrame("SEND", { destination, receipt, "content-type": "application/json" }, JSON.stringify(payload));
-    });
+    const { receipt, confirmed } = this.#receipts.expect();
+    const headers = { destination, receipt, "message-key": key, "content-type": "application/json" };
+    this.#sendFrame("SEND", headers, JSON.stringify(payload));
+    return confirmed;
   }
 
   /** Says goodbye. */
@@ -121,13 +112,13 @@ export class StompClient extends EventTarget {
     if (command === "CONNECTED") {
       this.#connected(headers);
     } else if (command === "MESSAGE") {
-      this.#subscriptions.get(headers.get("subscription"))?.handler({ headers, body });
+      this.#message(this.#subscriptions.get(headers.get("subscription")), { headers, body });
     } else if (command === "RECEIPT") {
-      this.#settle(headers.get("receipt-id"));
+      this.#receipts.confirm(headers);
     } else if (command === "ERROR") {
       // The server closes after it; the close status says whether to come back.
       this.#lastError = headers.get("code");
-      this.#settle(headers.get("receipt-id"), refusal({ headers, body }));
+      this.#receipts.refuse(headers.get("receipt-id"), refusal({ headers, body }));
     }
   }
 
@@ -138,8 +129,34 @@ export class StompClient extends EventTarget {
     this.#longestSilence = sent > 0 ? MISSED_BEATS * Math.max(sent, PERIOD) : Infinity;
     // A beat too early is cheap, one too late is not.
     this.#worker.postMessage(Math.max(wanted, PERIOD) * 0.8);
-    for (const [id, { destination }] of this.#subscriptions) this.#sendFrame("SUBSCRIBE", { id, destination });
+    for (const id of this.#subscriptions.keys()) this.#enter(id);
     this.#setState("connected");
+  }
+
+  #enter(id) {
+    const subscription = this.#subscriptions.get(id);
+    const headers = { id, destination: subscription.destination, ...subscription.resumption.headers() };
+    if ("resume-from" in headers) {
+      // Where nothing was said meanwhile, the RECEIPT alone tells how it goes on.
+      const { receipt, confirmed } = this.#receipts.expect();
+      headers.receipt = receipt;
+      confirmed.then(
+        (answer) => this.#resumed(subscription, answer),
+        // A first MESSAGE may have told it as well: only a refusal is news.
+        (error) => error.code !== "offline" && error.code !== "late" && this.#tell(error),
+      );
+    }
+    this.#sendFrame("SUBSCRIBE", headers);
+  }
+
+  #message(subscription, frame) {
+    if (!subscription) return;
+    this.#resumed(subscription, frame.headers);
+    if (subscription.resumption.take(frame.headers)) subscription.handler(frame);
+  }
+
+  #resumed({ resumption, onResumed }, headers) {
+    if (resumption.answer(headers) === "resumed") onResumed();
   }
 
   #beat() {
@@ -151,7 +168,7 @@ export class StompClient extends EventTarget {
   /** The connection is gone, by its close or because nothing is heard of it. */
   async #lost({ code, reason }, wasRefused = false) {
     this.#abandon();
-    if (performance.now() - this.#connectedAt > STABLE) this.#attempts = 0;
+    const lasted = performance.now() - this.#connectedAt;
     this.#connectedAt = Infinity;
     // By convention 4400 to 4499 tell a client not to come back.
     if (code >= 4400 && code < 4500) {
@@ -167,9 +184,7 @@ export class StompClient extends EventTarget {
     if (this.#socket || this.state === "ended") return;
     const atLeast = Number(/^retry-after=(\d+)$/.exec(reason)?.[1] ?? 0);
     this.#notBefore = performance.now() + atLeast;
-    const most = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** this.#attempts++);
-    // Full jitter: pages that were cut off together do not come back together.
-    this.#wait(atLeast + Math.random() * most, () => this.#connect());
+    this.#wait(this.#backoff.next(lasted, atLeast), () => this.#connect());
   }
 
   #hurry() {
@@ -189,26 +204,17 @@ export class StompClient extends EventTarget {
     const socket = this.#socket;
     this.#socket = undefined;
     socket?.close();
-    for (const receipt of [...this.#receipts.keys()]) {
-      this.#settle(receipt, new SendError("offline", "The connection was lost."));
-    }
+    this.#receipts.abandon();
   }
 
   #refused(frame) {
     const error = refusal(frame);
-    const isAnswer = this.#settle(frame.headers.get("receipt-id"), error);
-    if (!isAnswer) this.dispatchEvent(new CustomEvent("refused", { detail: error }));
+    const isAnswer = this.#receipts.refuse(frame.headers.get("receipt-id"), error);
+    if (!isAnswer) this.#tell(error);
   }
 
-  /** Ends the wait for a receipt; whether anybody waited. */
-  #settle(receipt, error) {
-    const waiting = this.#receipts.get(receipt);
-    if (!waiting) return false;
-    clearTimeout(waiting.timer);
-    this.#receipts.delete(receipt);
-    if (error) waiting.reject(error);
-    else waiting.resolve();
-    return true;
+  #tell(error) {
+    this.dispatchEvent(new CustomEvent("refused", { detail: error }));
   }
 
   #sendFrame(command, headers, body) {
@@ -234,15 +240,4 @@ function startWorker(onBeat) {
   const worker = new Worker(policy ? policy.createScriptURL("") : url);
   worker.onmessage = onBeat;
   return worker;
-}
-
-/** An ERROR, or a message on the queue of errors. */
-function refusal({ headers, body }) {
-  let message = headers.get("message") ?? "The server refused it.";
-  try {
-    message = JSON.parse(body).message ?? message;
-  } catch {
-    // An ERROR's body is plain text, and its message header says it shorter.
-  }
-  return new SendError(headers.get("code") ?? "refused", message);
 }

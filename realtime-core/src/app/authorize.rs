@@ -1,7 +1,7 @@
 //! Who may send and subscribe where: denied unless a rule says otherwise.
 //!
 //! Send and subscribe are two questions. A mounted handler answers for its own destinations; these rules are for the
-//! broker's: `/topic/**` and `/user/**`. Subscriptions to one's own `/user/**` need no rule, as nobody else can be
+//! broker's: `/topic/**`, `/queue/**` and `/user/**`. Subscriptions to one's own `/user/**` need no rule, as nobody else can be
 //! reached through them.
 
 use futures_util::future::BoxFuture;
@@ -23,6 +23,8 @@ pub enum SendTarget {
         /// The path below the user prefix.
         path: Destination,
     },
+    /// A queue, of whose consumers one gets the message.
+    Queue(Destination),
     /// The sender's own sessions, by the path below the user prefix.
     OwnUser(Destination),
     /// A fan-out destination.
@@ -127,7 +129,7 @@ impl Rules {
         self
     }
 
-    /// Everyone who is connected may SEND straight to the fan-out destinations that `pattern` matches.
+    /// Everyone who is connected may SEND straight to the topics and queues that `pattern` matches.
     ///
     /// Subscribers then cannot tell a client's message from the server's. A handler with `send_to` is the safer way.
     #[must_use]
@@ -169,7 +171,7 @@ impl Authorize for Rules {
         let (scope, destination) = match target {
             SendTarget::OtherUser { path, .. } => (Scope::SendToOtherUsers, path),
             SendTarget::OwnUser(path) => (Scope::SendToOwnUser, path),
-            SendTarget::Topic(destination) => (Scope::Send, destination),
+            SendTarget::Queue(destination) | SendTarget::Topic(destination) => (Scope::Send, destination),
         };
         let pattern = Pattern::from(destination.clone());
         Box::pin(async move { self.allows(scope, principal, &pattern).await })
@@ -243,7 +245,7 @@ mod tests {
         let subscribe = |pattern: &str| told(Rules::deny_all().allow_subscribe(pattern)).join("; ");
         assert_eq!(
             subscribe("/rooms/{room}"),
-            "the rule about SUBSCRIBEs to `/rooms/{room}` must lie under /topic; write `/topic/rooms/{room}`"
+            "the rule about SUBSCRIBEs to `/rooms/{room}` must lie under /topic or /queue; write `/topic/rooms/{room}`"
         );
         assert!(subscribe("/app/a").ends_with("its handlers judge, write `.authorize(…)` at the route"));
         assert!(subscribe("/user/queue/a").ends_with("each user's own and needs no rule, remove it"));

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use parlor_stomp::Headers;
 
 use crate::{
-    app::{Context, FromContext, HandlerError, IntoOutcome, Outcome, Rejection, Routed},
+    app::{Context, FromContext, HandlerError, IntoOutcome, Outcome, Rejection, Routed, arity::up_to_seven},
     destination::Destination,
     telemetry,
 };
@@ -214,11 +214,4 @@ macro_rules! handles_error {
     };
 }
 
-handles_error!();
-handles_error!(A1);
-handles_error!(A1, A2);
-handles_error!(A1, A2, A3);
-handles_error!(A1, A2, A3, A4);
-handles_error!(A1, A2, A3, A4, A5);
-handles_error!(A1, A2, A3, A4, A5, A6);
-handles_error!(A1, A2, A3, A4, A5, A6, A7);
+up_to_seven!(handles_error);

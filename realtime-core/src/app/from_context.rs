@@ -31,8 +31,9 @@ use crate::{
     note = "use `Path`, `State`, `Principal`, `Session`, `Broker`, `Header`, and for messages `Payload`, `String` or `Bytes`"
 )]
 pub trait FromContext<S, K>: Sized {
-    /// Why it could not be extracted.
-    type Rejection: Into<Rejection>;
+    /// Why it could not be extracted. An [`ErrorHandler`](crate::app::ErrorHandler) for this type is given it; else the client is
+    /// told what it becomes as a [`Rejection`].
+    type Rejection: Into<Rejection> + Send + Sync + 'static;
 
     /// Takes the value from the event.
     fn from_context(context: &Context<K>, state: &S) -> impl Future<Output = Result<Self, Self::Rejection>> + Send;
@@ -60,7 +61,7 @@ pub trait FromContext<S, K>: Sized {
 )]
 pub trait OptionalFromContext<S, K>: Sized {
     /// Why it could not be extracted although it is there.
-    type Rejection: Into<Rejection>;
+    type Rejection: Into<Rejection> + Send + Sync + 'static;
 
     /// Takes the value from the event, or finds that there is none.
     fn from_context(

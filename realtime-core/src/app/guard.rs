@@ -73,7 +73,7 @@ impl<S: Send + 'static, K: Send + Sync + 'static> Handler<S, K, ByRole> for Requ
         format!("role {}", self.role).into()
     }
 
-    fn call(self, context: Context<K>, _: S) -> impl Future<Output = Result<bool, Rejection>> + Send {
+    fn call(self, context: Context<K>, _: S) -> impl Future<Output = Result<bool, HandlerError>> + Send {
         let has = context.session().principal().has_role(&self.role);
         std::future::ready(Ok(has))
     }

@@ -3,11 +3,12 @@
 use std::{borrow::Cow, future::Future};
 
 use crate::{
-    app::{CaptureError, Context, FromContext, Rejection},
+    app::{CaptureError, Context, FromContext, HandlerError, arity::up_to_seven},
     destination::Pattern,
 };
 
-/// An async function whose arguments are extractors. Called by the session's driver, one event of a session at a time.
+/// An async function whose arguments are extractors. Called by the session's connection, one event of a session at
+/// a time unless the route is [`concurrent`](crate::app::Route::concurrent).
 ///
 /// It is implemented for functions of up to eight arguments; `T` only tells those implementations apart. A future that
 /// is dropped (the connection's patience ended) counts as a failure: the message is refused.
@@ -41,7 +42,7 @@ pub trait Handler<S, K, T>: Clone + Send + Sync + 'static {
     }
 
     /// Extracts the arguments, in their order, and calls the function.
-    fn call(self, context: Context<K>, state: S) -> impl Future<Output = Result<Self::Output, Rejection>> + Send;
+    fn call(self, context: Context<K>, state: S) -> impl Future<Output = Result<Self::Output, HandlerError>> + Send;
 }
 
 macro_rules! handler {
@@ -66,9 +67,9 @@ macro_rules! handler {
             }
 
             #[allow(non_snake_case, unused_variables, reason = "the type parameters name the arguments; there may be none")]
-            async fn call(self, context: Context<K>, state: S) -> Result<Self::Output, Rejection> {
+            async fn call(self, context: Context<K>, state: S) -> Result<Self::Output, HandlerError> {
                 $(
-                    let $argument = $argument::from_context(&context, &state).await.map_err(Into::into)?;
+                    let $argument = $argument::from_context(&context, &state).await.map_err(HandlerError::new)?;
                 )*
                 Ok(self($($argument),*).await)
             }
@@ -76,12 +77,5 @@ macro_rules! handler {
     };
 }
 
-handler!();
-handler!(A1);
-handler!(A1, A2);
-handler!(A1, A2, A3);
-handler!(A1, A2, A3, A4);
-handler!(A1, A2, A3, A4, A5);
-handler!(A1, A2, A3, A4, A5, A6);
-handler!(A1, A2, A3, A4, A5, A6, A7);
+up_to_seven!(handler);
 handler!(A1, A2, A3, A4, A5, A6, A7, A8);

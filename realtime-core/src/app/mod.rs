@@ -21,6 +21,7 @@
 //! # let _ = routes;
 //! ```
 
+mod arity;
 mod authorize;
 mod capture_error;
 mod context;
@@ -32,12 +33,15 @@ mod handler_error;
 mod interceptor;
 mod layer;
 mod listener;
+mod mount;
 mod outcome;
 mod permissions;
 mod rejection;
 mod route;
 mod route_error;
+mod route_table;
 mod router;
+mod routes;
 mod rule;
 
 pub use authorize::{Authorize, Rules, SendTarget};
@@ -53,6 +57,7 @@ pub use interceptor::Interceptor;
 pub use layer::RouteService;
 pub use listener::Listener;
 pub(crate) use listener::RouteListener;
+pub use mount::Mount;
 pub use outcome::{IntoOutcome, IntoPublications, Outcome, Publications};
 pub(crate) use outcome::{Recipient, Target};
 pub use permissions::{Action, Permission, Permissions};
@@ -60,8 +65,9 @@ pub use rejection::Rejection;
 pub(crate) use rejection::millis;
 pub use route::Route;
 pub use route_error::RouteError;
-pub(crate) use router::Matched;
-pub use router::{Mount, RouteEntry, RouteKind, Router, Routes};
+pub use router::Router;
+pub(crate) use routes::Matched;
+pub use routes::{RouteEntry, RouteKind, Routes};
 pub use rule::Rule;
 
 pub use crate::{

@@ -9,6 +9,7 @@ use crate::{
     auth::UserIdError,
     broker::PublishError,
     destination::{Destination, DestinationError, PatternError},
+    limits::MessageKeyError,
     telemetry,
 };
 
@@ -109,6 +110,18 @@ impl Rejection {
         Self::new("rate-limited", message).with_retry_after(wait)
     }
 
+    pub(crate) fn bad_prefetch_count() -> Self {
+        Self::new("invalid-prefetch-count", "`prefetch-count` is not a number from 1 on; correct it, or leave it out.")
+    }
+
+    pub(crate) fn bad_message_key(error: &MessageKeyError) -> Self {
+        Self::new("invalid-message-key", format!("{error}; make a random one for each message."))
+    }
+
+    pub(crate) fn too_many_queues() -> Self {
+        Self::new("too-many-queues", "There are as many queues as there may be. Try again later.")
+    }
+
     pub(crate) fn too_many_streams(limit: usize) -> Self {
         Self::new("too-many-streams", format!("A session may have {limit} streams at a time. End one first."))
     }
@@ -153,10 +166,15 @@ impl From<PatternError> for Rejection {
     }
 }
 
-/// A handler that cannot publish has failed; the client learns only that.
+/// A handler that cannot publish has failed; the client learns only that, unless waiting helps.
 impl From<PublishError> for Rejection {
     fn from(error: PublishError) -> Self {
-        Self::internal(error)
+        match error {
+            PublishError::QueueFull { .. } => {
+                Self::new("queue-full", "The queue takes no more messages now. Try again later.")
+            }
+            error => Self::internal(error),
+        }
     }
 }
 

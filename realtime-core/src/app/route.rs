@@ -157,7 +157,7 @@ where
             options: RouteOptions::default(),
             call: Arc::new(move |context, state| {
                 let handler = handler.clone();
-                Box::pin(async move { Ok(handler.call(context, state).await?) })
+                Box::pin(async move { handler.call(context, state).await })
             }),
             guards: Vec::new(),
             layers: Vec::new(),

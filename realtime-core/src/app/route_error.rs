@@ -87,52 +87,6 @@ pub enum RouteError {
 }
 
 impl RouteError {
-    /// What is wrong with `text` if it lies under none of `allowed`.
-    pub(crate) fn unless_under(
-        place: &'static str,
-        text: &str,
-        allowed: &[&Destination],
-        prefixes: &Prefixes,
-    ) -> Option<Self> {
-        if allowed.iter().any(|prefix| below(prefix, text).is_some()) {
-            return None;
-        }
-        let first = allowed.first()?;
-        let advice = match below(&prefixes.user, text) {
-            Some(path) if allowed.iter().any(|prefix| below(prefix, path).is_some()) => {
-                format!("`{}` is added by itself, write `{path}`", prefixes.user)
-            }
-            Some(_) => format!("what lies under {} is each user's own, remove this", prefixes.user),
-            None => {
-                let others = [&prefixes.app, &prefixes.queue, &prefixes.topic];
-                let rest = others.into_iter().find_map(|prefix| below(prefix, text)).unwrap_or(text);
-                format!("write `{first}{rest}`")
-            }
-        };
-        Some(Self::wrong_prefix(place, text, allowed, advice))
-    }
-
-    /// What is wrong with a rule about `text` if it does not lie under the topic prefix.
-    pub(crate) fn rule_unless_topic(text: &str, sends: bool, prefixes: &Prefixes) -> Option<Self> {
-        let place = if sends { "the rule about SENDs to" } else { "the rule about SUBSCRIBEs to" };
-        let advice = if below(&prefixes.app, text).is_some() {
-            format!("what lies under {} its handlers judge, write `.authorize(…)` at the route", prefixes.app)
-        } else if below(&prefixes.user, text).is_some() {
-            match sends {
-                true => "write `Rule::send_to_own_user` or `Rule::send_to_other_users`".to_owned(),
-                false => format!("what lies under {} is each user's own and needs no rule, remove it", prefixes.user),
-            }
-        } else {
-            return Self::unless_under(place, text, &[&prefixes.topic], prefixes);
-        };
-        Some(Self::wrong_prefix(place, text, &[&prefixes.topic], advice))
-    }
-
-    fn wrong_prefix(place: &'static str, text: &str, allowed: &[&Destination], advice: String) -> Self {
-        let expected = allowed.iter().map(|prefix| prefix.as_str()).collect::<Vec<_>>().join(" or ");
-        Self::WrongPrefix { place, text: text.to_owned(), expected, advice }
-    }
-
     pub(crate) fn pattern(text: &str, error: PatternError) -> Self {
         Self::Pattern { text: text.to_owned(), error }
     }
@@ -140,9 +94,35 @@ impl RouteError {
     pub(crate) fn destination(text: &str, error: DestinationError) -> Self {
         Self::Destination { text: text.to_owned(), error }
     }
-}
 
-/// The part of `text` behind the prefix, by whole segments; none for the prefix itself.
-fn below<'a>(prefix: &Destination, text: &'a str) -> Option<&'a str> {
-    text.strip_prefix(prefix.as_str()).filter(|rest| rest.starts_with('/'))
+    /// The error of a route or target, named by `place`, that lies under none of `allowed`.
+    pub(super) fn misplaced(
+        place: &'static str,
+        text: &str,
+        allowed: &[&Destination],
+        prefixes: &Prefixes,
+    ) -> Option<Self> {
+        if allowed.iter().any(|prefix| prefix.is_above(text)) {
+            return None;
+        }
+        let first = allowed.first()?;
+        let advice = match prefixes.user.rest_of(text) {
+            Some(path) if allowed.iter().any(|prefix| prefix.is_above(path)) => {
+                format!("`{}` is added by itself, write `{path}`", prefixes.user)
+            }
+            Some(_) => format!("what lies under {} is each user's own, remove this", prefixes.user),
+            None => {
+                let others = [&prefixes.app, &prefixes.queue, &prefixes.topic];
+                let rest = others.into_iter().find_map(|prefix| prefix.rest_of(text)).unwrap_or(text);
+                format!("write `{first}{rest}`")
+            }
+        };
+        Some(Self::wrong_prefix(place, text, allowed, advice))
+    }
+
+    /// The error of something that lies under none of `allowed`, with what to write instead.
+    pub(super) fn wrong_prefix(place: &'static str, text: &str, allowed: &[&Destination], advice: String) -> Self {
+        let expected = allowed.iter().map(|prefix| prefix.as_str()).collect::<Vec<_>>().join(" or ");
+        Self::WrongPrefix { place, text: text.to_owned(), expected, advice }
+    }
 }

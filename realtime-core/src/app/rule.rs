@@ -49,7 +49,7 @@ struct Condition {
 }
 
 impl Rule {
-    /// About SENDs straight to fan-out destinations, which lie under the topic prefix.
+    /// About SENDs straight to topics and queues, which lie under their prefixes.
     #[must_use]
     pub fn send(pattern: &str) -> Self {
         Self::new(Scope::Send, pattern)
@@ -68,7 +68,7 @@ impl Rule {
         Self::new(Scope::SendToOtherUsers, pattern)
     }
 
-    /// About subscriptions to fan-out destinations, which lie under the topic prefix, and to patterns wholly within `pattern`.
+    /// About subscriptions to topics and queues, which lie under their prefixes, and to patterns wholly within `pattern`.
     #[must_use]
     pub fn subscribe(pattern: &str) -> Self {
         Self::new(Scope::Subscribe, pattern)
@@ -138,11 +138,26 @@ impl Rule {
 
     /// What is wrong with the rule's place.
     pub(super) fn misplaced(&self, prefixes: &Prefixes) -> Option<RouteError> {
-        let pattern = self.pattern.as_ref().ok()?;
-        match self.scope {
-            Scope::Send => RouteError::rule_unless_topic(pattern.as_str(), true, prefixes),
-            Scope::Subscribe => RouteError::rule_unless_topic(pattern.as_str(), false, prefixes),
-            Scope::SendToOtherUsers | Scope::SendToOwnUser => None,
+        let text = self.pattern.as_ref().ok()?.as_str();
+        let Prefixes { app, user, .. } = prefixes;
+        let (place, instead_for_users) = match self.scope {
+            Scope::Send => {
+                ("the rule about SENDs to", "write `Rule::send_to_own_user` or `Rule::send_to_other_users`".to_owned())
+            }
+            Scope::Subscribe => (
+                "the rule about SUBSCRIBEs to",
+                format!("what lies under {user} is each user's own and needs no rule, remove it"),
+            ),
+            Scope::SendToOtherUsers | Scope::SendToOwnUser => return None,
+        };
+        let allowed = [&prefixes.topic, &prefixes.queue];
+        if app.is_above(text) {
+            let instead = format!("what lies under {app} its handlers judge, write `.authorize(…)` at the route");
+            Some(RouteError::wrong_prefix(place, text, &allowed, instead))
+        } else if user.is_above(text) {
+            Some(RouteError::wrong_prefix(place, text, &allowed, instead_for_users))
+        } else {
+            RouteError::misplaced(place, text, &allowed, prefixes)
         }
     }
 

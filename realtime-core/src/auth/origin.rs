@@ -3,7 +3,7 @@
 //! A browser sends cookies with any page's WebSocket, so the cookie proves who the user is and the Origin which page acts
 //! for them (rule 23). Native clients send neither. Three kinds of requests are judged: upgrades, unsafe methods, and GETs.
 
-use std::{collections::HashSet, net::SocketAddr};
+use std::{collections::HashSet, fmt, net::SocketAddr};
 
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 
@@ -21,8 +21,8 @@ pub struct OriginPolicy {
     any: bool,
 }
 
-/// Why a text is not an origin.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why a text is not an origin. Its `Debug` is its sentence, for a `main` that returns it.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not an origin; write scheme, host and port where it is not the scheme's own, as in https://app.example:8443, and each one by itself, as there are no wildcards"
 )]
@@ -177,6 +177,12 @@ fn normalise(text: &str) -> Option<String> {
         _ => return None,
     };
     (plain && spelled.iter().any(|spelled| spelled == text)).then(|| format!("{scheme}://{host}:{port}"))
+}
+
+impl fmt::Debug for OriginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ use crate::destination::{Destination, UserDestination};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Address {
+    /// One consumer of a queue.
+    Queue(Destination),
     /// Fan-out to every subscription.
     Topic(Destination),
     /// Fan-out to the sessions of one user, or of one anonymous session.

@@ -111,6 +111,11 @@ impl Index {
         found
     }
 
+    /// A number that tells addresses apart for those who subscribe by pattern.
+    pub(super) fn salt(&self, address: &Address) -> u64 {
+        self.hasher.hash_one(address)
+    }
+
     /// How many addresses have a topic.
     pub(super) fn address_count(&self) -> usize {
         self.shards.iter().map(|shard| shard.read().len()).sum()

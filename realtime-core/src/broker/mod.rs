@@ -1,17 +1,30 @@
 //! The broker: who subscribed to what, and the delivery of messages to them.
 //!
 //! Every subscriber is a direct handle to the outbox of its connection, so a publish is: find the topic, take its lock
-//! (which is the destination's order), assign a position, encode once per encoding group, push to each outbox. Nothing
-//! here waits for a subscriber.
+//! (which is the destination's order), encode once per encoding group, push to each outbox. Nothing here waits for a
+//! subscriber. A destination with history gets its positions from the journal first, in the same order. Queues and
+//! subscriptions that acknowledge have a [`SharedQueue`](shared_queue::SharedQueue) between the message and the outbox.
 
 mod address;
+mod by_pattern;
+mod consumer;
+mod dead_letter;
+mod delivery_rules;
+mod encoding;
 mod group;
+mod held;
 mod index;
 #[cfg(test)]
 mod model_tests;
 mod outbound;
 mod patterns;
-mod publication;
+mod publish_error;
+mod publishing;
+mod queues;
+mod replay;
+mod shared_queue;
+mod stored;
+mod subscribing;
 mod subscription;
 mod topic;
 
@@ -24,26 +37,24 @@ use std::{
 };
 
 pub use address::Address;
-use bytes::Bytes;
+pub(crate) use consumer::Consumer;
+pub use dead_letter::{DeadLetter, DeadLetterCause, DeadLetters};
+pub use delivery_rules::{DeliveryRuleError, DeliveryRules};
+pub(crate) use encoding::Encoding;
 pub use outbound::OutboundInterceptor;
-use parlor_stomp::Command;
-pub use publication::Publication;
-use serde::Serialize;
-pub(crate) use subscription::{ActiveSubscription, Subscriber};
-pub use topic::Position;
+pub use publish_error::{PublishError, Published, SentToUser};
+pub use queues::QueueSettings;
+pub(crate) use replay::{RECOVERED, Recovery};
+pub(crate) use subscription::{ActiveSubscription, Begins, Subscriber};
 
-pub use crate::outbox::{Outbox, OutboxLimits, Pushed, WireWriter};
 use crate::{
-    auth::UserId,
-    broker::{
-        group::{GroupKey, Member},
-        index::{Index, Place},
-        topic::{Envelope, Reach},
-    },
-    destination::{Destination, DestinationError, Owner, Pattern, Prefixes, UserDestination},
-    session::Session,
-    session_id::SessionId,
-    telemetry::{DestinationMeters, Meters},
+    broker::{delivery_rules::Compiled, index::Index, queues::Queues},
+    destination::{Destination, Prefixes},
+    telemetry::Meters,
+};
+pub use crate::{
+    outbox::{Annotate, Outbox, OutboxLimits, Overflow, Pushed, WireWriter, annotate_message},
+    publication::Publication,
 };
 
 /// Where messages are published from anywhere: a handler, an HTTP route, a background task. Cheap to clone.
@@ -64,6 +75,7 @@ pub struct Broker {
 
 struct Inner {
     index: Index,
+    queues: Queues,
     meters: Arc<Meters>,
     prefixes: Prefixes,
     /// Distinguishes the message ids of this process from those of an earlier one.
@@ -72,39 +84,8 @@ struct Inner {
     next_subscriber: AtomicU64,
     /// Set when an endpoint is built, before there is a message.
     outbound: OnceLock<Vec<Arc<dyn OutboundInterceptor>>>,
-}
-
-/// What a publish to a destination reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Published {
-    /// The subscriptions it was handed to. One that closes at the same time may still miss it (at most once).
-    pub subscriptions: usize,
-}
-
-/// What a message to a user reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SentToUser {
-    /// The sessions (tabs, devices) of the user that listen to that path.
-    pub sessions: usize,
-    /// Their subscriptions; a session may have several.
-    pub subscriptions: usize,
-}
-
-/// Why a message was not published.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PublishError {
-    /// The destination is not a valid one.
-    #[error("the destination is not valid: {0}")]
-    Destination(#[from] DestinationError),
-    /// The payload cannot be written as JSON.
-    #[error("the payload cannot be written as JSON: {0}")]
-    Payload(#[from] serde_json::Error),
-    /// Only fan-out destinations can be published to so far.
-    #[error("{0} is not under the topic prefix; queues come with a later release")]
-    NotATopic(Destination),
+    /// Set with the broker or when an endpoint is built, before there is a message.
+    rules: OnceLock<Compiled>,
 }
 
 impl Default for Broker {
@@ -114,149 +95,52 @@ impl Default for Broker {
 }
 
 impl Broker {
-    /// A broker without subscribers.
+    /// A broker without subscribers. Rules of delivery can still be declared by the endpoint that uses it.
     #[must_use]
     pub fn new(prefixes: Prefixes) -> Self {
         let meters = Meters::new();
         Self {
             inner: Arc::new(Inner {
                 index: Index::new(Arc::clone(&meters)),
+                queues: Queues::default(),
                 meters,
                 prefixes,
                 node: crate::session_id::random_tag(),
                 next_message: AtomicU64::new(1),
                 next_subscriber: AtomicU64::new(1),
                 outbound: OnceLock::new(),
+                rules: OnceLock::new(),
             }),
         }
     }
 
-    /// Publishes a value as JSON to every subscription of `destination`.
+    /// A broker without subscribers that delivers by `rules`.
     ///
     /// # Errors
-    /// An invalid destination, one that is not under the topic prefix, or a payload that JSON cannot hold.
-    pub async fn publish<D>(
-        &self,
-        destination: D,
-        payload: &(impl Serialize + ?Sized),
-    ) -> Result<Published, PublishError>
-    where
-        D: TryInto<Destination>,
-        DestinationError: From<D::Error>,
-    {
-        let destination = destination.try_into().map_err(DestinationError::from)?;
-        self.publish_message(destination, Publication::json(payload)?).await
-    }
-
-    /// Publishes to every subscription of `destination`, with headers, content type and body of the caller's choice.
-    ///
-    /// # Errors
-    /// When `destination` is not under the topic prefix.
-    pub async fn publish_message(
-        &self,
-        destination: Destination,
-        publication: Publication,
-    ) -> Result<Published, PublishError> {
-        if destination.below(&self.inner.prefixes.topic).is_none() {
-            return Err(PublishError::NotATopic(destination));
-        }
-        let address = Address::Topic(destination);
-        let Some(publication) = self.outbound(&address, publication) else {
-            return Ok(Published { subscriptions: 0 });
-        };
-        let reach = self.fan_out(address, &publication.in_current_trace());
-        if reach.queued {
-            // A connection's task has to write. It may be the very task that runs the publisher, or share a thread with it:
-            // a loop of publishes must let it.
-            tokio::task::yield_now().await;
-        }
-        Ok(Published { subscriptions: reach.subscriptions })
-    }
-
-    /// Sends a value as JSON to all sessions of a user that subscribed to `/user` + `path`, for example `/queue/notes`.
-    ///
-    /// # Errors
-    /// An invalid path, or a payload that JSON cannot hold.
-    pub async fn send_to_user<D>(
-        &self,
-        user: &UserId,
-        path: D,
-        payload: &(impl Serialize + ?Sized),
-    ) -> Result<SentToUser, PublishError>
-    where
-        D: TryInto<Destination>,
-        DestinationError: From<D::Error>,
-    {
-        self.send_json(Owner::User(user.clone()), path, payload, None)
-    }
-
-    /// Sends a value as JSON to one session, at `/user` + `path`, if it subscribed to that.
-    ///
-    /// # Errors
-    /// An invalid path, or a payload that JSON cannot hold.
-    pub async fn send_to_session<D>(
-        &self,
-        session: &Session,
-        path: D,
-        payload: &(impl Serialize + ?Sized),
-    ) -> Result<SentToUser, PublishError>
-    where
-        D: TryInto<Destination>,
-        DestinationError: From<D::Error>,
-    {
-        self.send_json(session.owner(), path, payload, Some(session.id()))
-    }
-
-    fn send_json<D>(
-        &self,
-        owner: Owner,
-        path: D,
-        payload: &(impl Serialize + ?Sized),
-        only: Option<SessionId>,
-    ) -> Result<SentToUser, PublishError>
-    where
-        D: TryInto<Destination>,
-        DestinationError: From<D::Error>,
-    {
-        let path = path.try_into().map_err(DestinationError::from)?;
-        Ok(self.send_to_owner(&UserDestination { owner, path }, &Publication::json(payload)?, only))
-    }
-
-    /// Sends to the sessions of a resolved user destination, or to one of them.
-    pub fn send_to_owner(
-        &self,
-        destination: &UserDestination,
-        publication: &Publication,
-        only: Option<SessionId>,
-    ) -> SentToUser {
-        let address = Address::User(destination.clone());
-        let shown = format!("{}{}", self.inner.prefixes.user, destination.path);
-        let publication = publication.in_current_trace();
-        let mut sessions = Vec::new();
-        let mut reach = Reach::default();
-        if let Some(topic) = self.inner.index.topic(&address)
-            && let Some(publication) = self.outbound(&address, publication.into_owned())
-            && let Some(mut state) = topic.lock()
-        {
-            let message_id = self.next_message_id();
-            let position = state.next_position();
-            let envelope = Envelope { message_id: &message_id, destination: &shown, publication: &publication, only };
-            reach = state.apply(position, &envelope, Some(&mut sessions));
-        }
-        self.count(&self.inner.meters.destinations.user, &reach);
-        SentToUser { sessions: sessions.len(), subscriptions: reach.subscriptions }
+    /// Everything that is wrong with the rules.
+    pub fn with_rules(prefixes: Prefixes, rules: DeliveryRules) -> Result<Self, Vec<DeliveryRuleError>> {
+        let broker = Self::new(prefixes);
+        broker.declare(rules)?;
+        Ok(broker)
     }
 
     /// How many subscriptions `destination` has, not counting patterns.
     #[must_use]
     pub fn subscription_count(&self, destination: &Destination) -> usize {
-        self.inner.index.topic(&Address::Topic(destination.clone())).map_or(0, |topic| topic.len())
+        let topic = self.inner.index.topic(&Address::Topic(destination.clone()));
+        topic.map_or(0, |topic| topic.len()) + self.inner.queues.consumers(destination)
     }
 
     /// How many destinations have subscribers.
     #[must_use]
     pub fn destination_count(&self) -> usize {
         self.inner.index.address_count()
+    }
+
+    /// How many messages wait in the queue `destination` for a consumer.
+    #[must_use]
+    pub fn waiting_count(&self, destination: &Destination) -> usize {
+        self.inner.queues.waiting(destination)
     }
 
     /// The destination prefixes.
@@ -269,72 +153,20 @@ impl Broker {
         &self.inner.meters
     }
 
-    pub(crate) fn subscribe(&self, address: Address, subscriber: Subscriber) -> ActiveSubscription {
-        self.register(Place::Address(address), subscriber)
-    }
-
-    pub(crate) fn subscribe_pattern(&self, pattern: Pattern, subscriber: Subscriber) -> ActiveSubscription {
-        self.register(Place::Pattern(pattern), subscriber)
-    }
-
-    /// A message for one subscriber alone.
-    pub(crate) fn encode_reply(&self, to: &Subscriber, destination: &Destination, reply: &Publication) -> Bytes {
-        let group = GroupKey { version: to.version, subscription: to.subscription.clone() };
-        let wire = group::encode(&group, &self.next_message_id(), destination.as_str(), &reply.in_current_trace());
-        self.inner.meters.traffic.sent(Command::Message, 1, wire.len());
-        wire
-    }
-
-    pub(crate) fn next_message_id(&self) -> String {
-        format!("{}-{}", self.inner.node, self.inner.next_message.fetch_add(1, Ordering::Relaxed))
-    }
-
-    fn register(&self, place: Place, subscriber: Subscriber) -> ActiveSubscription {
-        let group = GroupKey { version: subscriber.version, subscription: subscriber.subscription };
-        let key = self.inner.next_subscriber.fetch_add(1, Ordering::Relaxed);
-        let mut member = Some(Member {
-            session: subscriber.session,
-            outbox: subscriber.outbox,
-            held: subscriber.hold.then(Vec::new),
-        });
-        let topic = loop {
-            let topic = self.inner.index.enter(&place);
-            if let Some(mut state) = topic.lock()
-                && let Some(member) = member.take()
-            {
-                state.insert(group.clone(), key, member);
-            }
-            if member.is_none() {
-                break topic;
-            }
-        };
-        self.inner.index.registered(&place);
-        let meters = self.meters_of(&place);
-        meters.subscriptions.increment();
-        ActiveSubscription { broker: self.clone(), topic, place, group, key, meters }
-    }
-
-    /// The meters of a subscription's place.
-    fn meters_of(&self, place: &Place) -> Arc<DestinationMeters> {
-        let table = &self.inner.meters.destinations;
-        match place {
-            Place::Address(Address::Topic(destination)) => table.of(destination),
-            Place::Address(Address::User(_)) => Arc::clone(&table.user),
-            Place::Pattern(pattern) => table.of_pattern(pattern),
+    /// Sets how messages are delivered; false if that was done before.
+    pub(crate) fn declare(&self, rules: DeliveryRules) -> Result<bool, Vec<DeliveryRuleError>> {
+        let rules = rules.compile(&self.inner.prefixes)?;
+        let journal = rules.journal().cloned();
+        let first = self.inner.rules.set(rules).is_ok();
+        if let Some(journal) = journal.filter(|_| first) {
+            journal.attach(Arc::new(publishing::Sink(Arc::downgrade(&self.inner))));
         }
+        Ok(first)
     }
 
-    /// Counts one publish, whatever it reached.
-    fn count(&self, meters: &DestinationMeters, reach: &Reach) {
-        meters.published.add(1);
-        let delivered = reach.subscriptions - reach.refused;
-        if delivered > 0 {
-            meters.delivered.add(delivered as u64);
-            self.inner.meters.traffic.sent(Command::Message, delivered, reach.octets);
-        }
-        if reach.refused > 0 {
-            self.inner.meters.destinations.dropped_closing.add(reach.refused as u64);
-        }
+    /// Sets the bounds of queues; only the first call counts.
+    pub(crate) fn set_queues(&self, settings: QueueSettings) {
+        self.inner.queues.set(settings);
     }
 
     /// Sets what every message passes; false if that was done before.
@@ -342,48 +174,19 @@ impl Broker {
         self.inner.outbound.set(interceptors).is_ok()
     }
 
-    /// The publication after the outbound interceptors.
-    fn outbound(&self, to: &Address, publication: Publication) -> Option<Publication> {
-        let interceptors = self.inner.outbound.get().map(Vec::as_slice).unwrap_or_default();
-        interceptors.iter().try_fold(publication, |publication, interceptor| interceptor.on_publish(to, publication))
+    pub(crate) fn next_message_id(&self) -> String {
+        format!("{}-{}", self.inner.node, self.inner.next_message.fetch_add(1, Ordering::Relaxed))
     }
 
-    fn fan_out(&self, address: Address, publication: &Publication) -> Reach {
-        let Address::Topic(destination) = &address else { return Reach::default() };
-        let patterns = self.inner.index.matching_patterns(destination);
-        loop {
-            let topic = if patterns.is_empty() {
-                let Some(topic) = self.inner.index.topic(&address) else {
-                    self.count(&self.inner.meters.destinations.of(destination), &Reach::default());
-                    return Reach::default();
-                };
-                topic
-            } else {
-                // Two publishers must meet at one lock, so that subscribers by pattern see one order as well.
-                self.inner.index.topic_or_new(&address)
-            };
-            let Some(mut state) = topic.lock() else { continue };
-            let message_id = self.next_message_id();
-            let position = state.next_position();
-            let envelope =
-                Envelope { message_id: &message_id, destination: destination.as_str(), publication, only: None };
-            let mut reach = state.apply(position, &envelope, None);
-            for pattern in &patterns {
-                if let Some(mut state) = pattern.lock() {
-                    let position = state.next_position();
-                    let more = state.apply(position, &envelope, None);
-                    reach.add(more);
-                }
-            }
-            let meters = state.meters(|| self.inner.meters.destinations.of(destination));
-            let empty = state.is_empty();
-            drop(state);
-            self.count(&meters, &reach);
-            if empty {
-                self.inner.index.retire(&Place::Address(address));
-            }
-            return reach;
-        }
+    /// Whether this broker may have given that message id to somebody.
+    pub(crate) fn knows_message(&self, id: &str) -> bool {
+        let number = id.strip_prefix(&self.inner.node).and_then(|rest| rest.strip_prefix('-'));
+        let number = number.and_then(|number| number.parse::<u64>().ok());
+        number.is_some_and(|number| number < self.inner.next_message.load(Ordering::Relaxed))
+    }
+
+    fn rules(&self) -> Option<&Compiled> {
+        self.inner.rules.get()
     }
 }
 

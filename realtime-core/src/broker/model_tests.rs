@@ -8,10 +8,15 @@ use std::{
 
 use futures_util::FutureExt;
 use parking_lot::Mutex;
-use parlor_stomp::Version;
+use parlor_stomp::{AckMode, Version};
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
+use crate::{
+    auth::UserId,
+    destination::{Owner, Pattern, UserDestination},
+    session_id::SessionId,
+};
 
 const DESTINATIONS: &[&str] = &["/topic/a", "/topic/b", "/topic/a/x", "/topic/a/y", "/topic/b/x/1"];
 const PATTERNS: &[&str] = &["/topic/*", "/topic/**", "/topic/a/*", "/topic/*/x", "/topic/b/**"];
@@ -83,10 +88,11 @@ impl TestSession {
     fn subscriber(&self, id: usize) -> Subscriber {
         Subscriber {
             session: self.id,
-            version: Version::V1_2,
-            subscription: Some(format!("sub-{id}").into()),
+            encoding: Encoding { version: Version::V1_2, subscription: Some(format!("sub-{id}").into()) },
             outbox: Arc::clone(&self.outbox),
-            hold: false,
+            ack: AckMode::Auto,
+            prefetch: usize::MAX,
+            begins: Begins::Live,
         }
     }
 
@@ -160,18 +166,18 @@ proptest! {
                 }
                 Op::Subscribe { session, destination, id } => {
                     let address = Address::Topic(DESTINATIONS[destination].parse().unwrap());
-                    let active = broker.subscribe(address, sessions[session].subscriber(id));
+                    let active = broker.subscribe(address, sessions[session].subscriber(id)).0;
                     model.push((session, id, Listens::At(destination), active));
                 }
                 Op::SubscribePattern { session, pattern, id } => {
                     let pattern: Pattern = PATTERNS[pattern].parse().unwrap();
-                    let active = broker.subscribe_pattern(pattern.clone(), sessions[session].subscriber(id));
+                    let active = broker.subscribe_pattern(pattern.clone(), sessions[session].subscriber(id)).0;
                     model.push((session, id, Listens::Matching(pattern), active));
                 }
                 Op::SubscribeUser { session, id } => {
                     let owner = Owner::User(sessions[session].user.clone());
                     let address = Address::User(UserDestination { owner, path: "/queue/x".parse().unwrap() });
-                    let active = broker.subscribe(address, sessions[session].subscriber(id));
+                    let active = broker.subscribe(address, sessions[session].subscriber(id)).0;
                     model.push((session, id, Listens::ToUser, active));
                 }
                 Op::Unsubscribe { index } if !model.is_empty() => {

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use parlor_stomp::Command;
+use parking_lot::MappedMutexGuard;
+use parlor_stomp::{AckMode, Command};
 
 use crate::{
     broker::{
         Broker, Publication,
-        group::{self, GroupKey, SubscriberKey},
+        encoding::{Encoding, Head},
+        group::{Member, SubscriberKey},
         index::Place,
         topic::SharedTopic,
     },
@@ -21,41 +22,62 @@ use crate::{
 /// panicked.
 #[derive(Debug)]
 pub(crate) struct ActiveSubscription {
-    pub(super) broker: Broker,
-    pub(super) topic: SharedTopic,
+    pub(super) link: Link,
     pub(super) place: Place,
-    pub(super) group: GroupKey,
-    pub(super) key: SubscriberKey,
     pub(super) meters: Arc<DestinationMeters>,
 }
 
+/// Where a subscription is found; nothing is found there once it ended.
+#[derive(Clone, Debug)]
+pub(super) struct Link {
+    pub(super) broker: Broker,
+    pub(super) topic: SharedTopic,
+    pub(super) encoding: Encoding,
+    pub(super) key: SubscriberKey,
+}
+
 impl ActiveSubscription {
-    /// Sends `replies` as the subscription's first messages, then what was held back while they were made.
-    pub(crate) fn release(&self, destination: &str, replies: &[Publication]) {
-        let first = replies.iter().map(|reply| self.encode(destination, reply)).collect();
-        if let Some(mut state) = self.topic.lock()
-            && let Some(member) = state.member_mut(&self.group, self.key)
-        {
-            member.release(first);
+    /// Sends `replies` as the subscription's first messages.
+    pub(crate) fn send_first(&self, destination: &str, replies: &[Publication]) {
+        let Link { broker, encoding, .. } = &self.link;
+        for reply in replies {
+            let message_id = broker.next_message_id();
+            let wire = encoding.encode(&Head::new(&message_id, destination), &reply.in_current_trace());
+            broker.meters().traffic.sent(Command::Message, 1, wire.len());
+            if let Some(member) = self.link.member() {
+                member.outbox.push(wire);
+            }
         }
     }
 
-    fn encode(&self, destination: &str, reply: &Publication) -> Bytes {
-        let message_id = self.broker.next_message_id();
-        let wire = group::encode(&self.group, &message_id, destination, &reply.in_current_trace());
-        self.broker.inner.meters.traffic.sent(Command::Message, 1, wire.len());
-        wire
+    /// Lets go what was held back.
+    pub(crate) fn go_live(&self) {
+        if let Some(mut member) = self.link.member() {
+            member.go_live(&self.link.encoding, None);
+        }
+    }
+}
+
+impl Link {
+    /// The subscriber, with the lock of its topic.
+    pub(super) fn member(&self) -> Option<MappedMutexGuard<'_, Member>> {
+        let state = self.topic.lock()?;
+        parking_lot::MutexGuard::try_map(state, |state| state.member_mut(&self.encoding, self.key)).ok()
     }
 }
 
 impl Drop for ActiveSubscription {
     fn drop(&mut self) {
-        let empty = match self.topic.lock() {
-            Some(mut state) => state.remove(&self.group, self.key),
-            None => false,
+        let Link { broker, topic, encoding, key } = &self.link;
+        let (removed, empty) = match topic.lock() {
+            Some(mut state) => state.remove(encoding, *key),
+            None => (None, false),
         };
+        if let Some(member) = removed {
+            member.outbox.forget(*key);
+        }
         self.meters.subscriptions.decrement();
-        let index = &self.broker.inner.index;
+        let index = &broker.inner.index;
         index.removed(&self.place);
         if empty {
             index.retire(&self.place);
@@ -64,13 +86,25 @@ impl Drop for ActiveSubscription {
 }
 
 /// Who subscribes, for [`Broker::subscribe`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Subscriber {
     pub(crate) session: SessionId,
-    pub(crate) version: parlor_stomp::Version,
-    /// The id the client chose; none in STOMP 1.0 without an id.
-    pub(crate) subscription: Option<Arc<str>>,
+    pub(crate) encoding: Encoding,
     pub(crate) outbox: Arc<Outbox>,
-    /// Hold live messages back until [`ActiveSubscription::release`].
-    pub(crate) hold: bool,
+    /// How it acknowledges, and how many messages it wants to have without.
+    pub(crate) ack: AckMode,
+    pub(crate) prefetch: usize,
+    pub(crate) begins: Begins,
+}
+
+/// What a subscription sees first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Begins {
+    /// What is published from now on.
+    #[default]
+    Live,
+    /// A reply; live messages are held back until [`ActiveSubscription::go_live`].
+    WithReply,
+    /// What came before, from a history, by [`ActiveSubscription::resume`].
+    Resuming,
 }

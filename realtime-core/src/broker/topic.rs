@@ -1,24 +1,26 @@
 //! One address with subscribers: its order, its encoding groups, and `apply`, the only way to them.
 //!
-//! The lock of a topic is its order: a position is assigned and applied under it, so that all local subscribers see one
-//! order. No await and no user code happens under it.
+//! The lock of a topic is its order: messages are applied under it, so that all local subscribers see one order. Where the
+//! destination has history, the journal assigned the position before, in the same order. No await and no user code happens
+//! under it.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{cell::OnceCell, collections::HashMap, sync::Arc};
 
+use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
     broker::{
-        Publication, Pushed,
-        group::{self, Group, GroupKey, Member, SubscriberKey},
+        Publication,
+        encoding::{Encoding, Head},
+        group::{Group, Member, Shared, SubscriberKey, Taken},
+        stored::Stored,
     },
+    history::Position,
+    outbox::Overflow,
     session_id::SessionId,
     telemetry::DestinationMeters,
 };
-
-/// The place of a message in the order of its destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Position(pub(super) u64);
 
 /// The subscribers of one address (or of one pattern).
 #[derive(Debug, Default)]
@@ -28,10 +30,10 @@ pub(super) struct Topic {
 
 #[derive(Debug, Default)]
 pub(super) struct TopicState {
-    last: u64,
-    groups: HashMap<GroupKey, Group>,
+    groups: HashMap<Encoding, Group>,
     /// Found at the first message.
     meters: Option<Arc<DestinationMeters>>,
+    overflow: Option<Overflow>,
     /// Taken out of the index: whoever still holds it must look again.
     retired: bool,
 }
@@ -42,8 +44,14 @@ pub(super) struct Envelope<'a> {
     pub(super) message_id: &'a str,
     pub(super) destination: &'a str,
     pub(super) publication: &'a Publication,
+    /// Its place in the history of its destination, where that has one, and the token of it.
+    pub(super) place: Option<(Position, &'a str)>,
+    pub(super) overflow: Overflow,
+    /// Tells destinations apart that one subscription by pattern hears of; 0 where it can only be one.
+    pub(super) salt: u64,
     /// Only this session, where given.
     pub(super) only: Option<SessionId>,
+    pub(super) stored: OnceCell<Arc<Stored>>,
 }
 
 /// What a message reached.
@@ -56,6 +64,46 @@ pub(super) struct Reach {
     pub(super) octets: usize,
     /// Somewhere it waits in a queue.
     pub(super) queued: bool,
+}
+
+impl<'a> Envelope<'a> {
+    /// A message outside of any history, for everyone.
+    pub(super) fn new(message_id: &'a str, destination: &'a str, publication: &'a Publication) -> Self {
+        Self {
+            message_id,
+            destination,
+            publication,
+            place: None,
+            overflow: Overflow::Disconnect,
+            salt: 0,
+            only: None,
+            stored: OnceCell::new(),
+        }
+    }
+
+    /// The message as it is kept for later, made once.
+    pub(super) fn stored(&self) -> Arc<Stored> {
+        let stored = self.stored.get_or_init(|| {
+            Arc::new(Stored {
+                message_id: self.message_id.into(),
+                destination: self.destination.into(),
+                publication: self.publication.clone(),
+                place: self.place.map(|(position, token)| (position, token.into())),
+            })
+        });
+        Arc::clone(stored)
+    }
+
+    pub(super) fn encode(&self, encoding: &Encoding) -> Bytes {
+        let position = self.place.map(|(_, token)| token);
+        let head = Head { position, ..Head::new(self.message_id, self.destination) };
+        encoding.encode(&head, self.publication)
+    }
+
+    /// What of a subscriber's messages supersede each other: those of one destination.
+    pub(super) fn lane(&self, key: SubscriberKey) -> u64 {
+        key ^ self.salt
+    }
 }
 
 impl Reach {
@@ -81,34 +129,21 @@ impl Topic {
 }
 
 impl TopicState {
-    /// The next place in the order.
-    pub(super) fn next_position(&mut self) -> Position {
-        self.last += 1;
-        Position(self.last)
-    }
-
-    /// Delivers a message to every subscription here, in the order of positions, and adds the sessions to `sessions` where
-    /// asked.
-    pub(super) fn apply(
-        &mut self,
-        position: Position,
-        envelope: &Envelope<'_>,
-        mut sessions: Option<&mut Vec<SessionId>>,
-    ) -> Reach {
-        debug_assert!(position.0 <= self.last, "positions are assigned here, under this lock");
+    /// Delivers a message to every subscription here, and adds the sessions to `sessions` where asked. Calls are in the order
+    /// of the destination, as the lock is held.
+    pub(super) fn apply(&mut self, envelope: &Envelope<'_>, mut sessions: Option<&mut Vec<SessionId>>) -> Reach {
         let mut reach = Reach::default();
-        for (key, group) in &mut self.groups {
-            let mut wire = None;
-            for member in group.members_mut().filter(|member| envelope.only.is_none_or(|only| only == member.session)) {
-                let wire = wire.get_or_insert_with(|| {
-                    group::encode(key, envelope.message_id, envelope.destination, envelope.publication)
-                });
+        for (encoding, group) in &mut self.groups {
+            let mut shared = Shared::new(encoding, envelope);
+            let wanted = |session| envelope.only.is_none_or(|only| only == session);
+            for (key, member) in group.members_mut().filter(|(_, member)| wanted(member.session)) {
                 reach.subscriptions += 1;
-                match member.deliver(wire.clone()) {
-                    Some(Pushed::Refused) => reach.refused += 1,
-                    pushed => {
-                        reach.octets += wire.len();
-                        reach.queued |= pushed == Some(Pushed::Queued);
+                match member.deliver(key, &mut shared) {
+                    Taken::Refused => reach.refused += 1,
+                    Taken::Held => {}
+                    Taken::Sent { octets, queued } => {
+                        reach.octets += octets;
+                        reach.queued |= queued;
                     }
                 }
                 if let Some(sessions) = sessions.as_deref_mut()
@@ -126,23 +161,29 @@ impl TopicState {
         Arc::clone(self.meters.get_or_insert_with(find))
     }
 
-    pub(super) fn insert(&mut self, group: GroupKey, key: SubscriberKey, member: Member) {
-        self.groups.entry(group).or_default().insert(key, member);
+    /// What happens to its messages where a client reads too slowly, from `find` where that is not known yet.
+    pub(super) fn overflow(&mut self, find: impl FnOnce() -> Overflow) -> Overflow {
+        *self.overflow.get_or_insert_with(find)
     }
 
-    /// Removes a subscriber; returns whether none is left.
-    pub(super) fn remove(&mut self, group: &GroupKey, key: SubscriberKey) -> bool {
-        if let Some(found) = self.groups.get_mut(group) {
-            found.remove(key);
+    pub(super) fn insert(&mut self, encoding: Encoding, key: SubscriberKey, member: Member) {
+        self.groups.entry(encoding).or_default().insert(key, member);
+    }
+
+    /// Removes a subscriber; returns it, and whether none is left.
+    pub(super) fn remove(&mut self, encoding: &Encoding, key: SubscriberKey) -> (Option<Member>, bool) {
+        let mut removed = None;
+        if let Some(found) = self.groups.get_mut(encoding) {
+            removed = found.remove(key);
             if found.len() == 0 {
-                self.groups.remove(group);
+                self.groups.remove(encoding);
             }
         }
-        self.groups.is_empty()
+        (removed, self.groups.is_empty())
     }
 
-    pub(super) fn member_mut(&mut self, group: &GroupKey, key: SubscriberKey) -> Option<&mut Member> {
-        self.groups.get_mut(group)?.member_mut(key)
+    pub(super) fn member_mut(&mut self, encoding: &Encoding, key: SubscriberKey) -> Option<&mut Member> {
+        self.groups.get_mut(encoding)?.member_mut(key)
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -7,17 +7,22 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parlor_stomp::{
-    Command, Connect, Connected, Disconnect, Encoded, Fault, Request, Send, Subscribe, Subscriptions, Unsubscribe,
+    Command, Connect, Connected, Disconnect, Encoded, Fault, Request, Subscribe, Subscriptions, Transaction,
+    Unsubscribe,
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use crate::{
     auth::Principal,
-    broker::ActiveSubscription,
+    broker::{ActiveSubscription, Consumer},
+    clock,
     connection::{
         Closing,
+        acknowledgements::Acknowledgements,
         background::{Done, EndOnDrop, Job},
-        dispatch::{Dispatch, Entered},
+        dispatch::Dispatch,
+        entering::Entered,
+        transactions::{TransactionError, Transactions},
     },
     endpoint::{Endpoint, RECONNECT_SPREAD},
     outbox::Outbox,
@@ -33,6 +38,15 @@ pub(super) enum Flow {
     End(Closing, DisconnectReason),
 }
 
+/// When an ACK or NACK counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Settling {
+    /// Now: its transaction is committed.
+    Now,
+    /// It has counted since it was read.
+    WasRead,
+}
+
 /// The state that requests are answered from.
 pub(super) struct Conversation {
     endpoint: Arc<Endpoint>,
@@ -45,6 +59,8 @@ pub(super) struct Conversation {
     live: Option<Live>,
     /// What the connection has to do beside the next requests.
     jobs: Vec<Job>,
+    acknowledgements: Arc<Acknowledgements>,
+    transactions: Transactions,
 }
 
 /// What exists from CONNECTED on.
@@ -58,8 +74,9 @@ struct Live {
 /// A subscription in force.
 struct Held {
     destination: String,
-    /// None for a subscription that was only a question to a handler (`/app/…`): its reply was all.
+    /// Neither of these for a subscription that was only a question to a handler (`/app/…`): its reply was all.
     _active: Option<ActiveSubscription>,
+    _consumer: Option<Arc<Consumer>>,
     _streams: Vec<EndOnDrop>,
 }
 
@@ -69,9 +86,22 @@ impl Conversation {
         principal: Principal,
         outbox: Arc<Outbox>,
         cancel: watch::Receiver<bool>,
+        acknowledgements: Arc<Acknowledgements>,
     ) -> Self {
-        let waiting = endpoint.registry.wait(principal.clone(), Arc::clone(&outbox));
-        Self { endpoint, principal, outbox, cancel, waiting: Some(waiting), live: None, jobs: Vec::new() }
+        let waiting = Some(endpoint.registry.wait(principal.clone(), Arc::clone(&outbox)));
+        let transactions = Transactions::new(endpoint.config.transactions);
+        let (live, jobs) = (None, Vec::new());
+        Self { endpoint, principal, outbox, cancel, waiting, live, jobs, acknowledgements, transactions }
+    }
+
+    /// When a transaction has been open for too long.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.transactions.next_deadline()
+    }
+
+    /// Aborts transactions that have been open for too long.
+    pub(super) fn expire(&mut self, now: Instant) {
+        self.transactions.expire(now);
     }
 
     /// The session, once CONNECTED was sent.
@@ -83,22 +113,12 @@ impl Conversation {
     pub(super) async fn handle(&mut self, request: Request) -> Flow {
         let flow = match request {
             Request::Connect(connect) => self.connect(connect).await,
-            Request::Send(send) => self.send(send).await,
             Request::Subscribe(subscribe) => self.subscribe(subscribe).await,
             Request::Unsubscribe(unsubscribe) => self.unsubscribe(unsubscribe).await,
-            Request::Ack(settle) | Request::Nack(settle) => Err(not_supported(
-                "Acknowledgement is not supported yet",
-                "Subscribe with ack:auto, which needs no ACK or NACK.",
-                settle.receipt.as_deref(),
-            )),
-            Request::Begin(begin) => Err(not_supported(
-                "Transactions are not supported yet",
-                "Send the frames without BEGIN and without a transaction header.",
-                begin.receipt.as_deref(),
-            )),
-            Request::Commit(transaction) | Request::Abort(transaction) => {
-                Err(unknown_transaction(transaction.receipt.as_deref()))
-            }
+            Request::Send(_) | Request::Ack(_) | Request::Nack(_) => self.hold_or_process(request).await,
+            Request::Begin(begin) => self.begin(&begin),
+            Request::Commit(commit) => self.commit(&commit).await,
+            Request::Abort(abort) => self.abort(&abort),
             Request::Disconnect(disconnect) => return self.disconnect(&disconnect),
             Request::Fault(fault) => Err(Closing::fault(fault)),
             _ => Err(Closing::fault(Fault::new("unknown-command", "This command is not known here"))),
@@ -158,28 +178,78 @@ impl Conversation {
         Ok(())
     }
 
-    async fn send(&mut self, send: Send) -> Result<(), Closing> {
-        let Some(live) = &self.live else { return Ok(()) };
-        if send.transaction.is_some() {
-            return Err(unknown_transaction(send.receipt.as_deref()));
+    /// Keeps a frame for the COMMIT of its transaction, or processes it.
+    async fn hold_or_process(&mut self, request: Request) -> Result<(), Closing> {
+        let receipt = request.receipt().map(str::to_owned);
+        match self.transactions.hold(request, clock::now()) {
+            Ok(Some(request)) => self.process(request, Settling::WasRead).await,
+            Ok(None) => Ok(()),
+            Err(error) => Err(transaction_fault(&error, receipt.as_deref())),
         }
-        let Done { result, jobs } = live.dispatch.send(send).await;
-        self.jobs.extend(jobs);
-        result
+    }
+
+    async fn process(&mut self, request: Request, settling: Settling) -> Result<(), Closing> {
+        let Some(live) = &self.live else { return Ok(()) };
+        let (settle, accepted) = match request {
+            Request::Send(send) => {
+                let Done { result, jobs } = live.dispatch.send(send).await;
+                self.jobs.extend(jobs);
+                return result;
+            }
+            Request::Ack(settle) => (settle, true),
+            Request::Nack(settle) => (settle, false),
+            _ => return Ok(()),
+        };
+        if settling == Settling::Now {
+            self.acknowledgements.settle(&settle, accepted).map_err(Closing::fault)?;
+        }
+        live.dispatch.receipt(settle.receipt.as_deref());
+        Ok(())
+    }
+
+    fn begin(&mut self, begin: &Transaction) -> Result<(), Closing> {
+        let begun = self.transactions.begin(&begin.id, clock::now());
+        self.answer_transaction(begun, begin.receipt.as_deref())
+    }
+
+    /// Processes what a transaction holds, in its order; what is refused undoes nothing (rule 13).
+    async fn commit(&mut self, commit: &Transaction) -> Result<(), Closing> {
+        let receipt = commit.receipt.as_deref();
+        let held = self.transactions.commit(&commit.id, clock::now());
+        for request in held.map_err(|error| transaction_fault(&error, receipt))? {
+            self.process(request, Settling::Now).await?;
+        }
+        self.answer_transaction(Ok(()), receipt)
+    }
+
+    fn abort(&mut self, abort: &Transaction) -> Result<(), Closing> {
+        let aborted = self.transactions.abort(&abort.id, clock::now());
+        self.answer_transaction(aborted.map(drop), abort.receipt.as_deref())
+    }
+
+    fn answer_transaction(&self, result: Result<(), TransactionError>, receipt: Option<&str>) -> Result<(), Closing> {
+        result.map_err(|error| transaction_fault(&error, receipt))?;
+        if let Some(live) = &self.live {
+            live.dispatch.receipt(receipt);
+        }
+        Ok(())
     }
 
     async fn subscribe(&mut self, subscribe: Subscribe) -> Result<(), Closing> {
         let Some(live) = &mut self.live else { return Ok(()) };
         let receipt = subscribe.receipt.as_deref();
         live.subscriptions.check(&subscribe.id).map_err(|fault| Closing::fault(asked(fault, receipt)))?;
-        let Some(Entered { active, streams, jobs }) = live.dispatch.subscribe(&subscribe).await? else {
-            return Ok(());
-        };
+        let Some(entered) = live.dispatch.subscribe(&subscribe).await? else { return Ok(()) };
+        let Entered { active, consumer, recovered, streams, jobs } = entered;
         self.jobs.extend(jobs);
-        let held = Held { destination: subscribe.destination.clone(), _active: active, _streams: streams };
+        if let Some(consumer) = &consumer {
+            self.acknowledgements.enter(&subscribe.id, consumer);
+        }
+        let destination = subscribe.destination.clone();
+        let held = Held { destination, _active: active, _consumer: consumer, _streams: streams };
         live.subscriptions.insert(subscribe.id.clone(), held).map_err(Closing::fault)?;
         live.session.subscribed(&subscribe.id, &subscribe.destination);
-        live.dispatch.receipt(receipt);
+        live.dispatch.receipt_of_subscribe(receipt, recovered);
         let Subscribe { id, destination, .. } = subscribe;
         let event = LifecycleEvent::Subscribed(session::Subscribed { id, destination });
         self.endpoint.announce(&live.session, event).await;
@@ -220,13 +290,8 @@ pub(super) fn wire(encoded: &Encoded) -> Bytes {
     encode_frame(if encoded.text { Opcode::Text } else { Opcode::Binary }, &encoded.bytes)
 }
 
-fn not_supported(message: &'static str, detail: &'static str, receipt: Option<&str>) -> Closing {
-    Closing::refused(asked(Fault::new("not-supported", message).with_detail(detail), receipt))
-}
-
-fn unknown_transaction(receipt: Option<&str>) -> Closing {
-    let fault = Fault::new("unknown-transaction", "No such transaction is open")
-        .with_detail("Transactions are not supported yet: send the frames without a transaction header.");
+fn transaction_fault(error: &TransactionError, receipt: Option<&str>) -> Closing {
+    let fault = Fault::new(error.code(), "The transaction cannot do that").with_detail(format!("{error}."));
     Closing::fault(asked(fault, receipt))
 }
 

@@ -21,6 +21,7 @@ use crate::{
     clock,
     connection::{
         Closing, Socket, SocketError, Transport,
+        acknowledgements::Acknowledgements,
         assembly::Assembly,
         background::Background,
         conversation::{Conversation, Flow, wire},
@@ -48,6 +49,8 @@ pub(crate) struct Driver {
     inbox_bytes: usize,
     work: Work,
     background: Background,
+    /// What ACK and NACK are about, which count as soon as they are read.
+    acknowledgements: Arc<Acknowledgements>,
     beats: Option<HeartBeatTimer>,
     /// When an unconnected client is sent away; none once CONNECT was accepted.
     connect_deadline: Option<Instant>,
@@ -112,7 +115,14 @@ impl Driver {
         let expires = principal
             .expires_at()
             .map(|expiry| clock::after(now, expiry.duration_since(clock::wall()).unwrap_or_default()));
-        let conversation = Conversation::new(Arc::clone(&endpoint), principal, Arc::clone(socket.outbox()), cancelled);
+        let acknowledgements = Arc::new(Acknowledgements::new(endpoint.broker.clone()));
+        let conversation = Conversation::new(
+            Arc::clone(&endpoint),
+            principal,
+            Arc::clone(socket.outbox()),
+            cancelled,
+            Arc::clone(&acknowledgements),
+        );
         Self {
             stomp: ServerSession::new(
                 ServerConfig::default().limits(config.stomp.clone()).heart_beat(config.heart_beat),
@@ -121,6 +131,7 @@ impl Driver {
             inbox_bytes: 0,
             work: Work::Idle(Box::new(conversation)),
             background: Background::default(),
+            acknowledgements,
             beats: None,
             connect_deadline: Some(clock::after(now, config.connect_timeout)),
             expires,
@@ -140,10 +151,16 @@ impl Driver {
         self.socket.outbox().stop(closing);
     }
 
-    /// Runs the connection to its end.
-    pub(crate) async fn run(mut self) {
-        let Ended { closing, reason } = self.serve().await;
-        let Self { socket, stomp, work, mut background, cancel, endpoint, finish_deadline, .. } = self;
+    /// Runs the connection to its end. The driver is boxed and its end as well: a future holds what it moves once for each
+    /// place that it moves to, and an idle connection is paid for by all of them.
+    pub(crate) async fn run(mut self: Box<Self>) {
+        let ended = self.serve().await;
+        Box::pin(self.end(ended)).await;
+    }
+
+    /// Says farewell, and waits for what is still running.
+    async fn end(self: Box<Self>, Ended { closing, reason }: Ended) {
+        let Self { socket, stomp, work, mut background, cancel, endpoint, finish_deadline, .. } = *self;
         let (config, meters) = (&endpoint.config, endpoint.meters());
         meters.connection_ended(socket.outbox().history());
         let version = stomp.version().unwrap_or(Version::V1_2);
@@ -183,8 +200,7 @@ impl Driver {
             };
             if let Some(conversation) = conversation {
                 let frame = FrameInFlight::of_session(meters, conversation.session_id());
-                // In a box: a connection that is open needs no room for its end.
-                Box::pin(telemetry::scope(frame, conversation.end(reason))).await;
+                telemetry::scope(frame, conversation.end(reason)).await;
             }
         };
         tokio::join!(farewell, rest);
@@ -203,7 +219,7 @@ impl Driver {
             }
             self.arm(&outbox, timer.as_mut());
             let reading = self.input_end.is_none() && self.has_room();
-            let Self { socket, work, background, input_end, .. } = self;
+            let Self { socket, work, background, input_end, acknowledgements, .. } = self;
             let streaming = input_end.is_none();
             tokio::select! {
                 // In this order: a client that never stops sending must not keep time from being looked at.
@@ -233,7 +249,12 @@ impl Driver {
                         return Ended { closing: Some(closing), reason };
                     }
                 }
-                result = poll_fn(|cx| background.poll(cx, || streaming && outbox.is_half_empty())) => {
+                result = poll_fn(|cx| {
+                    if streaming && outbox.is_half_empty() {
+                        acknowledgements.pump();
+                    }
+                    background.poll(cx, || streaming && outbox.is_half_empty())
+                }) => {
                     if let Err(closing) = result {
                         return Ended::by_server(closing);
                     }
@@ -327,9 +348,27 @@ impl Driver {
             Request::Fault(_) | Request::Disconnect(_) => self.end_input(InputEnd::Told),
             _ => {}
         }
+        let request = self.settle(request);
         self.endpoint.meters().traffic.received(&request);
         self.inbox_bytes += cost(&request);
         self.inbox.push_back(request);
+    }
+
+    /// Does what an ACK or NACK outside of a transaction says. It stays in the inbox for its receipt, or becomes the fault that
+    /// it is.
+    fn settle(&mut self, request: Request) -> Request {
+        let settled = match &request {
+            Request::Ack(settle) if settle.transaction.is_none() => self.acknowledgements.settle(settle, true),
+            Request::Nack(settle) if settle.transaction.is_none() => self.acknowledgements.settle(settle, false),
+            _ => Ok(()),
+        };
+        match settled {
+            Ok(()) => request,
+            Err(fault) => {
+                self.end_input(InputEnd::Told);
+                Request::Fault(fault)
+            }
+        }
     }
 
     /// Counts a frame, before anything is done about it. A fault is none: it says what was wrong, and ends the connection.
@@ -375,6 +414,10 @@ impl Driver {
         }
         let Some(request) = self.inbox.pop_front() else { return };
         self.inbox_bytes -= cost(&request);
+        if self.inbox.is_empty() {
+            // Most connections are idle, and need no room for what they once sent.
+            self.inbox = VecDeque::new();
+        }
         if let Work::Idle(mut conversation) = std::mem::replace(&mut self.work, Work::Moving) {
             let observed = Observed::new(self.endpoint.meters(), &request, conversation.session_id());
             self.work = Work::Busy(Box::pin(observed.run(async move {
@@ -406,11 +449,21 @@ impl Driver {
             self.finish_deadline,
             self.assembly_deadline(),
             outbox.deadline(),
+            self.acknowledgements.next_deadline(),
+            self.transaction_deadline(),
             self.beats.as_ref().and_then(HeartBeatTimer::deadline).map(Instant::from_std),
         ];
         let next = deadlines.into_iter().flatten().min().unwrap_or_else(|| clock::now() + NEVER);
         if timer.deadline() != next {
             timer.reset(next);
+        }
+    }
+
+    /// When a transaction has been open for too long; not while a request is answered.
+    fn transaction_deadline(&self) -> Option<Instant> {
+        match &self.work {
+            Work::Idle(conversation) => conversation.next_deadline(),
+            _ => None,
         }
     }
 
@@ -438,6 +491,10 @@ impl Driver {
             return None;
         } else {
             outbox.check_age(now);
+            self.acknowledgements.expire(now);
+            if let Work::Idle(conversation) = &mut self.work {
+                conversation.expire(now);
+            }
             self.beat(outbox, now)?
         };
         Some(Ended::by_server(closing))

@@ -6,13 +6,17 @@
 //! transport <------------------------ Outbox <-------------------------------------------+---- other sessions' publishes
 //! ```
 
+mod acknowledgements;
 mod assembly;
 mod background;
 mod conversation;
 mod dispatch;
 mod driver;
+mod entering;
+mod performing;
 mod refusal;
 mod socket;
+mod transactions;
 mod transport;
 
 pub(crate) use driver::Driver;

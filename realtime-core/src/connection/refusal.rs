@@ -44,6 +44,9 @@ impl Refused<'_> {
             if let Some(receipt) = self.receipt {
                 fault = fault.with_receipt(receipt);
             }
+            if let Some(time) = rejection.retry_after() {
+                fault = fault.with_retry_after(time);
+            }
             Closing::refused(fault.with_detail(format!(
                 "{} Subscribe to {}{}/errors to be told of refusals without losing the connection.",
                 rejection.message(),

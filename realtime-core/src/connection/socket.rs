@@ -24,6 +24,10 @@ const QUIET_CHUNK: usize = 512;
 /// Octets read at a time once a read has filled its chunk.
 const BUSY_CHUNK: usize = 8 * 1024;
 
+/// Octets that a peer may still send once it was told that the connection ends: what may lie in the buffers between. Who sends
+/// more is not reading, and what it sends costs time; it may lose the farewell.
+const MOST_THROWN_AWAY: usize = 4 * 1024 * 1024;
+
 /// A server-side WebSocket. Pings are answered by it.
 pub struct Socket {
     reader: Box<dyn AsyncRead + Send + Unpin>,
@@ -187,6 +191,7 @@ impl Socket {
         let all = async {
             let mut drained = false;
             let mut half_closed = false;
+            let mut thrown_away = 0;
             loop {
                 // The close frame of a peer that broke the protocol cannot be read; the end of our half makes it end its own.
                 let half_closes = drained && self.is_broken && !half_closed;
@@ -206,12 +211,17 @@ impl Socket {
                         }
                         half_closed = true;
                     }
-                    // Not counted any more: the farewell would be lost to a reset.
+                    // No rate any more: the farewell would be lost to a reset.
                     octets = self.fill() => {
+                        thrown_away += octets;
                         // Looked at in any case: what a peer goes on sending must not pile up.
                         let closed = self.peer_closed();
-                        if octets == 0 || (drained && closed) {
+                        if octets == 0 || thrown_away > MOST_THROWN_AWAY || (drained && closed) {
                             break;
+                        }
+                        if self.is_busy {
+                            // A flood is thrown away chunk by chunk, with everyone else's turn in between.
+                            tokio::task::yield_now().await;
                         }
                     }
                 }

@@ -42,7 +42,8 @@ impl Transport {
         Self { reader: Box::new(reader), writer: Box::new(TaskWriter(writer)), read_ahead, peer: None }
     }
 
-    /// Sets the address that log lines name as the other end: the client's own where a proxy stands between.
+    /// Sets the address that log lines name as the other end: the client's own where a proxy stands between, then with port
+    /// 0 where nobody tells its port.
     #[must_use]
     pub fn with_peer(mut self, peer: SocketAddr) -> Self {
         self.peer = Some(peer);

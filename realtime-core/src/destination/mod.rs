@@ -13,7 +13,7 @@ use std::{convert::Infallible, fmt, str::FromStr, sync::Arc};
 pub use params::Params;
 pub use pattern::{Pattern, PatternError, Specificity};
 pub use prefixes::{Class, Prefixes, UserPath};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub use template::Template;
 pub use user::{Owner, UserDestination};
 
@@ -80,11 +80,20 @@ impl Destination {
         self.0.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
+    /// Whether a destination, pattern or template lies below this, by whole segments.
+    pub(crate) fn is_above(&self, text: &str) -> bool {
+        self.rest_of(text).is_some()
+    }
+
+    /// What a destination, pattern or template that lies below this has behind it, from the slash on.
+    pub(crate) fn rest_of<'a>(&self, text: &'a str) -> Option<&'a str> {
+        text.strip_prefix(self.as_str()).filter(|rest| rest.starts_with('/'))
+    }
+
     /// What is left below `prefix`, itself a destination.
     pub(crate) fn below(&self, prefix: &Self) -> Option<Self> {
-        let rest = self.0.strip_prefix(prefix.as_str())?;
         // The rest of a destination behind whole segments is a destination.
-        rest.starts_with('/').then(|| Self(rest.into()))
+        prefix.rest_of(&self.0).map(|rest| Self(rest.into()))
     }
 }
 
@@ -130,6 +139,12 @@ impl From<Infallible> for DestinationError {
 impl Serialize for Destination {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Destination {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 
@@ -218,6 +233,14 @@ mod tests {
         for text in ["/a".repeat(16), format!("/{}", "a".repeat(254))] {
             assert_eq!(text.parse::<Destination>().unwrap().as_str(), text);
         }
+    }
+
+    #[test]
+    fn a_destination_in_json_is_checked_when_it_is_read() {
+        let destination: Destination = "/topic/a".parse().unwrap();
+        let json = serde_json::to_string(&destination).unwrap();
+        assert_eq!(serde_json::from_str::<Destination>(&json).unwrap(), destination);
+        assert!(serde_json::from_str::<Destination>("\"/topic/../a\"").is_err());
     }
 
     #[test]

@@ -108,6 +108,22 @@ impl Prefixes {
         }
     }
 
+    /// Two of the prefixes of which the second is the first or lies within it, so that a destination would have two meanings.
+    pub(crate) fn overlapping(&self) -> Option<(&Destination, &Destination)> {
+        let all = [&self.app, &self.queue, &self.topic, &self.user];
+        for (place, one) in all.into_iter().enumerate() {
+            for other in all.into_iter().skip(place + 1) {
+                if other.starts_with_segments(one) {
+                    return Some((one, other));
+                }
+                if one.starts_with_segments(other) {
+                    return Some((other, one));
+                }
+            }
+        }
+        None
+    }
+
     /// Below the user prefix: one's own path begins with the queue or topic prefix; otherwise a user's name comes first.
     fn user_path(&self, path: Destination) -> Option<UserPath> {
         let is_path = |path: &Destination| path.below(&self.queue).is_some() || path.below(&self.topic).is_some();
@@ -157,6 +173,20 @@ mod tests {
         for (text, own) in [("/user/queue/queue/a", "/queue/queue/a"), ("/user/queue/topic/a", "/queue/topic/a")] {
             assert_eq!(classify(text), Class::User(UserPath::Own(own.parse().unwrap())), "{text}");
         }
+    }
+
+    #[test]
+    fn rule_1_a_prefix_within_another_is_seen() {
+        let parse = |text: &str| text.parse::<Destination>().unwrap();
+        let overlapping =
+            |prefixes: &Prefixes| prefixes.overlapping().map(|(one, other)| (one.to_string(), other.to_string()));
+        assert_eq!(overlapping(&Prefixes::default()), None);
+        assert_eq!(overlapping(&Prefixes::default().topic(parse("/v1/topic")).app(parse("/v1/app"))), None);
+        assert_eq!(overlapping(&Prefixes::default().topic(parse("/apps"))), None);
+        let found = Some(("/app".to_owned(), "/app".to_owned()));
+        assert_eq!(overlapping(&Prefixes::default().topic(parse("/app"))), found);
+        let found = Some(("/topic".to_owned(), "/topic/of".to_owned()));
+        assert_eq!(overlapping(&Prefixes::default().user(parse("/topic/of"))), found);
     }
 
     #[test]

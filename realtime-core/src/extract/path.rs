@@ -5,12 +5,18 @@ use serde::de::DeserializeOwned;
 use crate::{
     app::{CaptureError, Context, FromContext, Rejection, Routed},
     destination::Pattern,
-    extract::{path_check, path_deserializer::PathDeserializer},
+    extract::{
+        path_check,
+        path_deserializer::{PathDeserializer, PathError},
+    },
 };
 
 /// The captured segments of the destination: one value, a tuple in the order of the placeholders, or a struct or map by
-/// their names. A segment that is not a `T` is refused with `invalid-path`; a `T` that the placeholders can never fill is
-/// reported when the endpoint is built, as a [`CaptureError`].
+/// their names. A segment that is not a `T` is refused with `invalid-path`.
+///
+/// A `T` that no destination of the route could be (two placeholders for one value, a field that none is named after) is
+/// the application's fault: reported when the endpoint is built, as a [`CaptureError`]. Where only a real destination shows
+/// it, as in a variant with fields, it is refused with `internal` and logged.
 ///
 /// ```
 /// use parlor_core::extract::Path;
@@ -32,7 +38,8 @@ impl<S: Sync, K: Routed + Sync, T: DeserializeOwned> FromContext<S, K> for Path<
     async fn from_context(context: &Context<K>, _: &S) -> Result<Self, Rejection> {
         match T::deserialize(PathDeserializer::new(context.params())) {
             Ok(value) => Ok(Self(value)),
-            Err(error) => Err(Rejection::new(
+            Err(error @ PathError::Route(_)) => Err(Rejection::internal(error)),
+            Err(error @ PathError::Segment(_)) => Err(Rejection::new(
                 "invalid-path",
                 format!("A segment of {} is not valid: {error}.", context.event().destination()),
             )),

@@ -25,9 +25,14 @@ struct SegmentDeserializer<'a> {
     text: &'a str,
 }
 
-/// Why segments are not a value, in words for the client.
+/// Why segments are not a value, and whose fault it is.
 #[derive(Debug)]
-pub(super) struct PathError(String);
+pub(super) enum PathError {
+    /// No destination of the route could be one: the application's.
+    Route(String),
+    /// A segment is not: the client's.
+    Segment(String),
+}
 
 impl<'a> PathDeserializer<'a> {
     pub(super) fn new(params: &'a Params) -> Self {
@@ -39,7 +44,7 @@ impl<'a> PathDeserializer<'a> {
         let mut all = self.params.iter();
         match (all.next(), all.next()) {
             (Some((_, text)), None) => Ok(SegmentDeserializer { text }),
-            _ => Err(PathError::custom(format!(
+            _ => Err(PathError::Route(format!(
                 "the handler takes one placeholder and the route has {}",
                 self.params.len()
             ))),
@@ -51,7 +56,7 @@ impl<'a> PathDeserializer<'a> {
             && expected != self.params.len()
         {
             let captured = self.params.len();
-            return Err(PathError::custom(format!(
+            return Err(PathError::Route(format!(
                 "the handler takes {expected} placeholders and the route has {captured}"
             )));
         }
@@ -235,6 +240,10 @@ impl<'de> EnumAccess<'de> for SegmentDeserializer<'de> {
     }
 }
 
+fn only_a_name() -> PathError {
+    PathError::Route("a segment can only name a variant without fields".to_owned())
+}
+
 /// A segment can name a variant, and nothing more.
 #[derive(Debug)]
 struct UnitOnly;
@@ -247,21 +256,22 @@ impl<'de> VariantAccess<'de> for UnitOnly {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, _: T) -> Result<T::Value, PathError> {
-        Err(PathError::custom("a segment can only name a variant without fields"))
+        Err(only_a_name())
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, PathError> {
-        Err(PathError::custom("a segment can only name a variant without fields"))
+        Err(only_a_name())
     }
 
     fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], _: V) -> Result<V::Value, PathError> {
-        Err(PathError::custom("a segment can only name a variant without fields"))
+        Err(only_a_name())
     }
 }
 
 impl fmt::Display for PathError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        let (Self::Route(text) | Self::Segment(text)) = self;
+        f.write_str(text)
     }
 }
 
@@ -269,7 +279,11 @@ impl std::error::Error for PathError {}
 
 impl serde::de::Error for PathError {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self(message.to_string())
+        Self::Segment(message.to_string())
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::Route(format!("the handler takes {{{field}}}, which the route does not have"))
     }
 }
 
@@ -283,9 +297,13 @@ mod tests {
     use crate::destination::{Destination, Pattern};
 
     fn path<T: DeserializeOwned>(pattern: &str, destination: &str) -> Result<T, String> {
+        error_of(pattern, destination).map_err(|error| error.to_string())
+    }
+
+    fn error_of<T: DeserializeOwned>(pattern: &str, destination: &str) -> Result<T, PathError> {
         let (pattern, destination): (Pattern, Destination) = (pattern.parse().unwrap(), destination.parse().unwrap());
         let params = pattern.captures(&destination).unwrap();
-        T::deserialize(PathDeserializer::new(&params)).map_err(|error| error.to_string())
+        T::deserialize(PathDeserializer::new(&params))
     }
 
     #[derive(Debug, Deserialize, PartialEq)]
@@ -329,5 +347,23 @@ mod tests {
         assert!(path::<Kind>("/r/{a}", "/r/odd").unwrap_err().contains("unknown variant"));
         assert!(path::<(u8, u8)>("/r/{a}", "/r/1").unwrap_err().contains("takes 2 placeholders"));
         assert!(path::<u8>("/r/{a}/{b}", "/r/1/2").unwrap_err().contains("takes one placeholder"));
+        assert!(path::<Seat>("/r/{seat}", "/r/1").unwrap_err().contains("takes {room}"));
+    }
+
+    #[test]
+    fn what_no_destination_of_the_route_could_be_is_the_applications_fault() {
+        let of_the_route = [
+            error_of::<u8>("/r/{a}/{b}", "/r/1/2").err(),
+            error_of::<(u8, u8)>("/r/{a}", "/r/1").err(),
+            error_of::<Seat>("/r/{seat}", "/r/1").err(),
+            error_of::<Result<u8, u8>>("/r/{a}", "/r/Ok").err(),
+        ];
+        assert!(of_the_route.iter().all(|error| matches!(error, Some(PathError::Route(_)))), "{of_the_route:?}");
+        let of_the_segment = [
+            error_of::<u8>("/r/{a}", "/r/x").err(),
+            error_of::<Kind>("/r/{a}", "/r/odd").err(),
+            error_of::<Seat>("/r/{room}/{seat}", "/r/x/3").err(),
+        ];
+        assert!(of_the_segment.iter().all(|error| matches!(error, Some(PathError::Segment(_)))), "{of_the_segment:?}");
     }
 }

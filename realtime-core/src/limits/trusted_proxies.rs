@@ -44,8 +44,8 @@ pub enum ProxyHeader {
     XForwardedFor,
 }
 
-/// A text that is no address range.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// A text that is no address range. Its `Debug` is its sentence, for a `main` that returns it.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no address and no range of addresses; write 10.0.0.0/8, 192.0.2.1 or 2001:db8::/32")]
 #[non_exhaustive]
 pub struct ProxyRangeError(pub String);
@@ -77,6 +77,13 @@ impl TrustedProxies {
         self.ranges.is_empty()
     }
 
+    /// Whether what comes from `addr` comes from a trusted proxy, and so from many clients.
+    #[must_use]
+    pub fn trusts(&self, addr: IpAddr) -> bool {
+        let addr = addr.to_canonical();
+        self.ranges.iter().any(|range| range.contains(&addr))
+    }
+
     /// Where a request comes from whose TCP connection comes from `peer`.
     #[must_use]
     pub fn client_addr(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
@@ -89,10 +96,6 @@ impl TrustedProxies {
             }
         }
         found
-    }
-
-    fn trusts(&self, addr: IpAddr) -> bool {
-        self.ranges.iter().any(|range| range.contains(&addr))
     }
 
     /// The addresses of the header in their order, over all of its lines; none where an entry is no address.
@@ -197,6 +200,12 @@ fn ends_quoted(text: &str) -> bool {
         quotes.step(character);
     });
     quotes.is_quoted
+}
+
+impl fmt::Debug for ProxyRangeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 #[cfg(test)]

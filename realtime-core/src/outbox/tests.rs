@@ -1,6 +1,10 @@
 //! The outbox over a socket that takes as much as a test allows.
 
-use std::sync::{Arc, atomic::AtomicUsize, atomic::Ordering};
+use std::{
+    io::IoSlice,
+    sync::{Arc, atomic::AtomicUsize, atomic::Ordering},
+    time::Duration,
+};
 
 use futures_util::task::noop_waker_ref;
 
@@ -8,21 +12,21 @@ use super::*;
 
 /// A socket that takes as many octets as its allowance says.
 #[derive(Clone, Default)]
-struct Pipe {
+pub(super) struct Pipe {
     allowance: Arc<AtomicUsize>,
     taken: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Pipe {
-    fn outbox(&self, limits: OutboxLimits) -> Outbox {
+    pub(super) fn outbox(&self, limits: OutboxLimits) -> Outbox {
         Outbox::new(Box::new(self.clone()), limits)
     }
 
-    fn allow(&self, octets: usize) {
+    pub(super) fn allow(&self, octets: usize) {
         self.allowance.store(octets, Ordering::Relaxed);
     }
 
-    fn taken(&self) -> String {
+    pub(super) fn taken(&self) -> String {
         String::from_utf8(self.taken.lock().clone()).unwrap()
     }
 }
@@ -51,15 +55,15 @@ impl WireWriter for Pipe {
     }
 }
 
-fn flush(outbox: &Outbox) -> Poll<FlushEvent> {
+pub(super) fn flush(outbox: &Outbox) -> Poll<FlushEvent> {
     outbox.poll_flush(&mut Context::from_waker(noop_waker_ref()))
 }
 
-fn stopped_as_slow(outbox: &Outbox) -> bool {
+pub(super) fn stopped_as_slow(outbox: &Outbox) -> bool {
     matches!(flush(outbox), Poll::Ready(FlushEvent::Stopped(closing)) if closing.code() == "slow-consumer")
 }
 
-fn wire(text: &'static str) -> Bytes {
+pub(super) fn wire(text: &'static str) -> Bytes {
     Bytes::from_static(text.as_bytes())
 }
 

@@ -1,8 +1,17 @@
 //! Why an endpoint cannot be built.
 
-use crate::{app::RouteError, auth::OriginError, destination::PatternError};
+use std::fmt;
+
+use crate::{
+    app::RouteError,
+    auth::OriginError,
+    broker::DeliveryRuleError,
+    destination::{Destination, PatternError},
+};
 
 /// What is wrong with an endpoint, found when it is built. One sentence for each fault.
+///
+/// Its `Debug` is the same sentences: that is what a program prints whose `main` returns it.
 ///
 /// ```
 /// use parlor_core::{BuildError, Realtime, app::Router};
@@ -11,7 +20,7 @@ use crate::{app::RouteError, auth::OriginError, destination::PatternError};
 /// assert!(matches!(error, BuildError::NoAuthenticator));
 /// assert!(error.to_string().contains("call .authenticate("));
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
     /// Any page of the web may connect, and a cookie lets its user in: every page could act for every user.
@@ -22,6 +31,14 @@ pub enum BuildError {
     /// The authenticator's settings are wrong.
     #[error("{0}")]
     Authenticator(Box<dyn std::error::Error + Send + Sync>),
+    /// The rules of delivery are wrong.
+    #[error("{}", sentences(.0))]
+    Delivery(Vec<DeliveryRuleError>),
+    /// Rules of delivery were declared for the same broker before.
+    #[error(
+        "the broker has rules of delivery already; declare them all where it, or the first of its endpoints, is built"
+    )]
+    DeliveryDeclared,
     /// Another endpoint set the outbound interceptors of the same broker.
     #[error("the broker has outbound interceptors already; add them all where the first of its endpoints is built")]
     Intercepted,
@@ -33,6 +50,14 @@ pub enum BuildError {
     /// An allowed origin is not scheme, host and optional port.
     #[error(transparent)]
     Origin(#[from] OriginError),
+    /// Two prefixes are one, or one lies within the other.
+    #[error("the prefixes {first} and {second} overlap, so that a destination would have two meanings; change one")]
+    OverlappingPrefixes {
+        /// One of them.
+        first: Destination,
+        /// The other, which is or lies within the first.
+        second: Destination,
+    },
     /// A prefix leaves no room for destinations below it.
     #[error("the topic prefix leaves no room for destinations below it: {0}")]
     Prefix(PatternError),
@@ -41,6 +66,12 @@ pub enum BuildError {
     Routes(Vec<RouteError>),
 }
 
-fn sentences(errors: &[RouteError]) -> String {
+fn sentences(errors: &[impl ToString]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }

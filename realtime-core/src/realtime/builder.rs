@@ -5,13 +5,16 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
+use parking_lot::Mutex;
+
 use crate::{
     app::{Authorize, Interceptor, RouteListener, Routes, Rules},
     auth::{Authenticator, Judge, OriginError, OriginPolicy},
-    broker::{Broker, OutboundInterceptor},
+    broker::{Broker, DeliveryRules, OutboundInterceptor, Overflow, QueueSettings},
     config::{Config, Profile},
     endpoint::Endpoint,
-    limits::Gate,
+    history::Retain,
+    limits::{Gate, Repeats},
     realtime::{BuildError, Realtime},
     session::{LifecycleListener, Registry},
 };
@@ -27,6 +30,7 @@ pub struct RealtimeBuilder {
     interceptors: Vec<Arc<dyn Interceptor>>,
     outbound: Vec<Arc<dyn OutboundInterceptor>>,
     listeners: Vec<Arc<dyn LifecycleListener>>,
+    delivery: DeliveryRules,
     shows_users: bool,
 }
 
@@ -42,6 +46,7 @@ impl RealtimeBuilder {
             interceptors: Vec::new(),
             outbound: Vec::new(),
             listeners: Vec::new(),
+            delivery: DeliveryRules::default(),
             shows_users: true,
         }
     }
@@ -112,6 +117,42 @@ impl RealtimeBuilder {
         self
     }
 
+    /// How messages are delivered: what of them is kept, what happens where a client reads too slowly, and how long they may
+    /// wait for their acknowledgement. They belong to the broker, whoever publishes. Default: nothing is kept, and a slow
+    /// client is disconnected.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use parlor_core::{Realtime, app::Router, broker::{DeliveryRules, Overflow}, history::Retain};
+    ///
+    /// let rules = DeliveryRules::default()
+    ///     .history("/topic/rooms/*/chat", Retain::last(500).within(Duration::from_secs(3600)))
+    ///     .overflow("/topic/rooms/*/typing", Overflow::LatestOnly);
+    /// let builder = Realtime::builder(Router::new().with_state(())).delivery(rules);
+    /// # let _ = builder;
+    /// ```
+    #[must_use]
+    pub fn delivery(mut self, rules: DeliveryRules) -> Self {
+        self.delivery = rules;
+        self
+    }
+
+    /// Keeps messages of the topics that `pattern` matches, so that clients can resume after a reconnect; added to
+    /// [`delivery`](Self::delivery).
+    #[must_use]
+    pub fn history(mut self, pattern: &str, retain: Retain) -> Self {
+        self.delivery = self.delivery.history(pattern, retain);
+        self
+    }
+
+    /// Says what happens to messages of the destinations that `pattern` matches where a client reads too slowly; added to
+    /// [`delivery`](Self::delivery).
+    #[must_use]
+    pub fn overflow(mut self, pattern: &str, overflow: Overflow) -> Self {
+        self.delivery = self.delivery.overflow(pattern, overflow);
+        self
+    }
+
     /// Leaves users out of the spans and log lines of their connections, for where their ids are sensitive (an e-mail address
     /// say). Default: the id, never the name, stands in the span `connection`.
     #[must_use]
@@ -128,6 +169,9 @@ impl RealtimeBuilder {
     pub fn build(mut self) -> Result<Realtime, BuildError> {
         let broker = self.broker.unwrap_or_else(|| Broker::new(self.config.prefixes.clone()));
         let prefixes = broker.prefixes();
+        if let Some((first, second)) = prefixes.overlapping() {
+            return Err(BuildError::OverlappingPrefixes { first: first.clone(), second: second.clone() });
+        }
         let mut errors = self.routes.check(prefixes);
         errors.extend(self.rules.errors(prefixes));
         if !errors.is_empty() {
@@ -145,6 +189,15 @@ impl RealtimeBuilder {
         if !self.outbound.is_empty() && !broker.intercept(self.outbound) {
             return Err(BuildError::Intercepted);
         }
+        if !self.delivery.is_empty() && !broker.declare(self.delivery).map_err(BuildError::Delivery)? {
+            return Err(BuildError::DeliveryDeclared);
+        }
+        broker.set_queues(QueueSettings {
+            queues: self.config.queues,
+            acknowledgements: self.config.acknowledgements,
+            max_queues: self.config.max_queues,
+            max_bytes: self.config.max_queued_bytes,
+        });
         let mut listeners = self.listeners;
         for listener in self.routes.listeners() {
             let (listener, broker) = (Arc::clone(listener), broker.clone());
@@ -173,6 +226,7 @@ impl RealtimeBuilder {
                 registry: Registry::new(Arc::clone(meters)),
                 routes: self.routes,
                 rules: self.rules,
+                repeats: Mutex::new(Repeats::new(self.config.repeats)),
                 config: self.config,
                 broker,
                 topic_pattern,

@@ -4,7 +4,7 @@ mod build_error;
 mod builder;
 
 use std::{
-    fmt,
+    fmt, io,
     net::{IpAddr, SocketAddr},
     sync::{
         Arc,
@@ -136,7 +136,7 @@ impl Realtime {
         let user = principal.id().filter(|_| self.shows_users).map(UserId::as_str);
         let span = telemetry::connection_span(user, transport.peer);
         // In the registry from here on: whoever is logged out from now on is found there, and whoever was before is known.
-        let driver = Driver::new(self.endpoint, transport, principal.clone(), admission.user_frames());
+        let driver = Box::new(Driver::new(self.endpoint, transport, principal.clone(), admission.user_frames()));
         if !self.judge.is_still_good(&principal).await {
             driver.stop(Closing::token_expired());
         }
@@ -172,10 +172,17 @@ impl Realtime {
         self.endpoint.meters().stats(self.registry().outboxes())
     }
 
-    /// Counts and logs a handshake that an adapter refused before the upgrade. `code` is that of the response; of `headers` the
-    /// log shows the Origin alone.
+    /// Counts and logs a handshake that an adapter refused before the upgrade, or a connection that it turned away before any
+    /// request. `code` is that of the response; of `headers` the log shows the Origin alone. `peer` is the client by
+    /// [`trusted_proxies`](Config::trusted_proxies), with port 0 where its port is not known.
     pub fn handshake_refused(&self, code: &'static str, headers: &HeaderMap, peer: Option<SocketAddr>) {
         self.endpoint.meters().handshake_refused(code, headers, peer);
+    }
+
+    /// Logs that an accept loop could not take a connection, because there are no file descriptors left, say. That may go on
+    /// for long, so the log has a bounded number of lines of it.
+    pub fn accept_failed(&self, error: &io::Error) {
+        self.endpoint.meters().accept_failed(error);
     }
 
     /// Whether new clients should be sent here: what a readiness probe asks. Not any more once the endpoint
@@ -212,5 +219,27 @@ impl Realtime {
 impl fmt::Debug for Realtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Realtime").field("sessions", &self.registry().session_count()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The size of the future that a function answers.
+    fn size_of_future<A, F: Future>(_: impl FnOnce(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// There may be hundred thousands of them, and nearly all are idle.
+    #[test]
+    fn an_open_connection_needs_no_room_for_its_end() {
+        let future = size_of_future(
+            |(realtime, transport, principal, admission): (Realtime, Transport, Principal, Admission)| {
+                realtime.serve(transport, principal, admission)
+            },
+        );
+        let driver = size_of::<Driver>();
+        assert!(future <= 1536 && driver <= 1152, "{future} octets of future and {driver} of the driver");
     }
 }

@@ -14,4 +14,4 @@ pub use lifecycle::{
 pub use registry::Registry;
 pub(crate) use registry::{Presence as RegistryEntry, Waiting};
 
-pub use crate::session_id::SessionId;
+pub use crate::session_id::{SessionId, SessionIdError};

@@ -35,8 +35,14 @@ pub(crate) struct DestinationTable {
     pub(crate) count: Gauge,
     /// Messages for connections that were closing already.
     pub(crate) dropped_closing: Counter,
+    /// Messages that an overflow policy dropped.
+    pub(crate) dropped_overflow: Counter,
+    /// Messages that nobody acknowledged in as many deliveries as there may be.
+    pub(crate) dropped_dead: Counter,
     /// Messages that waited for a client that was too slow.
     pub(crate) dropped_slow: Counter,
+    /// Messages that a later one superseded.
+    pub(crate) dropped_superseded: Counter,
 }
 
 /// What happened at the destinations of one pattern.
@@ -79,7 +85,10 @@ impl DestinationTable {
             other: Arc::new(DestinationMeters::new(OTHER)),
             count: Gauge::new(&catalog::DESTINATIONS, &[]),
             dropped_closing: dropped("closing"),
+            dropped_overflow: dropped("overflow"),
+            dropped_dead: dropped("dead-letter"),
             dropped_slow: dropped("slow-consumer"),
+            dropped_superseded: dropped("superseded"),
         }
     }
 

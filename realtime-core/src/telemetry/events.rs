@@ -3,7 +3,7 @@
 //! Levels: ERROR for faults of the server and its application, WARN for what a client did wrong and for slow clients, INFO for
 //! sessions that begin and end, DEBUG for each frame. A line that its reason has no room for goes to DEBUG.
 
-use std::{fmt, net::SocketAddr};
+use std::{fmt, io, net::SocketAddr};
 
 use http::{HeaderMap, header};
 use parlor_stomp::Version;
@@ -36,8 +36,12 @@ macro_rules! line {
 pub(crate) struct OutboxHistory {
     /// The most octets that ever waited.
     pub(crate) peak: usize,
-    /// Frames that waited and were thrown away.
+    /// Frames that waited and were thrown away with the connection.
     pub(crate) dropped: usize,
+    /// Frames that were dropped by the overflow policy of their destination.
+    pub(crate) overflowed: usize,
+    /// Frames that waited when a later one took their place (`LatestOnly`).
+    pub(crate) superseded: usize,
 }
 
 /// The span of a connection, at the level INFO. `session` is filled in once there is one.
@@ -46,8 +50,13 @@ pub(crate) fn connection_span(user: Option<&str>, peer: Option<SocketAddr>) -> S
         "connection",
         session = field::Empty,
         user = user.map(|user| field::display(Shown::text(user))),
-        peer = peer.map(field::display),
+        peer = peer.map(shown_peer).map(field::display),
     )
+}
+
+/// An address as log lines show it: without the port where that is not known.
+fn shown_peer(peer: SocketAddr) -> String {
+    if peer.port() == 0 { peer.ip().to_string() } else { peer.to_string() }
 }
 
 impl Meters {
@@ -67,6 +76,15 @@ impl Meters {
     pub(crate) fn connection_ended(&self, history: OutboxHistory) {
         self.connections.outbox_peaked(history.peak as u64);
         self.destinations.dropped_slow.add(history.dropped as u64);
+        self.destinations.dropped_overflow.add(history.overflowed as u64);
+        self.destinations.dropped_superseded.add(history.superseded as u64);
+    }
+
+    /// Nobody acknowledged a message in as many deliveries as its destination allows.
+    pub(crate) fn dead_letter(&self, destination: &str, cause: &'static str, attempts: u32) {
+        self.destinations.dropped_dead.add(1);
+        let destination = Shown::text(destination);
+        line!(self, "dead-letter", WARN, %destination, cause, attempts, "a message could not be delivered");
     }
 
     /// The server sends a close frame.
@@ -93,13 +111,18 @@ impl Meters {
         self.connections.handshake_refused(code);
         let origin = headers.get(header::ORIGIN).map(|origin| String::from_utf8_lossy(origin.as_bytes()));
         let origin = origin.as_deref().map(|origin| field::display(Shown::text(origin)));
-        let peer = peer.map(field::display);
+        let peer = peer.map(shown_peer).map(field::display);
         match code {
             "origin-not-allowed" | "full" | "unavailable" => {
                 line!(self, code, WARN, code, origin, peer, "a handshake was refused");
             }
             _ => line!(self, code, INFO, code, origin, peer, "a handshake was refused"),
         }
+    }
+
+    /// An accept loop could not take a connection.
+    pub(crate) fn accept_failed(&self, error: &io::Error) {
+        line!(self, "accept-failed", WARN, %error, "a connection could not be accepted");
     }
 
     /// How many lines of that reason were held back since the last one; none where this one is held back too.

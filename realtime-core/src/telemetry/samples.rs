@@ -74,7 +74,9 @@ impl Stats {
             samples.labelled(catalog::MESSAGES_DELIVERED, pattern, stats.delivered);
         }
         samples.labelled(catalog::MESSAGES_DROPPED, "closing", messages.dropped_closing);
+        samples.labelled(catalog::MESSAGES_DROPPED, "overflow", messages.dropped_overflow);
         samples.labelled(catalog::MESSAGES_DROPPED, "slow-consumer", messages.dropped_slow_consumer);
+        samples.labelled(catalog::MESSAGES_DROPPED, "superseded", messages.dropped_superseded);
         for (pattern, stats) in &self.by_destination {
             samples.labelled(catalog::MESSAGES_PUBLISHED, pattern, stats.published);
         }

@@ -45,8 +45,14 @@ pub struct MessageStats {
     pub delivered: u64,
     /// Messages that were not, because their connection was closing already.
     pub dropped_closing: u64,
+    /// Messages for a client that was too slow, which the overflow policy of their destination dropped. Counted when the
+    /// connection ends.
+    pub dropped_overflow: u64,
     /// Messages that waited for a client that was too slow, and were thrown away with its connection.
     pub dropped_slow_consumer: u64,
+    /// Messages of destinations of which only the latest counts, that waited when a later one took their place. Counted
+    /// when the connection ends.
+    pub dropped_superseded: u64,
 }
 
 /// What waits for clients.
@@ -89,7 +95,9 @@ impl Meters {
                 published: sum(|stats| stats.published),
                 delivered: sum(|stats| stats.delivered),
                 dropped_closing: self.destinations.dropped_closing.value(),
+                dropped_overflow: self.destinations.dropped_overflow.value(),
                 dropped_slow_consumer: self.destinations.dropped_slow.value(),
+                dropped_superseded: self.destinations.dropped_superseded.value(),
             },
             destinations: self.destinations.count.value(),
             by_destination,

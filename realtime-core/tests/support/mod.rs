@@ -73,6 +73,15 @@ impl Client {
         self.stream.write_all(octets).await.expect("the server reads");
     }
 
+    /// Sends octets until the server has let go of the connection; how many it took.
+    pub async fn flood(&mut self, octets: &[u8]) -> usize {
+        let mut taken = 0;
+        while self.stream.write_all(octets).await.is_ok() {
+            taken += octets.len();
+        }
+        taken
+    }
+
     /// What comes next.
     pub async fn next(&mut self) -> Received {
         loop {

@@ -129,7 +129,11 @@ impl Decoder {
             match self.advance() {
                 Ok(None) => match self.waiting.pop_front() {
                     Some(piece) => self.input = piece,
-                    None => return Ok(None),
+                    None => {
+                        // Even an empty piece holds the buffer that it was cut from.
+                        self.input = Bytes::new();
+                        return Ok(None);
+                    }
                 },
                 Ok(frame) => return Ok(frame),
                 Err(fault) => {

@@ -49,6 +49,8 @@ pub struct MessageHead<'a> {
     pub content_type: Option<&'a str>,
     /// What ACK and NACK name, where the subscription acknowledges.
     pub ack: Option<&'a str>,
+    /// The server's own headers beside the standard ones. They stand before `headers`, which cannot displace them.
+    pub extensions: &'a [(&'a str, &'a str)],
     /// Further headers. They stand last, so that none of them displaces one of the above.
     pub headers: &'a Headers,
 }
@@ -108,6 +110,9 @@ pub fn encode_message_into(head: &MessageHead<'_>, body: &[u8], version: Version
         frame.header("content-type", content_type);
     }
     frame.content_length(body.len());
+    for (name, value) in head.extensions {
+        frame.header(name, value);
+    }
     frame.headers(head.headers);
     frame.finish(body)
 }

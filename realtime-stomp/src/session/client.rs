@@ -59,6 +59,8 @@ pub struct ClientSession {
     decoder: Decoder,
     transmits: VecDeque<Encoded>,
     state: State,
+    /// Of the last RECEIPT.
+    receipt_headers: Headers,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -127,7 +129,13 @@ impl ClientSession {
     #[must_use]
     pub fn new(config: ClientConfig) -> Self {
         let decoder = Decoder::new(config.limits.clone());
-        Self { config, decoder, transmits: VecDeque::new(), state: State::Connecting }
+        Self {
+            config,
+            decoder,
+            transmits: VecDeque::new(),
+            state: State::Connecting,
+            receipt_headers: Headers::default(),
+        }
     }
 
     /// Queues CONNECT.
@@ -149,12 +157,26 @@ impl ClientSession {
 
     /// Queues SUBSCRIBE.
     pub fn subscribe(&mut self, id: &str, destination: &str, ack: AckMode, receipt: Option<&str>) {
+        self.subscribe_with(id, destination, ack, &[], receipt);
+    }
+
+    /// Queues SUBSCRIBE with further headers: `resume-from` and `prefetch-count` among them.
+    pub fn subscribe_with(
+        &mut self,
+        id: &str,
+        destination: &str,
+        ack: AckMode,
+        headers: &[(&str, &str)],
+        receipt: Option<&str>,
+    ) {
         let ack = match ack {
             AckMode::Auto => "auto",
             AckMode::Client => "client",
             AckMode::ClientIndividual => "client-individual",
         };
-        self.queue(Command::Subscribe, &[("id", id), ("destination", destination), ("ack", ack)], receipt);
+        let mut all = vec![("id", id), ("destination", destination), ("ack", ack)];
+        all.extend_from_slice(headers);
+        self.queue(Command::Subscribe, &all, receipt);
     }
 
     /// Queues UNSUBSCRIBE.
@@ -179,12 +201,22 @@ impl ClientSession {
 
     /// Queues ACK for a message, by the rules of the session's version.
     pub fn ack(&mut self, message: &MessageEvent, receipt: Option<&str>) {
-        self.settle(Command::Ack, message, receipt);
+        self.settle(Command::Ack, message, None, receipt);
+    }
+
+    /// Queues ACK as a part of a transaction.
+    pub fn ack_in(&mut self, transaction: &str, message: &MessageEvent, receipt: Option<&str>) {
+        self.settle(Command::Ack, message, Some(transaction), receipt);
     }
 
     /// Queues NACK for a message, by the rules of the session's version.
     pub fn nack(&mut self, message: &MessageEvent, receipt: Option<&str>) {
-        self.settle(Command::Nack, message, receipt);
+        self.settle(Command::Nack, message, None, receipt);
+    }
+
+    /// Queues NACK as a part of a transaction.
+    pub fn nack_in(&mut self, transaction: &str, message: &MessageEvent, receipt: Option<&str>) {
+        self.settle(Command::Nack, message, Some(transaction), receipt);
     }
 
     /// Queues BEGIN.
@@ -245,6 +277,12 @@ impl ClientSession {
         }
     }
 
+    /// All headers of the RECEIPT that [`poll_event`](Self::poll_event) gave last, `recovered` among them.
+    #[must_use]
+    pub fn receipt_headers(&self) -> &Headers {
+        &self.receipt_headers
+    }
+
     /// The heart-beat timer of the session; it never fires before CONNECTED.
     #[must_use]
     pub fn heart_beat_timer(&self, now: Instant) -> HeartBeatTimer {
@@ -271,7 +309,8 @@ impl ClientSession {
                 Ok(ClientEvent::Message(MessageEvent { headers: frame.headers, body: frame.body }))
             }
             (State::Connected { .. }, Command::Receipt) => {
-                Ok(ClientEvent::Receipt(frame.headers.get("receipt-id").unwrap_or_default().to_owned()))
+                self.receipt_headers = frame.headers;
+                Ok(ClientEvent::Receipt(self.receipt_headers.get("receipt-id").unwrap_or_default().to_owned()))
             }
             (_, command) => Err(ClientError::Unexpected(command)),
         }
@@ -292,16 +331,15 @@ impl ClientSession {
         Ok(ClientEvent::Connected(ConnectedEvent { version, session, heart_beat, headers }))
     }
 
-    fn settle(&mut self, command: Command, message: &MessageEvent, receipt: Option<&str>) {
+    fn settle(&mut self, command: Command, message: &MessageEvent, transaction: Option<&str>, receipt: Option<&str>) {
         let header = |name| message.headers.get(name).unwrap_or_default();
-        match self.version_or_newest() {
-            Version::V1_2 => self.queue(command, &[("id", header("ack"))], receipt),
-            Version::V1_1 => {
-                let names = [("message-id", header("message-id")), ("subscription", header("subscription"))];
-                self.queue(command, &names, receipt);
-            }
-            Version::V1_0 => self.queue(command, &[("message-id", header("message-id"))], receipt),
-        }
+        let mut headers = match self.version_or_newest() {
+            Version::V1_2 => vec![("id", header("ack"))],
+            Version::V1_1 => vec![("message-id", header("message-id")), ("subscription", header("subscription"))],
+            Version::V1_0 => vec![("message-id", header("message-id"))],
+        };
+        headers.extend(transaction.map(|transaction| ("transaction", transaction)));
+        self.queue(command, &headers, receipt);
     }
 
     fn queue(&mut self, command: Command, headers: &[(&str, &str)], receipt: Option<&str>) {

@@ -1,5 +1,6 @@
 //! Accounts: signing up, logging in and out. The login is a JWT in an HttpOnly cookie.
 
+mod ended_logins;
 mod password;
 mod routes;
 mod throttle;
@@ -7,6 +8,7 @@ mod token;
 
 use std::{sync::Arc, time::Duration};
 
+pub(crate) use ended_logins::EndedLogins;
 use parlor::limits::Network;
 use password::Passwords;
 pub(crate) use routes::routes;

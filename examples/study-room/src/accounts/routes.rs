@@ -2,19 +2,19 @@
 
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{FromRef, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::IntoResponse,
     routing::{get, post},
 };
-use parlor::{auth::Principal, axum::Authenticated, connection::Closing};
+use parlor::{Realtime, auth::Principal, axum::Authenticated, connection::Closing};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    accounts::{AccountError, Claims},
+    accounts::{AccountError, Accounts, Claims, Tokens},
+    api::{ApiError, ApiJson, ClientAddr},
     store::Account,
-    web::{ApiError, ApiJson, ClientAddr, Web},
 };
 
 /// What a log-out closes a session with: the client shall not come back by itself.
@@ -26,7 +26,13 @@ struct Credentials {
     password: String,
 }
 
-pub(crate) fn routes() -> Router<Web> {
+pub(crate) fn routes<S>() -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+    Accounts: FromRef<S>,
+    Realtime: FromRef<S>,
+    Tokens: FromRef<S>,
+{
     Router::new()
         .route("/signup", post(sign_up))
         .route("/login", post(log_in))
@@ -35,38 +41,44 @@ pub(crate) fn routes() -> Router<Web> {
 }
 
 async fn sign_up(
-    State(web): State<Web>,
+    State(accounts): State<Accounts>,
+    State(tokens): State<Tokens>,
     ClientAddr(from): ClientAddr,
     ApiJson(Credentials { name, password }): ApiJson<Credentials>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let account = web.accounts.sign_up(&name, password, from).await?;
-    welcome(&web, StatusCode::CREATED, &account)
+    let account = accounts.sign_up(&name, password, from).await?;
+    welcome(&tokens, StatusCode::CREATED, &account)
 }
 
 async fn log_in(
-    State(web): State<Web>,
+    State(accounts): State<Accounts>,
+    State(tokens): State<Tokens>,
     ClientAddr(from): ClientAddr,
     ApiJson(Credentials { name, password }): ApiJson<Credentials>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let account = web.accounts.log_in(&name, password, from).await?;
-    welcome(&web, StatusCode::OK, &account)
+    let account = accounts.log_in(&name, password, from).await?;
+    welcome(&tokens, StatusCode::OK, &account)
 }
 
-fn welcome(web: &Web, status: StatusCode, account: &Account) -> Result<impl IntoResponse + use<>, ApiError> {
-    let cookie = web.tokens.log_in(account).map_err(ApiError::internal)?;
+fn welcome(tokens: &Tokens, status: StatusCode, account: &Account) -> Result<impl IntoResponse + use<>, ApiError> {
+    let cookie = tokens.log_in(account).map_err(ApiError::internal)?;
     Ok((status, set_cookie(&cookie)?, Json(json!({ "name": account.name }))))
 }
 
-/// Takes the cookie away, refuses copies of it, and closes the sessions that were opened with it, in this and other tabs. It takes any body or none:
-/// the Origin gate keeps forms of other pages out.
-async fn log_out(State(web): State<Web>, user: Option<Authenticated>) -> Result<impl IntoResponse, ApiError> {
+/// Takes the cookie away, refuses copies of it, and closes the sessions that were opened with it, in this and other tabs. It
+/// takes any body or none: the Origin gate keeps forms of other pages out.
+async fn log_out(
+    State(realtime): State<Realtime>,
+    State(tokens): State<Tokens>,
+    user: Option<Authenticated>,
+) -> Result<impl IntoResponse, ApiError> {
     let user = user.map(|Authenticated(user)| user);
     // First: whoever comes with the cookie after the sessions were closed must not be let in.
-    let cookie = web.tokens.log_out(user.as_ref());
+    let cookie = tokens.log_out(user.as_ref()).await?;
     if let Some(login) = user.as_ref().and_then(Principal::claims::<Claims>) {
         let of_this_login = |user: &Principal| user.claims::<Claims>().is_some_and(|claims| claims.sid == login.sid);
         let closing = Closing::application("logged-out", LOGGED_OUT, "You were logged out");
-        web.realtime.registry().disconnect_where(of_this_login, &closing);
+        realtime.registry().disconnect_where(of_this_login, &closing);
     }
     Ok((StatusCode::NO_CONTENT, set_cookie(&cookie)?))
 }

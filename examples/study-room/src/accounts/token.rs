@@ -4,10 +4,14 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use cookie::{Cookie, SameSite};
 use jsonwebtoken::{EncodingKey, Header};
-use parlor::auth::{JwtKeyError, JwtVerifier, Principal, RevocationList};
+use parlor::auth::{JwtKeyError, JwtVerifier, Principal};
 use serde::{Deserialize, Serialize};
 
-use crate::{clock, ids, store::Account};
+use crate::{
+    accounts::EndedLogins,
+    clock, ids,
+    store::{Account, StoreError},
+};
 
 /// How long a login lasts.
 const LIFETIME: Duration = Duration::from_secs(12 * 3600);
@@ -33,21 +37,19 @@ pub(crate) struct Claims {
 pub(crate) struct Tokens {
     key: EncodingKey,
     verifier: JwtVerifier,
-    /// The logins that have logged out, so that a copy of their cookie opens nothing; until the program restarts.
-    logged_out: RevocationList,
+    ended: EndedLogins,
     secure: bool,
 }
 
 impl Tokens {
     /// `secure` is whether browsers reach the study room over https.
-    pub(crate) fn new(secret: &[u8], secure: bool) -> Result<Self, JwtKeyError> {
-        let logged_out = RevocationList::default();
+    pub(crate) fn new(secret: &[u8], secure: bool, ended: EndedLogins) -> Result<Self, JwtKeyError> {
         let verifier = JwtVerifier::hs256(secret)?
             .cookie(cookie_name(secure))
             .token_type(TOKEN_TYPE)
             .claims::<Claims>()
-            .revocation(logged_out.clone());
-        Ok(Self { key: EncodingKey::from_secret(secret), verifier, logged_out, secure })
+            .revocation(ended.revocation());
+        Ok(Self { key: EncodingKey::from_secret(secret), verifier, ended, secure })
     }
 
     /// What the handshake is checked with.
@@ -71,13 +73,14 @@ impl Tokens {
     }
 
     /// Ends a login: its cookie is refused from now on, wherever it was copied to. Returns the `Set-Cookie` that takes it away.
-    pub(crate) fn log_out(&self, user: Option<&Principal>) -> String {
+    /// Where that cannot be kept, nothing has ended.
+    pub(crate) async fn log_out(&self, user: Option<&Principal>) -> Result<String, StoreError> {
         if let Some(user) = user
             && let Some(login) = user.claims::<Claims>()
         {
-            self.logged_out.revoke(&login.sid, user.expires_at().unwrap_or(UNIX_EPOCH));
+            self.ended.add(&login.sid, user.expires_at().unwrap_or(UNIX_EPOCH)).await?;
         }
-        self.cookie(String::new(), cookie::time::Duration::ZERO)
+        Ok(self.cookie(String::new(), cookie::time::Duration::ZERO))
     }
 
     fn cookie(&self, value: String, max_age: cookie::time::Duration) -> String {
@@ -100,12 +103,15 @@ fn cookie_name(secure: bool) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store;
 
-    #[test]
-    fn the_cookie_is_as_closed_as_the_url_allows() {
+    #[tokio::test]
+    async fn the_cookie_is_as_closed_as_the_url_allows() {
+        let store = store::open(&"sqlite::memory:".parse().unwrap()).await.unwrap();
+        let ended = EndedLogins::load(store).await.unwrap();
         let account = Account { id: "1".into(), name: "Ada".into() };
         for (secure, name) in [(true, "__Host-token="), (false, "token=")] {
-            let cookie = Tokens::new(&[7; 32], secure).unwrap().log_in(&account).unwrap();
+            let cookie = Tokens::new(&[7; 32], secure, ended.clone()).unwrap().log_in(&account).unwrap();
             assert!(cookie.starts_with(name), "{cookie}");
             assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax") && cookie.contains("Path=/"));
             assert_eq!(cookie.contains("Secure"), secure);

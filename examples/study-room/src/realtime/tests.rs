@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    accounts::Tokens,
+    accounts::{EndedLogins, Tokens},
     store::{self, Account, NewAccount, NewRoom},
 };
 
@@ -37,7 +37,8 @@ impl StudyRoom {
             };
             store.create_room(room).await.unwrap();
         }
-        let tokens = Tokens::new(b"only for tests, thirty-two octets", true).unwrap();
+        let ended = EndedLogins::load(Arc::clone(&store)).await.unwrap();
+        let tokens = Tokens::new(b"only for tests, thirty-two octets", true, ended).unwrap();
         let origins = OriginPolicy::new([ORIGIN]).unwrap();
         let realtime = endpoint(Arc::clone(&store), tokens.verifier(), origins, Config::default()).unwrap();
         Self { realtime, store, tokens }

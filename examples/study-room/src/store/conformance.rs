@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tokio::task::JoinSet;
 
-use crate::store::{Message, NewAccount, NewMessage, NewRoom, Store};
+use crate::store::{EndedLogin, Message, NewAccount, NewMessage, NewRoom, Store};
 
 /// Messages that each writer of [`run_on_two_nodes`] sends, and writers on each node.
 const MESSAGES: usize = 25;
@@ -20,6 +20,8 @@ pub(crate) async fn run(store: &impl Store) {
     a_message_needs_its_room(store).await;
     the_newest_activity_never_goes_back(store).await;
     what_no_text_holds_is_not_found(store).await;
+    an_ended_login_is_known_until_it_expires(store).await;
+    of_ended_logins_those_that_expire_last_are_kept(store).await;
 }
 
 /// Runs on two openings of one empty database, as two nodes have it.
@@ -28,12 +30,14 @@ pub(crate) async fn run_on_two_nodes<S: Store + Clone>(one: &S, two: &S) {
     room(one, "busy", 1).await;
     a_key_that_comes_twice_at_once_is_stored_once(one, two).await;
     whoever_has_seen_a_message_has_missed_none_before_it(one, two).await;
+    logins_that_end_at_once_have_all_ended(one, two).await;
 }
 
 /// Runs on a store that [`run`] has filled before it was closed and opened again.
 pub(crate) async fn survives_reopening(store: &impl Store) {
     assert!(store.account_by_name("ada").await.unwrap().is_some());
     assert_eq!(store.messages("busy", None, 10).await.unwrap().messages.len(), 10);
+    assert_eq!(ended(store, 0).await, ["e7", "e6", "e5"]);
 }
 
 async fn account(store: &impl Store, name: &str) -> bool {
@@ -142,6 +146,48 @@ async fn what_no_text_holds_is_not_found(store: &impl Store) {
     assert!(store.room(nul).await.unwrap().is_none());
     assert!(store.messages(nul, None, 10).await.unwrap().messages.is_empty());
     assert!(store.add_message(message(nul, "nul", 300)).await.unwrap().is_none());
+}
+
+async fn end(store: &impl Store, id: &str, expires_at: i64, now: i64, most: u32) {
+    store.end_login(EndedLogin { id: id.to_owned(), expires_at }, now, most).await.unwrap();
+}
+
+async fn ended(store: &impl Store, now: i64) -> Vec<String> {
+    store.ended_logins(now, 10).await.unwrap().into_iter().map(|login| login.id).collect()
+}
+
+async fn an_ended_login_is_known_until_it_expires(store: &impl Store) {
+    end(store, "short", 100, 0, 10).await;
+    end(store, "long", 200, 0, 10).await;
+    end(store, "long", 200, 0, 10).await;
+    assert_eq!(ended(store, 99).await, ["long", "short"]);
+    assert_eq!(ended(store, 100).await, ["long"]);
+    assert_eq!(ended(store, 200).await, [""; 0]);
+    end(store, "next", 300, 100, 10).await;
+    assert_eq!(ended(store, 0).await, ["next", "long"], "what has expired is no longer kept");
+}
+
+async fn of_ended_logins_those_that_expire_last_are_kept(store: &impl Store) {
+    for (id, expires_at) in [("e5", 1005), ("e7", 1007), ("e6", 1006)] {
+        end(store, id, expires_at, 300, 3).await;
+    }
+    assert_eq!(ended(store, 0).await, ["e7", "e6", "e5"], "as many as may be");
+    end(store, "e4", 1004, 300, 3).await;
+    assert_eq!(ended(store, 0).await, ["e7", "e6", "e5"], "and not one more");
+    let newest = store.ended_logins(0, 1).await.unwrap();
+    assert_eq!(newest, [EndedLogin { id: "e7".to_owned(), expires_at: 1007 }]);
+}
+
+async fn logins_that_end_at_once_have_all_ended<S: Store + Clone>(one: &S, two: &S) {
+    let mut ends = JoinSet::new();
+    for number in 0..20 {
+        let store = if number % 2 == 0 { one.clone() } else { two.clone() };
+        // Every second one has expired already, so that each call forgets while others keep.
+        ends.spawn(async move { end(&store, &format!("e{number}"), 100 + number % 2, 100, 20).await });
+    }
+    ends.join_all().await;
+    let known = two.ended_logins(100, 20).await.unwrap();
+    assert_eq!(known.len(), 10, "{known:?}");
 }
 
 async fn a_name_that_many_want_goes_to_one<S: Store + Clone>(one: &S, two: &S) {

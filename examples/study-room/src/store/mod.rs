@@ -60,6 +60,13 @@ pub(crate) trait Store: Debug + Send + Sync + 'static {
     /// The newest `limit` messages of a room, or those before a message, oldest first.
     async fn messages(&self, room: &str, before: Option<i64>, limit: u32) -> Result<Page, StoreError>;
 
+    /// Keeps that a login has ended, and forgets those that have expired at `now`. Of more than `most`, those are forgotten that
+    /// expire first.
+    async fn end_login(&self, login: EndedLogin, now: i64, most: u32) -> Result<(), StoreError>;
+
+    /// The logins that have ended and not expired at `now`, the last one first; of more than `limit`, those that expire last.
+    async fn ended_logins(&self, now: i64, limit: u32) -> Result<Vec<EndedLogin>, StoreError>;
+
     /// Whether the database answers.
     async fn check(&self) -> Result<(), StoreError>;
 
@@ -103,6 +110,14 @@ pub(crate) struct Account {
     pub(crate) name: String,
 }
 
+/// A login that ended before its cookies.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct EndedLogin {
+    pub(crate) id: String,
+    /// When its cookies end by themselves: milliseconds since 1970.
+    pub(crate) expires_at: i64,
+}
+
 /// A room to be made.
 #[derive(Clone, Debug)]
 pub(crate) struct NewRoom {
@@ -122,6 +137,12 @@ pub(crate) struct Room {
     pub(crate) created_by: String,
     /// Milliseconds since 1970; none while nobody has said anything.
     pub(crate) last_message_at: Option<i64>,
+}
+
+impl From<NewRoom> for Room {
+    fn from(NewRoom { id, name, subject, created_by, created_at: _ }: NewRoom) -> Self {
+        Self { id, name, subject, created_by, last_message_at: None }
+    }
 }
 
 /// A message to be kept.
@@ -156,6 +177,17 @@ pub(crate) struct Page {
     pub(crate) messages: Vec<Message>,
     /// Whether there are older ones.
     pub(crate) more: bool,
+}
+
+impl Page {
+    /// The page of the first `limit` messages that were found, newest first; one more tells that there are older ones.
+    fn of(mut found: Vec<Message>, limit: u32) -> Self {
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = found.len() > most;
+        found.truncate(most);
+        found.reverse();
+        Self { messages: found, more }
+    }
 }
 
 /// What every implementation of [`Store`] must do.

@@ -9,7 +9,8 @@ use sqlx::{
 };
 
 use crate::store::{
-    Account, CLOSE_PATIENCE, Message, NewAccount, NewMessage, NewRoom, OpenError, Page, Room, Store, StoreError,
+    Account, CLOSE_PATIENCE, EndedLogin, Message, NewAccount, NewMessage, NewRoom, OpenError, Page, Room, Store,
+    StoreError,
     location::{database_name, server_name},
 };
 
@@ -109,13 +110,7 @@ impl Store for PostgresStore {
             .bind(room.created_at)
             .execute(&self.pool)
             .await?;
-        Ok(Room {
-            id: room.id,
-            name: room.name,
-            subject: room.subject,
-            created_by: room.created_by,
-            last_message_at: None,
-        })
+        Ok(room.into())
     }
 
     async fn rooms(&self, limit: u32) -> Result<Vec<Room>, StoreError> {
@@ -193,7 +188,7 @@ impl Store for PostgresStore {
             return Ok(Page { messages: Vec::new(), more: false });
         }
         // One more than is asked for tells whether there are older ones.
-        let mut messages: Vec<Message> = sqlx::query_as(
+        let found = sqlx::query_as(
             "SELECT id, room_id AS room, author_name AS author, text, sent_at, client_key AS key FROM messages
              WHERE room_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
         )
@@ -202,10 +197,38 @@ impl Store for PostgresStore {
         .bind(i64::from(limit) + 1)
         .fetch_all(&self.pool)
         .await?;
-        let more = messages.len() > limit as usize;
-        messages.truncate(limit as usize);
-        messages.reverse();
-        Ok(Page { messages, more })
+        Ok(Page::of(found, limit))
+    }
+
+    async fn end_login(&self, login: EndedLogin, now: i64, most: u32) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+        // One after the other: two that forget the same logins in another order would wait for each other for ever.
+        sqlx::query("LOCK TABLE ended_logins IN SHARE ROW EXCLUSIVE MODE").execute(&mut *transaction).await?;
+        sqlx::query("INSERT INTO ended_logins (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING")
+            .bind(&login.id)
+            .bind(login.expires_at)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query(
+            "DELETE FROM ended_logins WHERE expires_at <= $1 OR id IN
+             (SELECT id FROM ended_logins ORDER BY expires_at DESC, id OFFSET $2)",
+        )
+        .bind(now)
+        .bind(i64::from(most))
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn ended_logins(&self, now: i64, limit: u32) -> Result<Vec<EndedLogin>, StoreError> {
+        Ok(sqlx::query_as(
+            "SELECT id, expires_at FROM ended_logins WHERE expires_at > $1 ORDER BY expires_at DESC, id LIMIT $2",
+        )
+        .bind(now)
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?)
     }
 
     async fn check(&self) -> Result<(), StoreError> {
@@ -346,7 +369,7 @@ mod tests {
         let Some(cluster) = Cluster::shared() else { return };
         let url = cluster.new_database();
         let store = open(&url).await.unwrap();
-        sqlx::query("UPDATE _sqlx_migrations SET version = 99").execute(&store.pool).await.unwrap();
+        sqlx::query("UPDATE _sqlx_migrations SET version = version + 98").execute(&store.pool).await.unwrap();
         let error = open(&url).await.map(drop).unwrap_err();
         assert!(matches!(error, OpenError::Newer(_)), "{error}");
     }

@@ -9,7 +9,8 @@ use sqlx::{
 };
 
 use crate::store::{
-    Account, CLOSE_PATIENCE, Message, NewAccount, NewMessage, NewRoom, OpenError, Page, Room, Store, StoreError,
+    Account, CLOSE_PATIENCE, EndedLogin, Message, NewAccount, NewMessage, NewRoom, OpenError, Page, Room, Store,
+    StoreError,
 };
 
 /// How long a statement waits for another writer.
@@ -114,13 +115,7 @@ impl Store for SqliteStore {
             .bind(room.created_at)
             .execute(&self.pool)
             .await?;
-        Ok(Room {
-            id: room.id,
-            name: room.name,
-            subject: room.subject,
-            created_by: room.created_by,
-            last_message_at: None,
-        })
+        Ok(room.into())
     }
 
     async fn rooms(&self, limit: u32) -> Result<Vec<Room>, StoreError> {
@@ -182,7 +177,7 @@ impl Store for SqliteStore {
 
     async fn messages(&self, room: &str, before: Option<i64>, limit: u32) -> Result<Page, StoreError> {
         // One more than is asked for tells whether there are older ones.
-        let mut messages: Vec<Message> = sqlx::query_as(
+        let found = sqlx::query_as(
             "SELECT id, room_id AS room, author_name AS author, text, sent_at, client_key AS key FROM messages
              WHERE room_id = ? AND id < ? ORDER BY id DESC LIMIT ?",
         )
@@ -191,10 +186,36 @@ impl Store for SqliteStore {
         .bind(i64::from(limit) + 1)
         .fetch_all(&self.pool)
         .await?;
-        let more = messages.len() > limit as usize;
-        messages.truncate(limit as usize);
-        messages.reverse();
-        Ok(Page { messages, more })
+        Ok(Page::of(found, limit))
+    }
+
+    async fn end_login(&self, login: EndedLogin, now: i64, most: u32) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query("INSERT INTO ended_logins (id, expires_at) VALUES (?, ?) ON CONFLICT (id) DO NOTHING")
+            .bind(&login.id)
+            .bind(login.expires_at)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query(
+            "DELETE FROM ended_logins WHERE expires_at <= ? OR id IN
+             (SELECT id FROM ended_logins ORDER BY expires_at DESC, id LIMIT -1 OFFSET ?)",
+        )
+        .bind(now)
+        .bind(most)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn ended_logins(&self, now: i64, limit: u32) -> Result<Vec<EndedLogin>, StoreError> {
+        Ok(sqlx::query_as(
+            "SELECT id, expires_at FROM ended_logins WHERE expires_at > ? ORDER BY expires_at DESC, id LIMIT ?",
+        )
+        .bind(now)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?)
     }
 
     async fn check(&self) -> Result<(), StoreError> {
@@ -312,7 +333,7 @@ mod tests {
     async fn a_file_of_a_newer_study_room_is_left_alone() {
         let folder = Folder::new();
         let store = SqliteStore::open_file(&folder.database()).await.unwrap();
-        sqlx::query("UPDATE _sqlx_migrations SET version = 99").execute(&store.pool).await.unwrap();
+        sqlx::query("UPDATE _sqlx_migrations SET version = version + 98").execute(&store.pool).await.unwrap();
         store.close().await;
         let error = SqliteStore::open_file(&folder.database()).await.map(drop).unwrap_err();
         assert!(matches!(error, OpenError::Newer(_)), "{error}");

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::web::ApiError;
+use crate::api::ApiError;
 
 struct Asset {
     name: &'static str,
@@ -35,6 +35,7 @@ const SVG: &str = "image/svg+xml";
 
 const ASSETS: &[Asset] = assets! {
     "api.js": SCRIPT,
+    "backoff.js": SCRIPT,
     "composer.js": SCRIPT,
     "connection-banner.js": SCRIPT,
     "conversation.js": SCRIPT,
@@ -48,6 +49,8 @@ const ASSETS: &[Asset] = assets! {
     "missing.html": HTML,
     "outbox.js": SCRIPT,
     "page.js": SCRIPT,
+    "receipts.js": SCRIPT,
+    "resumption.js": SCRIPT,
     "room.html": HTML,
     "room.js": SCRIPT,
     "rooms.html": HTML,

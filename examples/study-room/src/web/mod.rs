@@ -1,8 +1,6 @@
 //! Pages and JSON beside the WebSocket.
 
 mod assets;
-mod client_addr;
-mod error;
 mod guard;
 mod pages;
 
@@ -14,8 +12,6 @@ use axum::{
     middleware,
     routing::get,
 };
-pub(crate) use client_addr::ClientAddr;
-pub(crate) use error::{ApiError, ApiJson, ApiQuery};
 use parlor::{
     Realtime,
     axum::{LiveService, OriginLayer, ReadyService},
@@ -23,6 +19,7 @@ use parlor::{
 
 use crate::{
     accounts::{self, Accounts, Tokens},
+    api::ApiError,
     rooms,
     store::Store,
 };
@@ -65,6 +62,12 @@ async fn health(State(store): State<Arc<dyn Store>>) -> Result<&'static str, Api
     Ok("ok")
 }
 
+impl FromRef<Web> for Accounts {
+    fn from_ref(web: &Web) -> Self {
+        web.accounts.clone()
+    }
+}
+
 impl FromRef<Web> for Realtime {
     fn from_ref(web: &Web) -> Self {
         web.realtime.clone()
@@ -74,5 +77,11 @@ impl FromRef<Web> for Realtime {
 impl FromRef<Web> for Arc<dyn Store> {
     fn from_ref(web: &Web) -> Self {
         Self::clone(&web.store)
+    }
+}
+
+impl FromRef<Web> for Tokens {
+    fn from_ref(web: &Web) -> Self {
+        web.tokens.clone()
     }
 }

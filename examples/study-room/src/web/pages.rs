@@ -9,7 +9,10 @@ use axum::{
 };
 use parlor::auth::Handshake;
 
-use crate::web::{ApiError, Web, assets};
+use crate::{
+    api::ApiError,
+    web::{Web, assets},
+};
 
 pub(super) fn routes() -> Router<Web> {
     Router::new()

@@ -1,13 +1,15 @@
 //! Why keys cannot be used, each with what to do.
 
+use std::fmt;
+
 /// The shortest secret, in octets: as long as the hash (RFC 7518 section 3.2).
 pub(super) const SHORTEST_SECRET: usize = 32;
 
 /// The most keys of a verifier: a rotation needs two, an issuer with several signers a few more. Each one is a way in.
 pub(super) const MOST_KEYS: usize = 32;
 
-/// Why keys cannot be used, and what to do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why keys cannot be used, and what to do. Its `Debug` is its sentence, for a `main` that returns it.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JwtKeyError {
     /// A certificate is not a key.
@@ -53,4 +55,10 @@ pub enum JwtKeyError {
     /// A key of another kind.
     #[error("{0}; taken are Ed25519 (EdDSA), P-256 (ES256), RSA from 2048 bits on (RS256) and secrets (HS256)")]
     Unsupported(String),
+}
+
+impl fmt::Debug for JwtKeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }

@@ -4,12 +4,11 @@ use std::{borrow::Cow, fmt};
 
 use axum::{
     Json,
-    extract::{FromRequest, FromRequestParts, Query, Request, rejection::JsonRejection},
-    http::{HeaderValue, StatusCode, header, request::Parts},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use parlor::axum::NotAuthenticated;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 
 use crate::store::StoreError;
 
@@ -109,38 +108,5 @@ impl From<StoreError> for ApiError {
 impl From<NotAuthenticated> for ApiError {
     fn from(error: NotAuthenticated) -> Self {
         Self::new(error.0.status(), error.0.code(), error.to_string())
-    }
-}
-
-/// A body of JSON; what is wrong with it is said in the API's own form.
-pub(crate) struct ApiJson<T>(pub(crate) T);
-
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for ApiJson<T> {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        match Json::from_request(request, state).await {
-            Ok(Json(value)) => Ok(Self(value)),
-            Err(JsonRejection::MissingJsonContentType(_)) => Err(ApiError::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "json-expected",
-                "Send JSON with the content type application/json.",
-            )),
-            Err(rejection) => Err(ApiError::new(rejection.status(), "bad-json", rejection.body_text())),
-        }
-    }
-}
-
-/// The query of a URL; what is wrong with it is said in the API's own form.
-pub(crate) struct ApiQuery<T>(pub(crate) T);
-
-impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for ApiQuery<T> {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        match Query::from_request_parts(parts, state).await {
-            Ok(Query(value)) => Ok(Self(value)),
-            Err(rejection) => Err(ApiError::new(rejection.status(), "bad-query", rejection.body_text())),
-        }
     }
 }

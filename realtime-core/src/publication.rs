@@ -71,6 +71,13 @@ impl Publication {
         self
     }
 
+    /// The publication with a body of its own: one that came from a client is a part of what was read from its socket at once,
+    /// and would keep all of that.
+    pub(crate) fn into_kept(mut self) -> Self {
+        self.body = Bytes::copy_from_slice(&self.body);
+        self
+    }
+
     /// The publication with the trace context of the frame that is being answered, unless it has one of its own.
     pub(crate) fn in_current_trace(&self) -> Cow<'_, Self> {
         let Some(trace) = TraceContext::current().filter(|_| self.headers.get(TRACEPARENT).is_none()) else {

@@ -1,0 +1,44 @@
+// Where a subscription stands, so that it goes on there after a loss. No DOM, no socket: it runs in tests as it is.
+//
+//   MESSAGE   position:p        where a destination has a history; p is the server's and says nothing to us
+//   SUBSCRIBE resume-from:p     with the last one that was seen
+//   RECEIPT, or first MESSAGE   recovered:true, what was missed follows; recovered:false, the server no longer has it
+//
+// Of a server that sends no positions nothing is asked, and whoever subscribes begins anew.
+
+const REMEMBERED = 1_000; // positions, so that a message is told from its repetition
+
+/** The positions of one subscription. `headers` of frames are Maps. */
+export class Resumption {
+  #last;
+  #seen = new Set(); // oldest first
+  #isAsked = false;
+
+  /** What the next SUBSCRIBE says: nothing while no position is known. */
+  headers() {
+    this.#isAsked = this.#last !== undefined;
+    return this.#isAsked ? { "resume-from": this.#last } : {};
+  }
+
+  /** What a RECEIPT or MESSAGE answers, once for each question: "resumed" or "lost"; undefined where it says nothing new. */
+  answer(headers) {
+    const recovered = headers.get("recovered");
+    if (!this.#isAsked || recovered === undefined) return undefined;
+    this.#isAsked = false;
+    if (recovered === "true") return "resumed";
+    this.#last = undefined;
+    this.#seen.clear();
+    return "lost";
+  }
+
+  /** Takes a MESSAGE; false where it was taken before. */
+  take(headers) {
+    const position = headers.get("position");
+    if (position === undefined) return true;
+    if (this.#seen.has(position)) return false;
+    this.#seen.add(position);
+    if (this.#seen.size > REMEMBERED) this.#seen.delete(this.#seen.values().next().value);
+    this.#last = position;
+    return true;
+  }
+}

@@ -1,0 +1,285 @@
+//! A queue with the connections of its consumers: what it hands out goes straight to their outboxes.
+//!
+//! One serves a destination of the queue prefix, or one acknowledging subscription to a topic, which is its only consumer.
+//! Lock order: a topic's lock, then a queue's, then an outbox's. Dead letters are buried after the lock was given back.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use parking_lot::{Mutex, MutexGuard};
+use parlor_stomp::{AckMode, Version};
+use tokio::time::Instant;
+
+use crate::{
+    broker::{encoding::Encoding, stored::Stored},
+    clock,
+    delivery::{Dead, Queue, QueueFull, Reference, Returned, Settled},
+    limits::QueueLimits,
+    outbox::{Outbox, Pushed},
+};
+
+/// Messages that a client before STOMP 1.2 may be asked about, by id; beyond, those that are settled are forgotten.
+const MAX_REMEMBERED: usize = 1024;
+
+/// Octets that all queues of a broker hold.
+pub(super) type Usage = Arc<AtomicUsize>;
+
+/// A queue and its consumers.
+#[derive(Debug)]
+pub(super) struct SharedQueue {
+    state: Mutex<State>,
+    usage: Usage,
+}
+
+#[derive(Debug)]
+struct State {
+    queue: Queue<Arc<Stored>>,
+    receivers: HashMap<u64, Receiver>,
+    /// Waits for the queue to be less than half full.
+    waiting: Option<Waker>,
+    limits: QueueLimits,
+    /// Taken out of the index: whoever still holds it must look again.
+    retired: bool,
+}
+
+/// The connection of a consumer.
+#[derive(Debug)]
+pub(super) struct Receiver {
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) encoding: Encoding,
+    pub(super) mode: AckMode,
+    pub(super) prefetch: usize,
+    /// Told with the first message.
+    pub(super) first: Option<(&'static str, &'static str)>,
+    /// Something waits that the connection had no room for.
+    pub(super) stalled: Arc<AtomicBool>,
+    /// What earlier versions name messages by.
+    pub(super) ids: HashMap<Arc<str>, u64>,
+}
+
+/// What was handed out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Handed {
+    pub(super) messages: usize,
+    pub(super) octets: usize,
+    /// Somewhere it waits in an outbox.
+    pub(super) queued: bool,
+}
+
+/// How a client names what it settles.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Named<'a> {
+    /// By the number of the delivery (STOMP 1.2).
+    Delivery(u64),
+    /// By the message's id (1.0, 1.1).
+    Message(&'a str),
+}
+
+impl SharedQueue {
+    pub(super) fn new(limits: QueueLimits, usage: Usage) -> Self {
+        let queue = Queue::new(limits);
+        let state = State { queue, receivers: HashMap::new(), waiting: None, limits, retired: false };
+        Self { state: Mutex::new(state), usage }
+    }
+
+    /// Puts a message at the end and hands out what can be; none where the queue is out of the index.
+    pub(super) fn publish(&self, message: Arc<Stored>) -> Option<Result<Handed, QueueFull>> {
+        let octets = message.octets();
+        self.with(|state| state.queue.publish(message, octets).map(|_| state.hand_out()))
+    }
+
+    /// Adds a consumer; false where the queue is out of the index.
+    pub(super) fn add(&self, key: u64, receiver: Receiver) -> bool {
+        let added = self.with(|state| {
+            state.queue.add(key, receiver.mode, receiver.prefetch);
+            state.receivers.insert(key, receiver);
+        });
+        added.is_some()
+    }
+
+    /// Removes a consumer; what it had in flight goes to others. Returns what is dead, and whether the queue is idle.
+    pub(super) fn remove(&self, key: u64) -> (Vec<Dead<Arc<Stored>>>, Handed, bool) {
+        let removed = self.with(|state| {
+            state.receivers.remove(&key);
+            let Returned { dead, .. } = state.queue.remove(key);
+            let handed = state.hand_out();
+            (dead, handed, state.queue.is_idle())
+        });
+        removed.unwrap_or_default()
+    }
+
+    /// Puts a header on a consumer's next message alone.
+    pub(super) fn announce(&self, key: u64, header: (&'static str, &'static str)) {
+        if let Some(receiver) = self.state.lock().receivers.get_mut(&key) {
+            receiver.first = Some(header);
+        }
+    }
+
+    /// Hands out what can be, where a connection has room again.
+    pub(super) fn pump(&self) -> Handed {
+        self.with(State::hand_out).unwrap_or_default()
+    }
+
+    /// ACK or NACK by a consumer.
+    pub(super) fn settle(
+        &self,
+        consumer: u64,
+        named: Named<'_>,
+        accepted: bool,
+    ) -> (Settled, Vec<Dead<Arc<Stored>>>, Handed) {
+        let settled = self.with(|state| {
+            let Some(reference) = state.reference(consumer, named) else {
+                return (Settled::NeverGiven, Vec::new(), Handed::default());
+            };
+            let (settled, dead) = if accepted {
+                (state.queue.ack(consumer, reference), Vec::new())
+            } else {
+                let (settled, returned) = state.queue.nack(consumer, reference);
+                (settled, returned.dead)
+            };
+            (settled, dead, state.hand_out())
+        });
+        settled.unwrap_or_else(|| (Settled::NeverGiven, Vec::new(), Handed::default()))
+    }
+
+    /// Takes back what was in flight for too long.
+    pub(super) fn expire(&self, now: Instant) -> (Vec<Dead<Arc<Stored>>>, Handed) {
+        self.with(|state| (state.queue.expire(now).dead, state.hand_out())).unwrap_or_default()
+    }
+
+    /// When something will have been in flight for too long.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.state.lock().queue.next_deadline()
+    }
+
+    /// Ready when less than half of what may wait does: room for those who can wait themselves.
+    pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state.lock();
+        let messages = state.queue.waiting() + state.queue.in_flight();
+        if messages <= state.limits.max_messages / 2 && state.queue.bytes() <= state.limits.max_bytes / 2 {
+            return Poll::Ready(());
+        }
+        state.waiting = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Messages that nobody has.
+    pub(super) fn waiting(&self) -> usize {
+        self.state.lock().queue.waiting()
+    }
+
+    /// Its consumers.
+    pub(super) fn consumers(&self) -> usize {
+        self.state.lock().queue.consumers()
+    }
+
+    /// Whether there is neither a message nor a consumer.
+    pub(super) fn is_idle(&self) -> bool {
+        self.state.lock().queue.is_idle()
+    }
+
+    /// Takes the queue out of use if there is neither a message nor a consumer; returns whether it is.
+    pub(super) fn retire(&self) -> bool {
+        let mut state = self.state.lock();
+        state.retired = state.queue.is_idle();
+        state.retired
+    }
+
+    /// Works on the queue, unless it was taken out of the index, and counts what it has more or less then.
+    fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> Option<T> {
+        let mut state: MutexGuard<'_, State> = self.state.lock();
+        if state.retired {
+            return None;
+        }
+        let before = state.queue.bytes();
+        let done = work(&mut state);
+        let after = state.queue.bytes();
+        if after >= before {
+            self.usage.fetch_add(after - before, Ordering::Relaxed);
+        } else {
+            self.usage.fetch_sub(before - after, Ordering::Relaxed);
+        }
+        if after < before
+            && let Some(waiting) = state.waiting.take()
+        {
+            waiting.wake();
+        }
+        Some(done)
+    }
+}
+
+impl Drop for SharedQueue {
+    fn drop(&mut self) {
+        self.usage.fetch_sub(self.state.get_mut().queue.bytes(), Ordering::Relaxed);
+    }
+}
+
+impl State {
+    /// Hands out everything that somebody can take.
+    fn hand_out(&mut self) -> Handed {
+        let now = clock::now();
+        let mut handed = Handed::default();
+        let Self { queue, receivers, .. } = self;
+        while let Some(delivery) = queue.next(now, |key| receivers.get(&key).is_some_and(Receiver::has_room)) {
+            let Some(receiver) = receivers.get_mut(&delivery.consumer) else { continue };
+            let wire = receiver.encode(delivery.consumer, delivery.ack, delivery.is_redelivered(), &delivery.message);
+            receiver.remember(&delivery.message.message_id, delivery.sequence, queue);
+            handed.messages += 1;
+            handed.octets += wire.len();
+            handed.queued |= receiver.outbox.push(wire) == Pushed::Queued;
+            if delivery.ack.is_some() && queue.in_flight_of(delivery.consumer) == 1 {
+                // Its task must look at the time-out of what it has now.
+                receiver.outbox.rouse();
+            }
+        }
+        if queue.waiting() > 0 {
+            receivers.values().filter(|receiver| !receiver.has_room()).for_each(|receiver| {
+                receiver.stalled.store(true, Ordering::Release);
+            });
+        }
+        handed
+    }
+
+    fn reference(&self, consumer: u64, named: Named<'_>) -> Option<Reference> {
+        match named {
+            Named::Delivery(ack) => Some(Reference::Ack(ack)),
+            Named::Message(id) => self.receivers.get(&consumer)?.ids.get(id).copied().map(Reference::Sequence),
+        }
+    }
+}
+
+impl Receiver {
+    fn has_room(&self) -> bool {
+        self.outbox.is_open() && self.outbox.is_half_empty()
+    }
+
+    fn encode(&mut self, key: u64, ack: Option<u64>, redelivered: bool, message: &Stored) -> bytes::Bytes {
+        let ack = ack.map(|ack| format!("{key}.{ack}"));
+        let wire = message.encode(&self.encoding, ack.as_deref().map(|ack| (ack, redelivered)));
+        match self.first.take() {
+            Some((name, value)) => self.outbox.annotate(&wire, name, value),
+            None => wire,
+        }
+    }
+
+    fn remember(&mut self, id: &Arc<str>, sequence: u64, queue: &Queue<Arc<Stored>>) {
+        if self.mode == AckMode::Auto || self.encoding.version >= Version::V1_2 {
+            return;
+        }
+        if self.ids.len() >= MAX_REMEMBERED {
+            self.ids.retain(|_, sequence| queue.is_in_flight(*sequence));
+        }
+        match self.ids.entry(Arc::clone(id)) {
+            Entry::Occupied(_) => {}
+            Entry::Vacant(place) => {
+                place.insert(sequence);
+            }
+        }
+    }
+}

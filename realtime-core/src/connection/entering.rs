@@ -1,0 +1,228 @@
+//! Judges a session's SUBSCRIBEs and registers them.
+//!
+//! ```text
+//! SUBSCRIBE -> interceptors -> route -> handler -> replies -> what was missed -> live
+//!                          \-> rules ---------------------> what was missed -> live
+//! ```
+
+use std::sync::Arc;
+
+use futures_util::{
+    FutureExt, StreamExt,
+    stream::{AbortHandle, Abortable},
+};
+use parlor_stomp::{Subscribe, SubscriptionId};
+
+use crate::{
+    app::{self, Context, Failure, Rejection},
+    broker::{ActiveSubscription, Address, Begins, Consumer, Encoding, Recovery, Subscriber},
+    connection::{
+        Closing,
+        background::{EndOnDrop, Job},
+        dispatch::{Asked, CORRELATION_ID, Dispatch},
+        performing::{Performed, ReplyTo},
+    },
+    destination::{Class, Destination, Pattern, UserDestination, UserPath},
+};
+
+/// The client's header with how many messages it wants to have without acknowledging one.
+const PREFETCH_COUNT: &str = "prefetch-count";
+
+/// The client's header with the position that it wants to go on from.
+const RESUME_FROM: &str = "resume-from";
+
+/// A subscription that was granted.
+#[derive(Default)]
+pub(super) struct Entered {
+    /// None for one to a queue, and for one that was only a question to a handler (`/app/…`).
+    pub(super) active: Option<ActiveSubscription>,
+    /// Where it is given messages one by one: a queue's, or one that acknowledges.
+    pub(super) consumer: Option<Arc<Consumer>>,
+    /// Whether it missed nothing since the position that the client named, where it named one.
+    pub(super) recovered: Option<bool>,
+    /// Dropping them ends the subscription's streams.
+    pub(super) streams: Vec<EndOnDrop>,
+    pub(super) jobs: Vec<Job>,
+}
+
+impl Entered {
+    fn new((active, consumer): (ActiveSubscription, Option<Arc<Consumer>>)) -> Self {
+        Self { active: Some(active), consumer, ..Self::default() }
+    }
+
+    /// Goes on from where the client was, if it says, and is live then.
+    async fn begin(mut self, topic: Option<&Destination>, resume_from: Option<&str>) -> Self {
+        match (&self.active, resume_from) {
+            (Some(active), Some(token)) => {
+                let Recovery { recovered, replay } = active.resume(topic, token).await;
+                self.recovered = Some(recovered);
+                if let Some(replay) = replay {
+                    let (handle, registration) = AbortHandle::new_pair();
+                    self.streams.push(EndOnDrop(handle));
+                    self.jobs.push(Job::Stream(Abortable::new(replay, registration).boxed()));
+                }
+            }
+            (Some(active), None) => active.go_live(),
+            (None, Some(_)) => self.recovered = Some(false),
+            (None, None) => {}
+        }
+        self
+    }
+}
+
+impl Dispatch {
+    /// Judges a SUBSCRIBE and registers it; `Err` is how the connection ends where it has to.
+    pub(super) async fn subscribe(self: &Arc<Self>, subscribe: &Subscribe) -> Result<Option<Entered>, Closing> {
+        match self.enter(subscribe).await {
+            Ok(entered) => Ok(Some(entered)),
+            Err(failure) => {
+                let asked = Asked {
+                    destination: subscribe.destination.clone(),
+                    receipt: subscribe.receipt.clone(),
+                    correlation: subscribe.headers.get(CORRELATION_ID).map(str::to_owned),
+                    is_subscribe: true,
+                };
+                // A refused subscription starts nothing.
+                self.answer(&asked, Err(failure)).await.result.map(|()| None)
+            }
+        }
+    }
+
+    async fn enter(self: &Arc<Self>, subscribe: &Subscribe) -> Result<Entered, Failure> {
+        if subscribe.headers.get("selector").is_some() {
+            let hint = "Selectors are not supported; subscribe to a narrower destination.";
+            return Err(Rejection::not_supported(hint).into());
+        }
+        for interceptor in &self.endpoint.interceptors {
+            let (destination, headers) = (&subscribe.destination, &subscribe.headers);
+            let heard = async { interceptor.on_subscribe(&self.session, destination, headers).await };
+            self.guarded::<_, Rejection>(heard).await?;
+        }
+        let resume_from = subscribe.headers.get(RESUME_FROM);
+        if subscribe.destination.contains('*') {
+            if resume_from.is_some() {
+                let hint =
+                    "A subscription to a pattern cannot resume; subscribe to one destination, or without resume-from.";
+                return Err(Rejection::not_supported(hint).into());
+            }
+            return Ok(self.enter_pattern(subscribe).await?);
+        }
+        let destination: Destination = subscribe.destination.parse().map_err(Rejection::from)?;
+        let address = match self.broker().prefixes().classify(&destination) {
+            Class::App => None,
+            Class::Queue => Some(Address::Queue(destination.clone())),
+            Class::Topic => Some(Address::Topic(destination.clone())),
+            Class::User(UserPath::Own(path)) => {
+                Some(Address::User(UserDestination { owner: self.session.owner(), path }))
+            }
+            Class::User(UserPath::Named { .. }) => {
+                return Err(Rejection::forbidden_subscribe(destination.as_str()).into());
+            }
+            _ => return Err(Rejection::not_found(&destination).into()),
+        };
+        if self.endpoint.routes.subscribe(&destination).is_some() {
+            return self.ask_handler(subscribe, destination, address).await;
+        }
+        let Some(address) = address else { return Err(Rejection::not_found(&destination).into()) };
+        if matches!(address, Address::Topic(_) | Address::Queue(_))
+            && !self.may_subscribe(&Pattern::from(destination.clone())).await?
+        {
+            return Err(Rejection::forbidden_subscribe(destination.as_str()).into());
+        }
+        let begins = if resume_from.is_some() { Begins::Resuming } else { Begins::Live };
+        let topic = matches!(address, Address::Topic(_)).then_some(&destination);
+        let entered = self.register(address, self.subscriber(subscribe, begins)?)?;
+        Ok(if resume_from.is_some() { entered.begin(topic, resume_from).await } else { entered })
+    }
+
+    /// Registers a subscription with the broker.
+    fn register(&self, address: Address, subscriber: Subscriber) -> Result<Entered, Rejection> {
+        let Address::Queue(queue) = &address else {
+            return Ok(Entered::new(self.broker().subscribe(address, subscriber)));
+        };
+        let consumer = self.broker().consume(queue, &subscriber).ok_or_else(Rejection::too_many_queues)?;
+        Ok(Entered { consumer: Some(consumer), ..Entered::default() })
+    }
+
+    async fn ask_handler(
+        self: &Arc<Self>,
+        subscribe: &Subscribe,
+        destination: Destination,
+        address: Option<Address>,
+    ) -> Result<Entered, Failure> {
+        let Some(matched) = self.endpoint.routes.subscribe(&destination) else {
+            return Err(Rejection::not_found(&destination).into());
+        };
+        self.take_turn(&matched)?;
+        // Registered first and held back, so that nothing published while the handler runs is missed.
+        let resume_from = subscribe.headers.get(RESUME_FROM);
+        let begins = if resume_from.is_some() { Begins::Resuming } else { Begins::WithReply };
+        let topic = matches!(address, Some(Address::Topic(_))).then(|| destination.clone());
+        let entered = match address {
+            // A handler judges a queue's consumers; its replies come beside what the queue has.
+            Some(address) => self.register(address, self.subscriber(subscribe, begins)?)?,
+            None => Entered::default(),
+        };
+        let event = app::Subscribe::new(destination.clone(), subscribe.headers.clone(), subscribe.id.clone());
+        let context = Context::new(self.session.clone(), self.broker().clone(), event);
+        let outcome = self.guarded(matched.call(context)).await?;
+        let subscriber = Arc::new(self.subscriber(subscribe, Begins::Live)?);
+        let reply_to = ReplyTo::Subscription(Arc::clone(&subscriber), destination.clone());
+        let asked = Asked {
+            destination: subscribe.destination.clone(),
+            receipt: None,
+            correlation: subscribe.headers.get(CORRELATION_ID).map(str::to_owned),
+            is_subscribe: false,
+        };
+        let Performed { replies, jobs, streams } = self.perform(outcome, &reply_to, &asked).await?;
+        match &entered.active {
+            Some(active) => active.send_first(destination.as_str(), &replies),
+            None => replies.iter().for_each(|reply| self.reply(&subscriber, &destination, reply)),
+        }
+        let mut entered = entered.begin(topic.as_ref(), resume_from).await;
+        entered.streams.extend(streams);
+        entered.jobs.extend(jobs);
+        Ok(entered)
+    }
+
+    async fn enter_pattern(&self, subscribe: &Subscribe) -> Result<Entered, Rejection> {
+        if !self.endpoint.config.pattern_subscriptions {
+            return Err(Rejection::not_supported(
+                "Subscriptions to patterns are switched off here; name one destination.",
+            ));
+        }
+        let pattern: Pattern = subscribe.destination.parse()?;
+        let topics = &self.endpoint.topic_pattern;
+        // A handler judges its destinations one by one; a pattern must not go around it.
+        let judged = self.endpoint.routes.judges_within(&pattern);
+        if judged || !topics.includes(&pattern) || !self.may_subscribe(&pattern).await? {
+            return Err(Rejection::forbidden_subscribe(&subscribe.destination));
+        }
+        let subscriber = self.subscriber(subscribe, Begins::Live)?;
+        Ok(Entered::new(self.broker().subscribe_pattern(pattern, subscriber)))
+    }
+
+    async fn may_subscribe(&self, pattern: &Pattern) -> Result<bool, Rejection> {
+        self.guarded(self.endpoint.rules.may_subscribe(self.session.principal(), pattern).map(Ok)).await
+    }
+
+    fn subscriber(&self, subscribe: &Subscribe, begins: Begins) -> Result<Subscriber, Rejection> {
+        let subscription = match &subscribe.id {
+            SubscriptionId::Named(id) => Some(Arc::clone(id)),
+            SubscriptionId::Unnamed(_) => None,
+        };
+        let prefetch = match subscribe.headers.get(PREFETCH_COUNT) {
+            Some(text) => text.parse().ok().filter(|count| *count > 0).ok_or_else(Rejection::bad_prefetch_count)?,
+            None => usize::MAX,
+        };
+        Ok(Subscriber {
+            session: self.session.id(),
+            encoding: Encoding { version: self.session.version(), subscription },
+            outbox: Arc::clone(&self.outbox),
+            // A question to a handler is answered; there is nothing to acknowledge.
+            ack: subscribe.ack,
+            prefetch,
+            begins,
+        })
+    }
+}

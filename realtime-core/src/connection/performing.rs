@@ -1,0 +1,160 @@
+//! Does what a handler decided: replies, publications, and streams of them.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::{
+    StreamExt,
+    future::ready,
+    stream::{self, AbortHandle, Abortable, BoxStream},
+};
+
+use crate::{
+    app::{Outcome, Publications, Rejection, Target},
+    broker::{Publication, Subscriber},
+    connection::{
+        Closing,
+        background::{EndOnDrop, Job},
+        dispatch::{Asked, CORRELATION_ID, Dispatch},
+    },
+    destination::{Destination, UserDestination},
+    telemetry::{self, Observed},
+};
+
+/// The header of the last message of a stream of replies.
+const COMPLETE: &str = "complete";
+
+/// Where replies go.
+#[derive(Clone)]
+pub(super) enum ReplyTo {
+    /// The session's replies, with the request's correlation id.
+    Session(Option<String>),
+    /// The subscription that is being made.
+    Subscription(Arc<Subscriber>, Destination),
+}
+
+/// What came of an outcome.
+#[derive(Default)]
+pub(super) struct Performed {
+    /// Replies to the subscription that is being made.
+    pub(super) replies: Vec<Publication>,
+    pub(super) jobs: Vec<Job>,
+    pub(super) streams: Vec<EndOnDrop>,
+}
+
+impl Dispatch {
+    /// Does what a handler's outcome says, in its order.
+    pub(super) async fn perform(
+        self: &Arc<Self>,
+        outcome: Outcome,
+        reply_to: &ReplyTo,
+        asked: &Asked,
+    ) -> Result<Performed, Rejection> {
+        let mut performed = Performed::default();
+        for delivery in outcome.into_deliveries() {
+            match (delivery.publications, delivery.to) {
+                (Publications::Nothing, _) => {}
+                (Publications::One(publication), Target::Reply) => match reply_to {
+                    ReplyTo::Subscription(..) => performed.replies.push(publication),
+                    ReplyTo::Session(correlation) => self.answer_request(correlation.as_deref(), publication)?,
+                },
+                (Publications::One(publication), to) => self.send_one(&to, publication).await?,
+                (Publications::Stream(items), to) => {
+                    let limit = self.endpoint.config.max_streams;
+                    let permit = Arc::clone(&self.streams)
+                        .try_acquire_owned()
+                        .map_err(|_| Rejection::too_many_streams(limit))?;
+                    let (handle, registration) = AbortHandle::new_pair();
+                    if let ReplyTo::Subscription(..) = reply_to {
+                        performed.streams.push(EndOnDrop(handle));
+                    }
+                    // Its receipt is sent when the handler has returned.
+                    let asked = Asked { receipt: None, ..asked.clone() };
+                    let sent = Arc::clone(self).stream(items, to, reply_to.clone(), asked);
+                    let sent = Abortable::new(sent, registration).map(move |item| {
+                        let _held = &permit;
+                        item
+                    });
+                    performed.jobs.push(Job::Stream(sent.boxed()));
+                }
+            }
+        }
+        Ok(performed)
+    }
+
+    pub(super) async fn send_one(&self, to: &Target, publication: Publication) -> Result<(), Rejection> {
+        to.send(self.broker(), &self.session, publication).await
+    }
+
+    /// The reply to a message: at the session's replies, with the message's correlation id.
+    fn answer_request(&self, correlation: Option<&str>, publication: Publication) -> Result<(), Rejection> {
+        let path = format!("{}/replies", self.broker().prefixes().queue).parse::<Destination>();
+        let path = path.map_err(Rejection::internal)?;
+        let publication = match correlation {
+            Some(correlation) => publication.with_header(CORRELATION_ID, correlation),
+            None => publication,
+        };
+        let replies = UserDestination { owner: self.session.owner(), path };
+        self.broker().send_to_owner(&replies, &publication, Some(self.session.id()));
+        Ok(())
+    }
+
+    /// Sends one item each time it is polled. An error, or a panic, is told to the client and ends it.
+    fn stream(
+        self: Arc<Self>,
+        items: BoxStream<'static, Result<Publication, Rejection>>,
+        to: Target,
+        reply_to: ReplyTo,
+        asked: Asked,
+    ) -> BoxStream<'static, Result<(), Closing>> {
+        let complete = matches!(to, Target::Reply).then(|| Ok(Publication::default().with_header(COMPLETE, "true")));
+        let items = AssertUnwindSafe(items)
+            .catch_unwind()
+            .map(|item| {
+                item.unwrap_or_else(|_| {
+                    telemetry::handler_panicked();
+                    Err(Rejection::handler_panicked())
+                })
+            })
+            .chain(stream::iter(complete));
+        // A stream goes on when its frame was answered, as a part of it all the same.
+        let frame = Observed::current();
+        let mut failed = false;
+        let items = items.take_while(move |item| {
+            let goes_on = !failed;
+            failed = item.is_err();
+            ready(goes_on)
+        });
+        items
+            .then(move |item| {
+                let this = Arc::clone(&self);
+                let (to, reply_to, asked) = (to.clone(), reply_to.clone(), asked.clone());
+                frame.clone().run(async move {
+                    let sent = match item {
+                        Ok(publication) => this.send_item(&to, &reply_to, publication).await,
+                        Err(rejection) => Err(rejection),
+                    };
+                    match sent {
+                        Ok(()) => Ok(()),
+                        Err(rejection) => this.refuse(&asked, &rejection),
+                    }
+                })
+            })
+            .boxed()
+    }
+
+    async fn send_item(&self, to: &Target, reply_to: &ReplyTo, publication: Publication) -> Result<(), Rejection> {
+        match (to, reply_to) {
+            (Target::Reply, ReplyTo::Session(correlation)) => self.answer_request(correlation.as_deref(), publication),
+            (Target::Reply, ReplyTo::Subscription(subscriber, destination)) => {
+                self.reply(subscriber, destination, &publication);
+                Ok(())
+            }
+            _ => self.send_one(to, publication).await,
+        }
+    }
+
+    /// A message for one subscription alone.
+    pub(super) fn reply(&self, to: &Subscriber, destination: &Destination, reply: &Publication) {
+        self.outbox.push(self.broker().encode_reply(to, destination, reply));
+    }
+}

@@ -1,0 +1,128 @@
+//! One consumer of a queue: what it has and has not settled yet.
+
+use std::collections::BTreeMap;
+
+use parlor_stomp::AckMode;
+use tokio::time::Instant;
+
+use crate::{
+    delivery::{Reference, Settled},
+    limits::QueueLimits,
+};
+
+/// A consumer. Its bound of messages holds at any time, its bound of octets but for the message that reaches it.
+#[derive(Debug)]
+pub(super) struct Consumer<M> {
+    mode: AckMode,
+    /// Messages that may be in flight; 1 at least.
+    prefetch: usize,
+    max_bytes: usize,
+    /// When it was given something last, in turns of the queue.
+    pub(super) turn: u64,
+    /// The ack value of the next delivery; all below it were given.
+    next_ack: u64,
+    /// The highest sequence that it was ever given; they start at 1.
+    highest: u64,
+    in_flight: BTreeMap<u64, InFlight<M>>,
+    bytes: usize,
+}
+
+/// A message that a consumer has and has not settled.
+#[derive(Debug)]
+pub(super) struct InFlight<M> {
+    pub(super) sequence: u64,
+    pub(super) deadline: Instant,
+    pub(super) stored: Stored<M>,
+}
+
+/// A message with what the queue counts of it.
+#[derive(Debug)]
+pub(super) struct Stored<M> {
+    pub(super) message: M,
+    pub(super) octets: usize,
+    /// How often it was handed to somebody.
+    pub(super) attempts: u32,
+}
+
+impl<M> Consumer<M> {
+    pub(super) fn new(mode: AckMode, prefetch: usize, limits: &QueueLimits, turn: u64) -> Self {
+        Self {
+            mode,
+            prefetch: prefetch.min(limits.max_unacknowledged).max(1),
+            max_bytes: limits.max_unacknowledged_bytes,
+            turn,
+            next_ack: 1,
+            highest: 0,
+            in_flight: BTreeMap::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Notes a message that counts as consumed.
+    pub(super) fn consume(&mut self, sequence: u64) {
+        self.highest = self.highest.max(sequence);
+    }
+
+    /// Keeps a message until it is settled, and gives it the name to settle it by.
+    pub(super) fn keep(&mut self, message: InFlight<M>) -> u64 {
+        let ack = self.next_ack;
+        self.next_ack += 1;
+        self.highest = self.highest.max(message.sequence);
+        self.bytes += message.stored.octets;
+        self.in_flight.insert(ack, message);
+        ack
+    }
+
+    /// Takes the message of that name out.
+    pub(super) fn take(&mut self, ack: u64) -> Option<InFlight<M>> {
+        let message = self.in_flight.remove(&ack)?;
+        self.bytes -= message.stored.octets;
+        Some(message)
+    }
+
+    /// The next delivery that a word about `ack` settles: in the mode `client` all up to it, oldest first.
+    pub(super) fn settled_by(&self, ack: u64) -> Option<u64> {
+        match self.mode {
+            AckMode::Client => self.in_flight.keys().next().copied().filter(|&first| first <= ack),
+            AckMode::Auto | AckMode::ClientIndividual => self.in_flight.contains_key(&ack).then_some(ack),
+        }
+    }
+
+    /// The delivery that `reference` means. `now_at` tells which consumer has a message in flight, and by which name.
+    pub(super) fn resolve(
+        &self,
+        key: u64,
+        reference: Reference,
+        now_at: &BTreeMap<u64, (u64, u64)>,
+    ) -> Result<u64, Settled> {
+        match reference {
+            Reference::Ack(ack) if (1..self.next_ack).contains(&ack) => Ok(ack),
+            Reference::Ack(_) => Err(Settled::NeverGiven),
+            Reference::Sequence(sequence) => match now_at.get(&sequence) {
+                Some(&(consumer, ack)) if consumer == key => Ok(ack),
+                // Among several consumers this one may have had the messages on both sides only; to be lenient costs nothing.
+                _ if (1..=self.highest).contains(&sequence) => Err(Settled::AlreadySettled),
+                _ => Err(Settled::NeverGiven),
+            },
+        }
+    }
+
+    /// Whether its messages count as consumed once they are handed over.
+    pub(super) fn is_auto(&self) -> bool {
+        self.mode == AckMode::Auto
+    }
+
+    /// Whether it may be given another message.
+    pub(super) fn is_free(&self) -> bool {
+        self.in_flight.is_empty() || (self.in_flight.len() < self.prefetch && self.bytes < self.max_bytes)
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// The names of all deliveries that are not settled, oldest first.
+    pub(super) fn first(&self) -> Option<u64> {
+        self.in_flight.keys().next().copied()
+    }
+}

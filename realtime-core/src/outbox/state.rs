@@ -1,0 +1,173 @@
+//! What an outbox keeps under its lock: the writer, the queue, and how far the connection's end has come.
+
+use std::{
+    io,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use crate::{
+    clock,
+    closing::Closing,
+    outbox::{
+        Annotate, OutboxLimits, Overflow, Pushed, WireWriter,
+        queue::{Kind, Queue},
+    },
+};
+
+pub(super) struct State {
+    /// Gone once the connection has ended, so that handles that outlive it keep no socket open.
+    pub(super) writer: Option<Box<dyn WireWriter>>,
+    pub(super) queue: Queue,
+    pub(super) phase: Phase,
+    pub(super) driver: Option<Waker>,
+    /// A queue has begun and the driver does not know yet.
+    pub(super) queue_begun: bool,
+    /// The driver shall look at its timers.
+    pub(super) roused: bool,
+    /// Asked to drain; the driver has not been told yet.
+    pub(super) draining: Option<Closing>,
+    pub(super) last_write: Instant,
+    pub(super) needs_flush: bool,
+}
+
+pub(super) enum Phase {
+    Open,
+    /// Asked to stop; the driver has not been told yet (`Some`) or has been (`None`).
+    Stopped(Option<Closing>),
+    Finishing,
+    Failed,
+}
+
+impl State {
+    pub(super) fn new(writer: Box<dyn WireWriter>) -> Self {
+        Self {
+            writer: Some(writer),
+            queue: Queue::default(),
+            phase: Phase::Open,
+            driver: None,
+            queue_begun: false,
+            roused: false,
+            draining: None,
+            last_write: clock::now(),
+            needs_flush: false,
+        }
+    }
+
+    /// Takes a frame while nothing waits.
+    pub(super) fn write_or_queue(&mut self, wire: Bytes, kind: Kind) -> Pushed {
+        let Some(writer) = &mut self.writer else { return Pushed::Refused };
+        match writer.try_write(&wire) {
+            Ok(written) if written == wire.len() => {
+                self.last_write = clock::now();
+                Pushed::Written
+            }
+            Ok(written) => {
+                self.last_write = clock::now();
+                self.enqueue(wire, written, kind);
+                Pushed::Queued
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.enqueue(wire, 0, kind);
+                Pushed::Queued
+            }
+            Err(_) => {
+                self.fail();
+                Pushed::Refused
+            }
+        }
+    }
+
+    /// Takes a frame behind others, as far as `limits` and its policy go.
+    pub(super) fn queue_within(&mut self, limits: &OutboxLimits, wire: Bytes, kind: Kind) -> Pushed {
+        let has_room = self.queue.make_room(limits, kind, wire.len());
+        let pushed = match kind {
+            _ if has_room => {
+                // The driver knows of a queue: one that was emptied just now was not empty for it.
+                self.queue.append(wire, 0, kind, clock::now());
+                Pushed::Queued
+            }
+            Kind::Subscription { key, overflow: Overflow::DropOldest | Overflow::LatestOnly } => {
+                self.queue.drop_new(key);
+                Pushed::Dropped
+            }
+            _ => {
+                self.give_up(Closing::slow_consumer());
+                Pushed::Refused
+            }
+        };
+        if self.queue.misses_too_many() {
+            self.give_up(Closing::slow_consumer());
+            return Pushed::Refused;
+        }
+        pushed
+    }
+
+    /// Appends a frame of which that much is written, and tells the driver where it is the first.
+    pub(super) fn enqueue(&mut self, wire: Bytes, already_written: usize, kind: Kind) {
+        let begins = self.queue.is_empty();
+        self.queue.append(wire, already_written, kind, clock::now());
+        if begins {
+            self.queue_begun = true;
+            self.wake();
+        }
+    }
+
+    /// Since when the first frame waits.
+    pub(super) fn oldest_since(&self) -> Option<Instant> {
+        self.queue.oldest_since(self.last_write)
+    }
+
+    pub(super) fn write_queue(&mut self, annotate: Annotate, cx: &mut Context<'_>) -> io::Result<()> {
+        while !self.queue.is_empty() {
+            let Some(writer) = &mut self.writer else { return Err(io::ErrorKind::BrokenPipe.into()) };
+            let write = |slices: &[io::IoSlice<'_>]| writer.poll_write(cx, slices);
+            let written = |answer: &Poll<io::Result<usize>>| match answer {
+                Poll::Ready(Ok(written)) => *written,
+                _ => 0,
+            };
+            match self.queue.write_with(annotate, write, written) {
+                Some(Poll::Ready(Ok(0))) => return Err(io::ErrorKind::WriteZero.into()),
+                Some(Poll::Ready(Ok(_))) => {
+                    self.last_write = clock::now();
+                    self.needs_flush = true;
+                }
+                Some(Poll::Ready(Err(error))) => return Err(error),
+                Some(Poll::Pending) | None => return Ok(()),
+            }
+        }
+        if self.needs_flush
+            && let Some(writer) = &mut self.writer
+        {
+            match writer.poll_flush(cx) {
+                Poll::Ready(result) => {
+                    self.needs_flush = false;
+                    result?;
+                }
+                Poll::Pending => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops what has not begun to be written and asks the driver for the end.
+    pub(super) fn give_up(&mut self, closing: Closing) {
+        self.queue.give_up();
+        self.phase = Phase::Stopped(Some(closing));
+        self.wake();
+    }
+
+    pub(super) fn fail(&mut self) {
+        self.phase = Phase::Failed;
+        self.queue.clear();
+        self.wake();
+    }
+
+    pub(super) fn wake(&mut self) {
+        if let Some(driver) = self.driver.take() {
+            driver.wake();
+        }
+    }
+}
