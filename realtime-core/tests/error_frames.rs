@@ -152,7 +152,7 @@ async fn end(mut client: Client) -> String {
         // More than any limit in time here; an end that does not come fails the test.
         let next = tokio::time::timeout(Duration::from_secs(120), client.next()).await;
         match next.unwrap_or_else(|_| panic!("no end comes after {told:?}")) {
-            Received::Frame(frame) if frame.starts_with("ERROR\n") => write!(told, "{frame}\n").unwrap(),
+            Received::Frame(frame) if frame.starts_with("ERROR\n") => writeln!(told, "{frame}").unwrap(),
             Received::Close(status, reason) => {
                 write!(told, "{status} {reason}").unwrap();
                 return told;

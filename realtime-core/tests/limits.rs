@@ -72,6 +72,7 @@ async fn frames_pass_at_the_rate_and_not_one_beyond_and_what_was_read_before_is_
     assert!(other.frame().await.ends_with("still here"));
 }
 
+#[expect(clippy::disallowed_methods, reason = "the test measures its own, paused clock")]
 #[tokio::test(start_paused = true)]
 async fn who_goes_on_flooding_after_the_farewell_is_not_listened_to_for_the_linger() {
     let realtime = with_rates(|rates| rates.frames(Rate::per_second(5).burst(BURST)));

@@ -78,8 +78,8 @@ impl fmt::Debug for Addresses {
 mod tests {
     use super::*;
 
-    fn addresses(config: Config) -> Arc<Addresses> {
-        Addresses::new(&ServeOptions::default().max_http_connections_per_address(2), &config)
+    fn addresses(config: &Config) -> Arc<Addresses> {
+        Addresses::new(&ServeOptions::default().max_http_connections_per_address(2), config)
     }
 
     fn peer(text: &str) -> Option<SocketAddr> {
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn an_address_has_so_many_places_and_not_one_more_and_others_have_theirs() {
-        let all = addresses(Config::default());
+        let all = addresses(&Config::default());
         let one = all.seat(peer("192.0.2.1:1"));
         let two = all.seat(peer("[::ffff:192.0.2.1]:2"));
         assert!(one.is_some() && two.is_some() && all.seat(peer("192.0.2.1:3")).is_none());
@@ -107,7 +107,7 @@ mod tests {
         for (config, from) in
             [(behind, peer("10.0.0.1:1")), (Config::default(), None), (Config::development(), peer("192.0.2.1:1"))]
         {
-            let all = addresses(config);
+            let all = addresses(&config);
             let seats: Vec<_> = (0..5).map(|_| all.seat(from)).collect();
             assert!(seats.iter().all(Option::is_some), "{from:?}");
         }
