@@ -13,6 +13,14 @@ use crate::{
 };
 
 /// A broker destination that a client wants to send to.
+///
+/// ```
+/// use parlor_core::app::SendTarget;
+///
+/// fn is_public(target: &SendTarget) -> bool {
+///     matches!(target, SendTarget::Topic(topic) if topic.as_str().starts_with("/topic/public/"))
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendTarget {

@@ -54,6 +54,35 @@ pub trait FromContext<S, K>: Sized {
 /// What can be an argument inside an `Option`: absent is not an error, malformed still is.
 ///
 /// Called for `Option<Self>` in the place of [`FromContext`].
+///
+/// ```
+/// use parlor_core::{
+///     Message,
+///     app::{Context, OptionalFromContext, Rejection, Route, Router},
+/// };
+///
+/// /// The language that a client names, where it names one.
+/// struct Language(String);
+///
+/// impl<S: Sync> OptionalFromContext<S, Message> for Language {
+///     type Rejection = Rejection;
+///
+///     async fn from_context(context: &Context<Message>, _: &S) -> Result<Option<Self>, Rejection> {
+///         match context.event().headers().get("language") {
+///             None => Ok(None),
+///             Some(tag) if tag.len() == 2 => Ok(Some(Self(tag.to_owned()))),
+///             Some(_) => Err(Rejection::new("bad-language", "A language has two letters.")),
+///         }
+///     }
+/// }
+///
+/// async fn greet(language: Option<Language>) -> &'static str {
+///     if language.is_some_and(|Language(tag)| tag == "fr") { "bonjour" } else { "hello" }
+/// }
+///
+/// let router: Router<()> = Router::new().mount(Route::message("/app/greet", greet).send_to_user("/queue/greetings"));
+/// # let _ = router;
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`Option<{Self}>` cannot be extracted from this kind of event",
     label = "not optional here",

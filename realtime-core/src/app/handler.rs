@@ -12,6 +12,28 @@ use crate::{
 ///
 /// It is implemented for functions of up to eight arguments; `T` only tells those implementations apart. A future that
 /// is dropped (the connection's patience ended) counts as a failure: the message is refused.
+///
+/// ```
+/// use parlor_core::{
+///     app::{Handler, Route, Router, Subscribe},
+///     extract::Path,
+/// };
+///
+/// /// Mounts one handler at two places.
+/// fn twice<H, T>(handler: H) -> Router<()>
+/// where
+///     H: Handler<(), Subscribe, T, Output = ()> + Copy,
+/// {
+///     Router::new()
+///         .mount(Route::subscribe("/topic/rooms/{room}", handler))
+///         .mount(Route::subscribe("/topic/halls/{hall}", handler))
+/// }
+///
+/// async fn open(Path(number): Path<u32>) { let _ = number; }
+///
+/// let router = twice(open);
+/// # let _ = router;
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler for this kind of event, or not with this state",
     label = "not a handler here",

@@ -68,6 +68,14 @@ pub trait Authenticator: Send + Sync + 'static {
 pub struct Anonymous;
 
 /// Lets nobody in.
+///
+/// ```
+/// use parlor_core::{Realtime, app::Router, auth::Nobody};
+///
+/// // An endpoint that is there, and takes nobody yet.
+/// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Nobody).build();
+/// # assert!(realtime.is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "there is nothing to say about it")]
 pub struct Nobody;

@@ -40,6 +40,14 @@ pub struct DeliveryRules {
 }
 
 /// What is wrong with a rule of delivery, found when the broker is built.
+///
+/// ```
+/// use parlor_core::{broker::{Broker, DeliveryRules}, destination::Prefixes, history::Retain};
+///
+/// let rules = DeliveryRules::default().history("/queue/jobs", Retain::last(10));
+/// let errors = Broker::with_rules(Prefixes::default(), rules).unwrap_err();
+/// assert_eq!(errors[0].to_string(), "`/queue/jobs` in `history` must lie under /topic");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeliveryRuleError {

@@ -12,6 +12,18 @@ use parlor_stomp::SubscriptionId;
 use crate::{session::Session, telemetry};
 
 /// Something that happened to a session.
+///
+/// ```
+/// use parlor_core::session::LifecycleEvent;
+///
+/// fn line(event: &LifecycleEvent) -> String {
+///     match event {
+///         LifecycleEvent::Connected(_) => "came".to_owned(),
+///         LifecycleEvent::Disconnected(ended) => format!("went: {:?}", ended.reason),
+///         other => format!("{other:?}"),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum LifecycleEvent {
@@ -108,6 +120,19 @@ pub struct Disconnected {
 }
 
 /// Why a session ended.
+///
+/// ```
+/// use parlor_core::session::DisconnectReason;
+///
+/// fn went(reason: &DisconnectReason) -> &'static str {
+///     match reason {
+///         DisconnectReason::Client | DisconnectReason::ClosedByClient => "left",
+///         DisconnectReason::Lost => "lost",
+///         DisconnectReason::Server { code } if code == "server-stopping" => "comes back",
+///         _ => "was sent away",
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DisconnectReason {
