@@ -76,8 +76,9 @@ pub trait FromContext<S, K>: Sized {
 ///     }
 /// }
 ///
-/// async fn greet(language: Option<Language>) -> &'static str {
-///     if language.is_some_and(|Language(tag)| tag == "fr") { "bonjour" } else { "hello" }
+/// async fn greet(language: Option<Language>) -> String {
+///     let is_french = language.is_some_and(|Language(tag)| tag == "fr");
+///     if is_french { "bonjour".to_owned() } else { "hello".to_owned() }
 /// }
 ///
 /// let router: Router<()> = Router::new().mount(Route::message("/app/greet", greet).send_to_user("/queue/greetings"));
