@@ -37,9 +37,10 @@ cycles:
 crypto:
     scripts/check-crypto-providers
 
-# Every file that ARCHITECTURE.md names exists, and every code in docs/codes.md is the program's.
+# Every file that ARCHITECTURE.md names exists, every code in docs/codes.md is the program's, and public items have examples.
 names:
     scripts/check-names
+    scripts/check-examples
 
 # The study room's scripts that need no browser: frames and the text of messages.
 page:

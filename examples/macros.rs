@@ -1,12 +1,15 @@
 //! A chat of attributes: handlers, a guard, a listener and an error handler: `cargo run --example macros`.
 //!
-//! It accepts everyone, and prints where to connect with any STOMP client.
+//! It accepts everyone, and prints where to connect with any STOMP client. An argument is the address to listen on.
 
 #![expect(clippy::print_stdout, reason = "the terminal is this program's user interface")]
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    env,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use parlor::{
@@ -69,7 +72,7 @@ async fn left(event: Disconnected, user: Principal, State(Lines(lines)): State<L
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let routes = Router::new().mount(routes![say, enter, empty, left]).with_state(Lines::default());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:8081").await?;
+    let listener = tokio::net::TcpListener::bind(env::args().nth(1).as_deref().unwrap_or("127.0.0.1:8081")).await?;
     let addr = listener.local_addr()?;
     let realtime = Realtime::builder(routes)
         .authenticate(Anonymous)

@@ -1,13 +1,15 @@
 //! Figures for Prometheus, on an address of their own: `cargo run --example metrics`, then
 //! `curl http://127.0.0.1:9464/metrics` or `curl http://127.0.0.1:9464/stats`.
 //!
+//! Two arguments are other addresses, of the figures and of the endpoint.
+//!
 //! They are nobody's business but the operator's, so they are served from a second listener, which is bound to loopback. An
 //! application that has a recorder of the `metrics` crate already switches the feature `metrics` on instead; see
 //! `docs/operations.md`.
 
 #![expect(clippy::print_stdout, reason = "the terminal is this program's user interface")]
 
-use std::fmt::Write;
+use std::{env, fmt::Write};
 
 use axum::{Json, Router, http::header, response::IntoResponse, routing::get};
 use parlor::{
@@ -38,9 +40,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .authorize(Rules::deny_all().allow_subscribe("/topic/rooms/{room}"))
         .build()?;
 
-    let private = TcpListener::bind("127.0.0.1:9464").await?;
+    let mut addresses = env::args().skip(1);
+    let private = TcpListener::bind(addresses.next().as_deref().unwrap_or("127.0.0.1:9464")).await?;
     println!("figures at http://{}/metrics and /stats", private.local_addr()?);
-    let public = TcpListener::bind("127.0.0.1:8080").await?;
+    let public = TcpListener::bind(addresses.next().as_deref().unwrap_or("127.0.0.1:8080")).await?;
     println!("listening on ws://{}/ws", public.local_addr()?);
 
     let figures = operators(realtime.clone());

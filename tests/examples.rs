@@ -1,4 +1,6 @@
-//! The servers of `examples/` that stand on hyper and tower alone: they start, serve a STOMP client, and drain.
+//! The programs of `examples/` do what they say when they are run: servers start, answer, and drain, the others end well.
+//!
+//! `server` is run by `readme.rs`, `broker` by `interop.rs` and the checklist, `key_rotation` by a file of its own.
 
 #![cfg(unix)]
 #![expect(clippy::expect_used, reason = "the helpers of the tests, too, fail by panicking")]
@@ -10,6 +12,7 @@ mod support;
 mod client;
 
 use std::{
+    fs,
     io::{Read, Write},
     net::TcpStream,
     process::Command,
@@ -18,7 +21,7 @@ use std::{
 };
 
 use client::{Client, now};
-use support::{Server, built};
+use support::{Server, built, root};
 
 const EXAMPLES: [&str; 2] = ["plain_hyper", "tower_stack"];
 
@@ -57,6 +60,51 @@ fn other_paths_are_answered_beside_it() {
     }
     let answer = get(&start("tower_stack"), "/ws");
     assert!(answer.starts_with("HTTP/1.1 426 ") && answer.contains("nosniff"), "the layer saw it: {answer}");
+}
+
+#[test]
+fn the_chat_of_attributes_welcomes_and_passes_on() {
+    let server = start("macros");
+    let mut client = Client::session(&server, "1.2");
+    client.send("SUBSCRIBE\nid:0\ndestination:/topic/rooms/7\n\n");
+    client.expect_text("\"Welcome to room 7.\"");
+    client.send("SEND\ndestination:/app/rooms/7/say\n\n\"hello\"");
+    client.expect_text("\"anonymous: hello\"");
+    server.stop();
+}
+
+#[test]
+fn the_figures_have_an_address_of_their_own() {
+    // The first address that it prints is that of the figures.
+    let server = Server::start(Command::new(built("examples/metrics")).args(["127.0.0.1:0", "127.0.0.1:0"]));
+    let answer = get(&server, "/metrics");
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("# TYPE "), "{answer}");
+    assert!(get(&server, "/stats").contains("application/json"));
+    assert!(get(&server, "/ws").starts_with("HTTP/1.1 404 "), "the endpoint is elsewhere");
+}
+
+#[test]
+fn a_program_that_serves_nobody_prints_and_ends_well() {
+    for (example, says) in [("permissions", "/topic/"), ("testing", "is built")] {
+        let output = Command::new(built(&format!("examples/{example}"))).output().expect("it runs");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains(says), "{example}: {text}");
+    }
+}
+
+/// A new example is not only compiled.
+#[test]
+fn every_example_is_run_by_a_test() {
+    let read =
+        |folder: &str| fs::read_dir(root().join(folder)).expect("a folder").map(|entry| entry.expect("a file").path());
+    let is_code = |path: &std::path::PathBuf| path.extension().is_some_and(|extension| extension == "rs");
+    let tests = read("tests").chain(read("tests/support")).filter(is_code);
+    let tests: String = tests.map(|path| fs::read_to_string(path).expect("a text")).collect();
+    for example in read("examples").filter(is_code) {
+        let name = example.file_stem().expect("a name").to_string_lossy();
+        let run = tests.contains(&format!("\"{name}\"")) || tests.contains(&format!("\"examples/{name}\""));
+        assert!(run, "no test runs examples/{name}.rs");
+    }
 }
 
 #[test]

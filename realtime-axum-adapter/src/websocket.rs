@@ -13,6 +13,14 @@ use tower_service::Service;
 use crate::authenticated::peer;
 
 /// STOMP over WebSocket at one route: `Router::new().route_service("/ws", websocket(&realtime))`.
+///
+/// ```
+/// use parlor_core::{Realtime, app, auth::Anonymous};
+///
+/// let realtime = Realtime::builder(app::Router::new().with_state(())).authenticate(Anonymous).build()?;
+/// let http: axum::Router = axum::Router::new().route_service("/ws", parlor_axum::websocket(&realtime));
+/// # let _ = http; Ok::<(), parlor_core::BuildError>(())
+/// ```
 #[must_use]
 pub fn websocket(realtime: &Realtime) -> WebSocket {
     WebSocket { inner: WebSocketService::new(realtime) }

@@ -14,6 +14,21 @@ use crate::{
 /// One task works for all of its handles. [`Subscription`](crate::Subscription)s and [`Transaction`]s are handles too; when
 /// the last one is dropped the task sends what was asked for, disconnects and ends, as [`close`](Self::close) does, which
 /// also waits for it.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use parlor_client::Client;
+///
+/// let client = Client::builder("ws://127.0.0.1:8080/ws").connect().await?;
+/// let mut news = client.subscribe("/topic/news").await?;
+/// let sender = client.clone();
+/// tokio::spawn(async move { sender.send("/app/say").json("hello").receipt().await });
+/// if let Some(message) = news.recv().await {
+///     println!("{}", message.json::<String>()?);
+/// }
+/// client.close().await?;
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,

@@ -9,6 +9,15 @@ use tokio::{
 };
 
 /// A stream of octets both ways. Everything that fits is one.
+///
+/// ```
+/// use parlor_client::Socket;
+///
+/// fn is_one(_: &impl Socket) {}
+///
+/// let (stream, _server) = tokio::io::duplex(1024);
+/// is_one(&stream);
+/// ```
 pub trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Socket for S {}
@@ -45,6 +54,13 @@ where
 }
 
 /// TCP without delay, and TLS over it for `wss://` where a feature brings it.
+///
+/// ```
+/// use parlor_client::{Client, TcpConnector};
+///
+/// let builder = Client::builder("ws://127.0.0.1:8080/ws").connector(TcpConnector::default());
+/// # let _ = builder;
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct TcpConnector {
     #[cfg(feature = "tls")]

@@ -7,6 +7,17 @@ use parlor_stomp::ClientError;
 use crate::{Refusal, refusal::milliseconds};
 
 /// Why a connection could not be opened, or ended.
+///
+/// ```
+/// use std::time::Duration;
+/// use parlor_client::ConnectionError;
+///
+/// let full = ConnectionError::Closed { status: 1013, reason: "server-stopping; retry-after=3200".to_owned() };
+/// assert!(full.may_reconnect());
+/// assert_eq!(full.retry_after(), Some(Duration::from_millis(3200)));
+/// let logged_out = ConnectionError::Closed { status: 4401, reason: String::new() };
+/// assert!(!logged_out.may_reconnect());
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectionError {
@@ -102,6 +113,19 @@ impl From<io::Error> for ConnectionError {
 }
 
 /// Why a subscription does not exist.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use parlor_client::{Client, SubscribeError};
+///
+/// let client = Client::builder("ws://127.0.0.1:8080/ws").connect().await?;
+/// match client.subscribe("/topic/secrets").await {
+///     Ok(_subscription) => println!("it is ours to hear"),
+///     Err(SubscribeError::Refused(refusal)) => println!("not allowed: {refusal}"),
+///     Err(error) => return Err(error.into()),
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubscribeError {
@@ -117,6 +141,20 @@ pub enum SubscribeError {
 }
 
 /// Why a frame was not handled, or is not known to be.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use parlor_client::{Client, SendError};
+///
+/// let client = Client::builder("ws://127.0.0.1:8080/ws").connect().await?;
+/// match client.send("/app/rooms/7/say").json("hello").receipt().await {
+///     Ok(()) => println!("the handler has finished"),
+///     Err(SendError::Refused(refusal)) => println!("{refusal}"),
+///     Err(error) if error.is_unknown() => println!("it may have been said: look before it is said again"),
+///     Err(error) => return Err(error.into()),
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
@@ -149,6 +187,22 @@ impl SendError {
 }
 
 /// Why a message cannot be acknowledged.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use parlor_client::{AckError, AckMode, Client};
+///
+/// let client = Client::builder("ws://127.0.0.1:8080/ws").connect().await?;
+/// let mut jobs = client.subscribe("/queue/jobs").ack(AckMode::ClientIndividual).await?;
+/// while let Some(job) = jobs.recv().await {
+///     match job.ack().await {
+///         Ok(()) => {}
+///         Err(AckError::SessionEnded) => println!("{} will come again", job.message_id()),
+///         Err(error) => return Err(error.into()),
+///     }
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AckError {
@@ -164,6 +218,18 @@ pub enum AckError {
 }
 
 /// Why a close was not clean.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use parlor_client::{Client, CloseError};
+///
+/// let client = Client::builder("ws://127.0.0.1:8080/ws").connect().await?;
+/// match client.close().await {
+///     Err(CloseError::Unconfirmed) => println!("what was sent last may be lost"),
+///     closed => closed?,
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CloseError {

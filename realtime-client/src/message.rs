@@ -15,6 +15,21 @@ use crate::{
 };
 
 /// A MESSAGE. Cheap to clone; it does not keep the client open.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use parlor_client::Client;
+///
+/// let client = Client::builder("ws://127.0.0.1:8080/ws").connect().await?;
+/// let mut news = client.subscribe("/topic/news").await?;
+/// while let Some(message) = news.recv().await {
+///     if message.dropped() > 0 {
+///         println!("({} were left out)", message.dropped());
+///     }
+///     println!("{}: {}", message.destination(), message.text().unwrap_or("(no text)"));
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Message {
     event: Arc<MessageEvent>,

@@ -9,6 +9,21 @@ use serde_json::Value;
 /// A refusal, as the server told it.
 ///
 /// The codes of Parlor are listed in its `docs/codes.md`; applications add their own.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use parlor_client::Client;
+///
+/// let client = Client::builder("ws://127.0.0.1:8080/ws").connect().await?;
+/// let mut refusals = client.refusals();
+/// client.send("/app/nowhere").json("hello").await?;
+/// let refusal = refusals.recv().await?;
+/// match refusal.code.as_deref() {
+///     Some("rate-limited") => println!("again in {:?}", refusal.retry_after),
+///     _ => println!("{refusal}"),
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {

@@ -7,6 +7,21 @@ use parlor_stomp::Version;
 use crate::ConnectionError;
 
 /// The state of the connection, as [`Client::state`](crate::Client::state) shows it.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use parlor_client::{Client, ConnectionState};
+///
+/// let client = Client::builder("ws://127.0.0.1:8080/ws").connect().await?;
+/// let mut state = client.state();
+/// while state.changed().await.is_ok() {
+///     match &*state.borrow_and_update() {
+///         ConnectionState::Reconnecting { attempt, delay, cause } => println!("{attempt} in {delay:?}: {cause}"),
+///         now => println!("connected: {}", now.is_connected()),
+///     }
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ConnectionState {

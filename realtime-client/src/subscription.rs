@@ -19,6 +19,23 @@ use crate::{
 };
 
 /// What a subscription goes through, in its order.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use parlor_client::{Client, SubscriptionEvent};
+///
+/// let client = Client::builder("ws://127.0.0.1:8080/ws").connect().await?;
+/// let mut chat = client.subscribe("/topic/chat").await?.events();
+/// while let Some(event) = chat.recv().await {
+///     match event {
+///         SubscriptionEvent::Message(message) => println!("{:?}", message.text()),
+///         SubscriptionEvent::Resumed { recovered: false } => println!("(load the present state anew)"),
+///         SubscriptionEvent::Ended(refusal) => println!("{refusal}"),
+///         _ => {}
+///     }
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SubscriptionEvent {
@@ -44,6 +61,18 @@ pub enum SubscriptionEvent {
 /// comes, the client stops reading its socket until there is room, so that memory stays bounded and the server sees a slow
 /// reader. Nothing is read then for the other subscriptions and for receipts either: a task that awaits receipts without
 /// reading its subscriptions may find them late.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use parlor_client::Client;
+///
+/// let client = Client::builder("ws://127.0.0.1:8080/ws").connect().await?;
+/// let mut news = client.subscribe("/topic/news").await?;
+/// while let Some(message) = news.recv().await {
+///     println!("{:?}", message.text());
+/// }
+/// # Ok(()) }
+/// ```
 pub struct Subscription {
     receiver: mpsc::Receiver<SubscriptionEvent>,
     guard: Guard,
@@ -57,6 +86,18 @@ struct Guard {
 }
 
 /// A subscription with everything that it goes through, made by [`Subscription::events`].
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use parlor_client::Client;
+///
+/// let client = Client::builder("ws://127.0.0.1:8080/ws").connect().await?;
+/// let mut chat = client.subscribe("/topic/chat").await?.events();
+/// while let Some(event) = chat.recv().await {
+///     println!("{event:?}");
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct SubscriptionEvents(Subscription);
 
@@ -126,6 +167,16 @@ impl fmt::Debug for Subscription {
 }
 
 /// A subscription that is about to be made; await it.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use parlor_client::{AckMode, Client};
+///
+/// let client = Client::builder("ws://127.0.0.1:8080/ws").connect().await?;
+/// let jobs = client.subscribe("/queue/jobs").ack(AckMode::ClientIndividual).prefetch(10).buffer(10).await?;
+/// println!("listening to {}", jobs.destination());
+/// # Ok(()) }
+/// ```
 #[must_use = "a subscription is made when this is awaited"]
 pub struct SubscribeBuilder {
     shared: Arc<Shared>,

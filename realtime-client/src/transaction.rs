@@ -11,6 +11,21 @@ use crate::{
 
 /// A transaction, made by [`Client::begin`](crate::Client::begin). Dropping it aborts it. It belongs to one connection, and
 /// is gone with it.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use parlor_client::{AckMode, Client};
+///
+/// let client = Client::builder("ws://127.0.0.1:8080/ws").connect().await?;
+/// let mut jobs = client.subscribe("/queue/jobs").ack(AckMode::ClientIndividual).await?;
+/// if let Some(job) = jobs.recv().await {
+///     let both = client.begin().await?;
+///     both.send("/app/results").body(job.body().clone()).await?;
+///     both.ack(&job).await?;
+///     both.commit().await?;
+/// }
+/// # Ok(()) }
+/// ```
 pub struct Transaction {
     shared: Arc<Shared>,
     id: String,

@@ -102,6 +102,13 @@ pub struct Config {
 }
 
 /// Which set of defaults a [`Config`] began with.
+///
+/// ```
+/// use parlor_core::{Config, Profile};
+///
+/// assert_eq!(Config::default().profile(), Profile::Production);
+/// assert_eq!(Config::development().profile(), Profile::Development);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "rule 26 knows these two")]
 pub enum Profile {

@@ -47,6 +47,15 @@ const NEVER_RELAYED: &[&str] = &[
 ];
 
 /// A SEND on its way to a handler. Cheap to clone.
+///
+/// ```
+/// use parlor_core::{Message, broker::Publication};
+///
+/// /// SEND to /app/mirror; passes on the body as it came, whatever it is.
+/// async fn mirror(message: Message) -> Publication {
+///     Publication::bytes(message.body().clone())
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Message {
     destination: Destination,

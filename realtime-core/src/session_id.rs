@@ -20,6 +20,13 @@ const DIGITS: usize = 32;
 pub struct SessionId(u128);
 
 /// A text that is no session id.
+///
+/// ```
+/// use parlor_core::session::SessionId;
+///
+/// let error = "1".parse::<SessionId>().unwrap_err();
+/// assert_eq!(error.to_string(), "a session id has 32 digits, 0 to 9 and a to f");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a session id has {DIGITS} digits, 0 to 9 and a to f")]
 #[non_exhaustive]

@@ -37,6 +37,19 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, Infallib
 /// authenticator satisfied (401, 403, or 503 where it cannot tell) and the user within theirs (429). The peer address is
 /// taken from a [`PeerAddr`] extension, and behind trusted proxies the client's from their header. The connection then runs
 /// in a task of its own, which ends with it, or when [`Realtime::shutdown`] closes it.
+///
+/// ```
+/// use parlor_core::{Realtime, app::Router, auth::Anonymous};
+/// use parlor_hyper::WebSocketService;
+/// use tower::ServiceExt;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).build()?;
+/// let service = WebSocketService::new(&realtime);
+/// let refused = service.oneshot(http::Request::get("/ws").body(())?).await?;
+/// assert_eq!(refused.status(), 426); // a GET that is no WebSocket handshake
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct WebSocketService {
     realtime: Realtime,

@@ -107,6 +107,17 @@ pub fn subscribe_handler(arguments: TokenStream, item: TokenStream) -> TokenStre
 /// Publishes what the handler returns to a destination, in which the placeholders of its pattern may stand.
 ///
 /// It stands with [`macro@stomp_handler`] or [`macro@subscribe_handler`], and is `.send_to("/topic/…")` by hand.
+///
+/// ```
+/// use parlor::{app::Router, extract::Payload, routes, stomp_handler};
+///
+/// #[stomp_handler("/app/rooms/{room}/say")]
+/// #[send_to("/topic/rooms/{room}")]
+/// async fn say(Payload(text): Payload<String>) -> Payload<String> { Payload(text) }
+///
+/// let routes = Router::new().mount(routes![say]).with_state(());
+/// # let _ = routes;
+/// ```
 #[proc_macro_attribute]
 pub fn send_to(arguments: TokenStream, item: TokenStream) -> TokenStream {
     target::expand(TargetKind::Topic, &arguments.into(), &item.into()).into()
@@ -115,6 +126,18 @@ pub fn send_to(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// Sends what the handler returns to all sessions of the user whose event it was, at `/user` and this path.
 ///
 /// It stands with [`macro@stomp_handler`] or [`macro@subscribe_handler`], and is `.send_to_user("/queue/…")` by hand.
+///
+/// ```
+/// use parlor::{app::Router, extract::Payload, routes, stomp_handler};
+///
+/// /// The sender's tabs that subscribed to /user/queue/sums get the sum.
+/// #[stomp_handler("/app/sum")]
+/// #[send_to_user("/queue/sums")]
+/// async fn sum(Payload((a, b)): Payload<(i64, i64)>) -> Payload<i64> { Payload(a + b) }
+///
+/// let routes = Router::new().mount(routes![sum]).with_state(());
+/// # let _ = routes;
+/// ```
 #[proc_macro_attribute]
 pub fn send_to_user(arguments: TokenStream, item: TokenStream) -> TokenStream {
     target::expand(TargetKind::User, &arguments.into(), &item.into()).into()
@@ -124,30 +147,88 @@ pub fn send_to_user(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// extractors.
 ///
 /// By hand: `ErrorHandler::new(chat_error)`.
+///
+/// ```
+/// use parlor::{app::{Rejection, Router}, auth::Principal, error_handler, routes};
+///
+/// struct Full;
+///
+/// impl From<Full> for Rejection {
+///     fn from(_: Full) -> Self { Rejection::new("full", "This room is full.") }
+/// }
+///
+/// #[error_handler]
+/// async fn full(_: Full, user: Principal) -> Rejection {
+///     Rejection::new("full", format!("Sorry {user}, this room is full."))
+/// }
+///
+/// let routes = Router::new().mount(routes![full]).with_state(());
+/// # let _ = routes;
+/// ```
 #[proc_macro_attribute]
 pub fn error_handler(arguments: TokenStream, item: TokenStream) -> TokenStream {
     handler(Kind::Error, arguments, item)
 }
 
 /// A listener that is called when a session has been opened. By hand: `Listener::connected(greet)`.
+///
+/// ```
+/// use parlor::{app::{Connected, Router}, auth::Principal, on_connected, routes};
+///
+/// #[on_connected]
+/// async fn heard(event: Connected, user: Principal) { println!("{user}: {event:?}"); }
+///
+/// let routes = Router::new().mount(routes![heard]).with_state(());
+/// # let _ = routes;
+/// ```
 #[proc_macro_attribute]
 pub fn on_connected(arguments: TokenStream, item: TokenStream) -> TokenStream {
     handler(Kind::Connected, arguments, item)
 }
 
 /// A listener that is called when a subscription is registered. By hand: `Listener::subscribed(count)`.
+///
+/// ```
+/// use parlor::{app::{Subscribed, Router}, auth::Principal, on_subscribed, routes};
+///
+/// #[on_subscribed]
+/// async fn heard(event: Subscribed, user: Principal) { println!("{user}: {event:?}"); }
+///
+/// let routes = Router::new().mount(routes![heard]).with_state(());
+/// # let _ = routes;
+/// ```
 #[proc_macro_attribute]
 pub fn on_subscribed(arguments: TokenStream, item: TokenStream) -> TokenStream {
     handler(Kind::Subscribed, arguments, item)
 }
 
 /// A listener that is called when a subscription was ended. By hand: `Listener::unsubscribed(count)`.
+///
+/// ```
+/// use parlor::{app::{Unsubscribed, Router}, auth::Principal, on_unsubscribed, routes};
+///
+/// #[on_unsubscribed]
+/// async fn heard(event: Unsubscribed, user: Principal) { println!("{user}: {event:?}"); }
+///
+/// let routes = Router::new().mount(routes![heard]).with_state(());
+/// # let _ = routes;
+/// ```
 #[proc_macro_attribute]
 pub fn on_unsubscribed(arguments: TokenStream, item: TokenStream) -> TokenStream {
     handler(Kind::Unsubscribed, arguments, item)
 }
 
 /// A listener that is called when a session has ended. By hand: `Listener::disconnected(left)`.
+///
+/// ```
+/// use parlor::{app::{Disconnected, Router}, auth::Principal, on_disconnected, routes};
+///
+/// #[on_disconnected]
+/// async fn heard(event: Disconnected, user: Principal) { println!("{user}: {event:?}"); }
+///
+/// let routes = Router::new().mount(routes![heard]).with_state(());
+/// # let _ = routes;
+/// ```
 #[proc_macro_attribute]
 pub fn on_disconnected(arguments: TokenStream, item: TokenStream) -> TokenStream {
     handler(Kind::Disconnected, arguments, item)
@@ -157,6 +238,20 @@ pub fn on_disconnected(arguments: TokenStream, item: TokenStream) -> TokenStream
 ///
 /// Two of them that would have to share a destination are an error while compiling; what is mounted elsewhere is compared
 /// when the endpoint is built. By hand: `(chat::route(), rooms::enter::route())`.
+///
+/// ```
+/// use parlor::{app::Router, extract::Payload, routes, stomp_handler};
+///
+/// #[stomp_handler("/app/say")]
+/// #[send_to("/topic/said")]
+/// async fn say(Payload(text): Payload<String>) -> Payload<String> { Payload(text) }
+///
+/// #[stomp_handler("/app/rest")]
+/// async fn rest() {}
+///
+/// let routes = Router::new().mount(routes![say, rest]).with_state(());
+/// assert_eq!(routes.entries().count(), 2);
+/// ```
 #[proc_macro]
 pub fn routes(list: TokenStream) -> TokenStream {
     routes::expand(list.into()).into()

@@ -13,6 +13,14 @@ use crate::{
 };
 
 /// A broker destination that a client wants to send to.
+///
+/// ```
+/// use parlor_core::app::SendTarget;
+///
+/// fn is_public(target: &SendTarget) -> bool {
+///     matches!(target, SendTarget::Topic(topic) if topic.as_str().starts_with("/topic/public/"))
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendTarget {
@@ -36,6 +44,28 @@ pub enum SendTarget {
 /// Asked by a session's driver for each SEND to a broker destination and each SUBSCRIBE that no handler judges, in the
 /// order of the session's frames. It may look things up; the session's later frames wait meanwhile. [`Rules`] are the usual
 /// implementation.
+///
+/// ```
+/// use futures_util::future::BoxFuture;
+/// use parlor_core::{
+///     app::{Authorize, SendTarget},
+///     auth::Principal,
+///     destination::Pattern,
+/// };
+///
+/// /// Everyone reads, editors write: a `Rules` of one line each, if it were not for the sake of the example.
+/// struct Newspaper;
+///
+/// impl Authorize for Newspaper {
+///     fn may_send<'a>(&'a self, principal: &'a Principal, target: &'a SendTarget) -> BoxFuture<'a, bool> {
+///         Box::pin(async move { matches!(target, SendTarget::Topic(_)) && principal.has_role("editor") })
+///     }
+///
+///     fn may_subscribe<'a>(&'a self, _: &'a Principal, pattern: &'a Pattern) -> BoxFuture<'a, bool> {
+///         Box::pin(async move { pattern.as_str() == "/topic/news" })
+///     }
+/// }
+/// ```
 pub trait Authorize: Send + Sync + 'static {
     /// Whether `principal` may send to `target`.
     fn may_send<'a>(&'a self, principal: &'a Principal, target: &'a SendTarget) -> BoxFuture<'a, bool>;
@@ -214,6 +244,21 @@ mod tests {
         assert!(may_subscribe(&rules, "/topic/rooms/*"));
         assert!(!may_subscribe(&rules, "/topic/rooms/**"));
         assert!(!may_subscribe(&rules, "/topic/*/a"));
+    }
+
+    #[test]
+    fn a_rule_outside_of_its_prefix_is_told_what_to_write() {
+        let told =
+            |rules: Rules| rules.errors(&Prefixes::default()).iter().map(ToString::to_string).collect::<Vec<_>>();
+        let subscribe = |pattern: &str| told(Rules::deny_all().allow_subscribe(pattern)).join("; ");
+        assert_eq!(
+            subscribe("/rooms/{room}"),
+            "the rule about SUBSCRIBEs to `/rooms/{room}` must lie under /topic or /queue; write `/topic/rooms/{room}`"
+        );
+        assert!(subscribe("/app/a").ends_with("its handlers judge, write `.authorize(…)` at the route"));
+        assert!(subscribe("/user/queue/a").ends_with("each user's own and needs no rule, remove it"));
+        let sends = told(Rules::deny_all().allow_send("/user/queue/a")).join("; ");
+        assert!(sends.ends_with("write `Rule::send_to_own_user` or `Rule::send_to_other_users`"), "{sends}");
     }
 
     #[test]

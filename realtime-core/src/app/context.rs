@@ -10,6 +10,21 @@ use crate::{
 };
 
 /// An event on its way to a handler: a [`Message`] or a [`Subscribe`], with all that extractors take from it.
+///
+/// ```
+/// use parlor_core::{Message, app::{Context, Rejection}, extract::FromContext};
+///
+/// /// Only for messages, as only they have a body.
+/// struct BodyLength(usize);
+///
+/// impl<S: Sync> FromContext<S, Message> for BodyLength {
+///     type Rejection = Rejection;
+///
+///     async fn from_context(context: &Context<Message>, _: &S) -> Result<Self, Rejection> {
+///         Ok(Self(context.event().body().len()))
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Context<K> {
     session: Session,
@@ -19,6 +34,25 @@ pub struct Context<K> {
 }
 
 /// A SUBSCRIBE on its way to the handler that judges it.
+///
+/// ```
+/// use parlor_core::{
+///     app::{Context, Rejection, Routed, Subscribe},
+///     extract::FromContext,
+/// };
+///
+/// /// A header that a page sends along with its SUBSCRIBE.
+/// struct Since(String);
+///
+/// impl<S: Sync> FromContext<S, Subscribe> for Since {
+///     type Rejection = Rejection;
+///
+///     async fn from_context(context: &Context<Subscribe>, _: &S) -> Result<Self, Rejection> {
+///         let since = context.event().headers().get("since");
+///         Ok(Self(since.unwrap_or("the beginning").to_owned()))
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Subscribe {
     destination: Destination,
@@ -27,6 +61,21 @@ pub struct Subscribe {
 }
 
 /// The kinds of events that are brought to a handler by their destination.
+///
+/// ```
+/// use parlor_core::{app::{Context, Rejection, Routed}, extract::FromContext};
+///
+/// /// For messages and subscriptions alike.
+/// struct Place(String);
+///
+/// impl<S: Sync, K: Routed + Sync> FromContext<S, K> for Place {
+///     type Rejection = Rejection;
+///
+///     async fn from_context(context: &Context<K>, _: &S) -> Result<Self, Rejection> {
+///         Ok(Self(context.event().destination().to_string()))
+///     }
+/// }
+/// ```
 pub trait Routed {
     /// The destination that the client named.
     fn destination(&self) -> &Destination;

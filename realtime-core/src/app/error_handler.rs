@@ -13,6 +13,17 @@ use crate::{
 
 /// An event whose handler failed: where it was sent, with the client's headers. The placeholders of its route can be
 /// extracted by [`Path`](crate::extract::Path).
+///
+/// ```
+/// use parlor_core::{app::Rejection, destination::Destination, extract::Path};
+///
+/// struct Full;
+///
+/// // The arguments behind the error are extracted from the `Failed` event.
+/// async fn full(_: Full, Path(room): Path<u32>, destination: Destination) -> Rejection {
+///     Rejection::new("full", format!("Room {room} is full ({destination})."))
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Failed {
     destination: Destination,
@@ -67,6 +78,24 @@ pub(super) type BoundErrorHandler =
     Arc<dyn Fn(HandlerError, Context<Failed>) -> BoxFuture<'static, Failure> + Send + Sync>;
 
 /// An async function of an error `E` and up to seven extractors. `T` only tells the implementations apart.
+///
+/// ```
+/// use parlor_core::{app::{Rejection, Router}, auth::Principal};
+///
+/// struct Full;
+///
+/// impl From<Full> for Rejection {
+///     fn from(_: Full) -> Self { Rejection::new("full", "Nobody else fits in.") }
+/// }
+///
+/// async fn full(error: Full, user: Principal) -> Rejection {
+///     println!("{user} did not fit in");
+///     error.into()
+/// }
+///
+/// let router: Router<()> = Router::new().on_error(full);
+/// # let _ = router;
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an error handler",
     label = "not an error handler",
@@ -87,6 +116,15 @@ pub trait HandlesError<S, E, T>: Clone + Send + Sync + 'static {
 }
 
 /// What an error handler may return.
+///
+/// ```
+/// use parlor_core::{app::{IntoFailure, Rejection}, extract::SendToUser};
+///
+/// fn answers(_: impl IntoFailure) {}
+///
+/// answers(Rejection::new("full", "Nobody else fits in."));
+/// answers((Rejection::new("full", "Nobody else fits in."), SendToUser::new("/queue/waiting", 7)));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say what the client is told",
     label = "an error handler answers a `Rejection`",

@@ -2,7 +2,10 @@
 
 use std::future::Future;
 
-use crate::app::{Context, Rejection};
+use crate::{
+    app::{CaptureError, Context, Rejection},
+    destination::Pattern,
+};
 
 /// What can be an argument of a handler for events of kind `K`, in an application with state `S`.
 ///
@@ -34,11 +37,53 @@ pub trait FromContext<S, K>: Sized {
 
     /// Takes the value from the event.
     fn from_context(context: &Context<K>, state: &S) -> impl Future<Output = Result<Self, Self::Rejection>> + Send;
+
+    /// Finds out that no destination of a route with `pattern` could ever give the value. Called once, when the route is made,
+    /// so that [`RealtimeBuilder::build`](crate::RealtimeBuilder::build) can report it; not for arguments inside a `Result`.
+    ///
+    /// Default: nothing is looked at. [`Path`](crate::extract::Path) looks at the placeholders.
+    ///
+    /// # Errors
+    /// Why not.
+    fn check_pattern(pattern: &Pattern) -> Result<(), CaptureError> {
+        let _ = pattern;
+        Ok(())
+    }
 }
 
 /// What can be an argument inside an `Option`: absent is not an error, malformed still is.
 ///
 /// Called for `Option<Self>` in the place of [`FromContext`].
+///
+/// ```
+/// use parlor_core::{
+///     Message,
+///     app::{Context, OptionalFromContext, Rejection, Route, Router},
+/// };
+///
+/// /// The language that a client names, where it names one.
+/// struct Language(String);
+///
+/// impl<S: Sync> OptionalFromContext<S, Message> for Language {
+///     type Rejection = Rejection;
+///
+///     async fn from_context(context: &Context<Message>, _: &S) -> Result<Option<Self>, Rejection> {
+///         match context.event().headers().get("language") {
+///             None => Ok(None),
+///             Some(tag) if tag.len() == 2 => Ok(Some(Self(tag.to_owned()))),
+///             Some(_) => Err(Rejection::new("bad-language", "A language has two letters.")),
+///         }
+///     }
+/// }
+///
+/// async fn greet(language: Option<Language>) -> String {
+///     let is_french = language.is_some_and(|Language(tag)| tag == "fr");
+///     if is_french { "bonjour".to_owned() } else { "hello".to_owned() }
+/// }
+///
+/// let router: Router<()> = Router::new().mount(Route::message("/app/greet", greet).send_to_user("/queue/greetings"));
+/// # let _ = router;
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`Option<{Self}>` cannot be extracted from this kind of event",
     label = "not optional here",

@@ -7,6 +7,22 @@ use crate::app::{Context, Handler, HandlerError, Rejection};
 /// What a guard may return: `true` or `Ok(())` lets the event through.
 ///
 /// `false` refuses it with `forbidden`; an `Err` refuses it in the guard's own words.
+///
+/// ```
+/// use parlor_core::{app::{Rejection, Route, Router}, auth::Principal};
+///
+/// async fn say() {}
+///
+/// async fn is_known(user: Principal) -> bool { user.id().is_some() }
+///
+/// async fn may_speak(user: Principal) -> Result<(), Rejection> {
+///     if user.has_role("muted") { Err(Rejection::new("muted", "You are muted.")) } else { Ok(()) }
+/// }
+///
+/// let router: Router<()> =
+///     Router::new().mount(Route::message("/app/say", say).authorize(is_known).authorize(may_speak));
+/// # let _ = router;
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no verdict",
     label = "a guard answers yes or no",
@@ -55,6 +71,13 @@ pub fn require_role(role: impl Into<Cow<'static, str>>) -> RequireRole {
 }
 
 /// What [`require_role`] returns.
+///
+/// ```
+/// use parlor_core::app::{RequireRole, require_role};
+///
+/// let guard: RequireRole = require_role("admin");
+/// # let _ = guard;
+/// ```
 #[derive(Clone, Debug)]
 pub struct RequireRole {
     role: Cow<'static, str>,
@@ -65,6 +88,7 @@ pub struct RequireRole {
 #[non_exhaustive]
 pub struct ByRole;
 
+#[diagnostic::do_not_recommend]
 impl<S: Send + 'static, K: Send + Sync + 'static> Handler<S, K, ByRole> for RequireRole {
     type Output = bool;
 

@@ -23,6 +23,7 @@
 
 mod arity;
 mod authorize;
+mod capture_error;
 mod context;
 mod error_handler;
 mod from_context;
@@ -44,6 +45,7 @@ mod routes;
 mod rule;
 
 pub use authorize::{Authorize, Rules, SendTarget};
+pub use capture_error::CaptureError;
 pub use context::{Context, Routed, Subscribe};
 pub(crate) use error_handler::Failure;
 pub use error_handler::{ErrorHandler, Failed, HandlesError, IntoFailure};

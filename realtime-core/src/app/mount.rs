@@ -10,6 +10,21 @@ use crate::{
 
 /// What can be mounted on a router: a [`Route`] whose handler's return value says where it goes, a [`Listener`], an
 /// [`ErrorHandler`], or a pair of such.
+///
+/// ```
+/// use parlor_core::app::{Mount, Route, Router};
+///
+/// async fn say() {}
+/// async fn listen() {}
+///
+/// /// What belongs together, for whatever router has it.
+/// fn chat() -> impl Mount<()> {
+///     (Route::message("/app/say", say), Route::subscribe("/topic/said", listen))
+/// }
+///
+/// let router: Router<()> = Router::new().mount(chat());
+/// # let _ = router;
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be mounted on a router with the state `{S}`",
     label = "not for this router",

@@ -14,6 +14,16 @@ use crate::{
 };
 
 /// What a handler decided: a list of deliveries, done in their order after it returned.
+///
+/// ```
+/// use parlor_core::{app::{Outcome, Rejection}, broker::Publication};
+///
+/// async fn tell_both(text: String) -> Result<Outcome, Rejection> {
+///     Ok(Outcome::nothing()
+///         .publish("/topic/news".parse()?, Publication::text(text.clone()))
+///         .publish("/topic/archive".parse()?, Publication::text(text)))
+/// }
+/// ```
 #[derive(Debug, Default)]
 pub struct Outcome {
     deliveries: Vec<Delivery>,
@@ -147,6 +157,29 @@ impl fmt::Debug for Publications {
 ///
 /// Called once, after the handler returned. An `Err` is given to the error handler for its type, else told to the client by
 /// rule 11.
+///
+/// ```
+/// use parlor_core::{
+///     Message,
+///     app::{HandlerError, IntoOutcome, Outcome, Route, Router},
+///     broker::Publication,
+/// };
+///
+/// /// What every handler of this application returns.
+/// struct Said(String);
+///
+/// impl IntoOutcome<Message> for Said {
+///     fn into_outcome(self) -> Result<Outcome, HandlerError> {
+///         let everyone = "/topic/said".parse().map_err(HandlerError::new)?;
+///         Ok(Outcome::nothing().publish(everyone, Publication::text(self.0)))
+///     }
+/// }
+///
+/// async fn say(text: String) -> Said { Said(text) }
+///
+/// let router: Router<()> = Router::new().mount(Route::message("/app/say", say));
+/// # let _ = router;
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say where it goes",
     label = "this handler's return value goes nowhere",
@@ -162,6 +195,26 @@ pub trait IntoOutcome<K> {
 }
 
 /// A return value that a route's `send_to` can publish.
+///
+/// ```
+/// use parlor_core::{
+///     app::{HandlerError, IntoPublications, Publications, Route, Router},
+///     broker::Publication,
+/// };
+///
+/// struct Shout(String);
+///
+/// impl IntoPublications for Shout {
+///     fn into_publications(self) -> Result<Publications, HandlerError> {
+///         Ok(Publications::One(Publication::text(self.0.to_uppercase())))
+///     }
+/// }
+///
+/// async fn shout(text: String) -> Shout { Shout(text) }
+///
+/// let router: Router<()> = Router::new().mount(Route::message("/app/shout", shout).send_to("/topic/shouts"));
+/// # let _ = router;
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be published by `send_to`",
     label = "not a payload",

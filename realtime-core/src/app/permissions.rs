@@ -33,6 +33,13 @@ pub struct Permissions {
 }
 
 /// One row: who may do what, where.
+///
+/// ```
+/// use parlor_core::app::{Action, Permission};
+///
+/// let row = Permission::new(Action::Subscribe, "/topic/news".to_owned(), "everyone");
+/// assert!(!row.is_unguarded);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Permission {
@@ -47,6 +54,12 @@ pub struct Permission {
 }
 
 /// What a client may do.
+///
+/// ```
+/// use parlor_core::app::Action;
+///
+/// assert_eq!(Action::Send.to_string(), "SEND");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(clippy::exhaustive_enums, reason = "a client sends and subscribes, and nothing else needs leave")]
 pub enum Action {

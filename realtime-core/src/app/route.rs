@@ -7,8 +7,8 @@ use tower::{Layer, Service};
 
 use crate::{
     app::{
-        Context, Handler, HandlerError, IntoOutcome, IntoPublications, IntoVerdict, Outcome, Rejection, RouteError,
-        RouteService, Routed, Subscribe,
+        CaptureError, Context, Handler, HandlerError, IntoOutcome, IntoPublications, IntoVerdict, Outcome, Rejection,
+        RouteError, RouteService, Routed, Subscribe,
         layer::{Wrap, wrap},
         outcome::{Recipient, Target},
     },
@@ -149,7 +149,10 @@ where
         H: Handler<S, K, T, Output = R>,
     {
         Self {
-            pattern: pattern.parse().map_err(|error| RouteError::pattern(pattern, error)),
+            pattern: pattern
+                .parse()
+                .map_err(|error| RouteError::pattern(pattern, error))
+                .and_then(fitting(H::check_pattern)),
             target: None,
             options: RouteOptions::default(),
             call: Arc::new(move |context, state| {
@@ -208,6 +211,7 @@ where
             })
         });
         self.guards.push(Guard { name, ask });
+        self.pattern = self.pattern.and_then(fitting(G::check_pattern));
         self
     }
 
@@ -315,6 +319,14 @@ impl<S, K, R> Route<S, K, R> {
     /// What the guards are called in tables.
     pub(super) fn guard_names(&self) -> Vec<Cow<'static, str>> {
         self.guards.iter().map(|guard| guard.name.clone()).collect()
+    }
+}
+
+/// A pattern that `check` has nothing against, or what it has.
+fn fitting(check: fn(&Pattern) -> Result<(), CaptureError>) -> impl FnOnce(Pattern) -> Result<Pattern, RouteError> {
+    move |pattern| match check(&pattern) {
+        Ok(()) => Ok(pattern),
+        Err(error) => Err(RouteError::Capture { route: pattern.as_str().to_owned(), error }),
     }
 }
 

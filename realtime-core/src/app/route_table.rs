@@ -71,14 +71,15 @@ impl<H> RouteTable<H> {
         self.iter().enumerate().find_map(|(place, entry)| Some((place, entry, entry.pattern.captures(destination)?)))
     }
 
-    /// What is wrong with routes of which each must lie under one of `allowed`, and with their targets.
-    pub(super) fn check(&self, allowed: &[&Destination], prefixes: &Prefixes) -> Vec<RouteError> {
+    /// What is wrong with routes, named by `place`, of which each must lie under one of `allowed`, and with their targets.
+    pub(super) fn check(&self, place: &'static str, allowed: &[&Destination], prefixes: &Prefixes) -> Vec<RouteError> {
         let mut errors = Vec::new();
         for Entry { pattern, target, .. } in self.iter() {
-            errors.extend(RouteError::misplaced(pattern.as_str(), allowed));
+            errors.extend(RouteError::misplaced(place, pattern.as_str(), allowed, prefixes));
             match target {
                 Some(RouteTarget::Topic(template)) => {
-                    errors.extend(RouteError::misplaced(template.as_str(), &[&prefixes.topic, &prefixes.queue]));
+                    let (place, allowed) = ("the target of `send_to`,", [&prefixes.topic, &prefixes.queue]);
+                    errors.extend(RouteError::misplaced(place, template.as_str(), &allowed, prefixes));
                     let captured = |name: &str| pattern.placeholders().any(|captured| captured == name);
                     errors.extend(template.placeholders().filter(|name| !captured(name)).map(|name| {
                         RouteError::UnknownPlaceholder {
@@ -89,7 +90,8 @@ impl<H> RouteTable<H> {
                     }));
                 }
                 Some(RouteTarget::User(path)) => {
-                    errors.extend(RouteError::misplaced(path.as_str(), &[&prefixes.queue, &prefixes.topic]));
+                    let (place, allowed) = ("the path of `send_to_user`,", [&prefixes.queue, &prefixes.topic]);
+                    errors.extend(RouteError::misplaced(place, path.as_str(), &allowed, prefixes));
                 }
                 None => {}
             }

@@ -21,6 +21,18 @@ use crate::{
 };
 
 /// The finished routing table, for [`Realtime::builder`](crate::Realtime::builder).
+///
+/// ```
+/// use parlor_core::app::{Route, RouteKind, Router};
+///
+/// async fn say(text: String) -> String { text }
+///
+/// let routes = Router::new().mount(Route::message("/app/say", say).send_to("/topic/said")).with_state(());
+/// let route = routes.entries().next().unwrap();
+/// assert_eq!(route.kind, RouteKind::Message);
+/// assert_eq!(route.pattern.as_str(), "/app/say");
+/// assert_eq!(route.target, Some("/topic/said"));
+/// ```
 pub struct Routes {
     pub(super) messages: RouteTable<BoundCall<Message>>,
     pub(super) subscribes: RouteTable<BoundCall<Subscribe>>,
@@ -115,8 +127,9 @@ impl Routes {
     /// Everything that is wrong with the routes.
     pub(crate) fn check(&self, prefixes: &Prefixes) -> Vec<RouteError> {
         let mut errors = self.errors.clone();
-        errors.extend(self.messages.check(&[&prefixes.app], prefixes));
-        errors.extend(self.subscribes.check(&[&prefixes.app, &prefixes.topic, &prefixes.queue], prefixes));
+        errors.extend(self.messages.check("the route for SENDs", &[&prefixes.app], prefixes));
+        let subscribes = [&prefixes.topic, &prefixes.app, &prefixes.queue];
+        errors.extend(self.subscribes.check("the route for SUBSCRIBEs", &subscribes, prefixes));
         errors
     }
 
@@ -196,7 +209,7 @@ mod tests {
     use super::*;
     use crate::{
         app::{Route, Router},
-        extract::Payload,
+        extract::{Path, Payload},
     };
 
     async fn nothing() {}
@@ -255,6 +268,43 @@ mod tests {
         let found = errors(router);
         assert_eq!(found.len(), 3, "{found:?}");
         assert!(found.iter().all(|error| matches!(error, RouteError::WrongPrefix { .. })));
+    }
+
+    #[test]
+    fn a_wrong_prefix_is_told_with_the_right_one() {
+        let router = Router::new()
+            .mount(Route::message("/rooms/{room}", echo).send_to("/rooms/{room}"))
+            .mount(Route::message("/app/a", echo).send_to_user("/user/queue/a"));
+        let found: Vec<_> = errors(router).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            found,
+            [
+                "the path of `send_to_user`, `/user/queue/a` must lie under /queue or /topic; `/user` is added by itself, \
+                 write `/queue/a`",
+                "the route for SENDs `/rooms/{room}` must lie under /app; write `/app/rooms/{room}`",
+                "the target of `send_to`, `/rooms/{room}` must lie under /topic or /queue; write `/topic/rooms/{room}`",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_path_takes_fits_what_the_route_captures() {
+        async fn one(_: Path<u32>) {}
+        async fn two(_: String, _: Path<(u32, u32)>) {}
+        async fn guard(_: Path<(u8, u8)>) -> bool {
+            true
+        }
+        let router = Router::new()
+            .mount(Route::message("/app/a/:x", one))
+            .mount(Route::message("/app/{a}/{b}", two))
+            .mount(Route::message("/app/b/{x}", nothing).authorize(guard))
+            .mount(Route::subscribe("/topic/{a}/{b}", one));
+        let found: Vec<_> = errors(router).iter().map(ToString::to_string).collect();
+        assert_eq!(found.len(), 3, "{found:#?}");
+        assert!(found[0].starts_with("the route `/app/a/:x` does not fit"), "{found:#?}");
+        assert!(found[0].contains("takes 1 segment and the pattern captures 0"), "{found:#?}");
+        assert!(found[1].starts_with("the route `/app/b/{x}`"), "{found:#?}");
+        assert!(found[2].starts_with("the route `/topic/{a}/{b}`"), "{found:#?}");
     }
 
     #[test]

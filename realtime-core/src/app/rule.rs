@@ -14,6 +14,15 @@ use crate::{
 /// everyone who is connected.
 ///
 /// See [`Rules`](crate::app::Rules) for an example.
+///
+/// ```
+/// use parlor_core::app::{Rule, Rules};
+///
+/// let rules = Rules::deny_all()
+///     .allow(Rule::subscribe("/topic/audit/**").role("admin").role("auditor"))
+///     .allow(Rule::send("/topic/cursors/{page}").authenticated());
+/// # let _ = rules;
+/// ```
 #[derive(Clone)]
 pub struct Rule {
     pub(super) scope: Scope,
@@ -129,12 +138,26 @@ impl Rule {
 
     /// What is wrong with the rule's place.
     pub(super) fn misplaced(&self, prefixes: &Prefixes) -> Option<RouteError> {
-        let pattern = self.pattern.as_ref().ok()?;
-        match self.scope {
-            Scope::Send | Scope::Subscribe => {
-                RouteError::misplaced(pattern.as_str(), &[&prefixes.topic, &prefixes.queue])
+        let text = self.pattern.as_ref().ok()?.as_str();
+        let Prefixes { app, user, .. } = prefixes;
+        let (place, instead_for_users) = match self.scope {
+            Scope::Send => {
+                ("the rule about SENDs to", "write `Rule::send_to_own_user` or `Rule::send_to_other_users`".to_owned())
             }
-            Scope::SendToOtherUsers | Scope::SendToOwnUser => None,
+            Scope::Subscribe => (
+                "the rule about SUBSCRIBEs to",
+                format!("what lies under {user} is each user's own and needs no rule, remove it"),
+            ),
+            Scope::SendToOtherUsers | Scope::SendToOwnUser => return None,
+        };
+        let allowed = [&prefixes.topic, &prefixes.queue];
+        if app.is_above(text) {
+            let instead = format!("what lies under {app} its handlers judge, write `.authorize(…)` at the route");
+            Some(RouteError::wrong_prefix(place, text, &allowed, instead))
+        } else if user.is_above(text) {
+            Some(RouteError::wrong_prefix(place, text, &allowed, instead_for_users))
+        } else {
+            RouteError::misplaced(place, text, &allowed, prefixes)
         }
     }
 

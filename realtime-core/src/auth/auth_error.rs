@@ -1,6 +1,18 @@
 //! Why a client is not let in, with code and HTTP status.
 
 /// Why a client was not let in. What the client is told does not say which check failed.
+///
+/// ```
+/// use parlor_core::auth::{AuthError, Handshake, Principal};
+///
+/// fn staff(handshake: Handshake<'_>) -> Result<Principal, AuthError> {
+///     match handshake.cookie("badge")? {
+///         Some("let-me-in") => Ok(Principal::anonymous()),
+///         Some(_) => Err(AuthError::Invalid),
+///         None => Err(AuthError::Missing),
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthError {

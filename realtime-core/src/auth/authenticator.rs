@@ -23,6 +23,12 @@ use crate::auth::{AuthError, Handshake, Principal};
 /// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(guests).build();
 /// # assert!(realtime.is_ok());
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say who a client is",
+    label = "not an authenticator",
+    note = "pass a `JwtVerifier` (its constructors return a `Result`: write `?` behind them), `Anonymous`, `Nobody`, a closure \
+            from `Handshake<'_>` to `Result<Principal, AuthError>`, or a type of yours that implements `Authenticator`"
+)]
 pub trait Authenticator: Send + Sync + 'static {
     /// The principal of the connection.
     fn authenticate<'a>(&'a self, handshake: Handshake<'a>) -> BoxFuture<'a, Result<Principal, AuthError>>;
@@ -50,11 +56,26 @@ pub trait Authenticator: Send + Sync + 'static {
 }
 
 /// Lets everyone in as nobody in particular.
+///
+/// ```
+/// use parlor_core::{Realtime, app::Router, auth::Anonymous};
+///
+/// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).build();
+/// # assert!(realtime.is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "there is nothing to say about it")]
 pub struct Anonymous;
 
 /// Lets nobody in.
+///
+/// ```
+/// use parlor_core::{Realtime, app::Router, auth::Nobody};
+///
+/// // An endpoint that is there, and takes nobody yet.
+/// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Nobody).build();
+/// # assert!(realtime.is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "there is nothing to say about it")]
 pub struct Nobody;

@@ -7,6 +7,20 @@ use http::{HeaderMap, Uri, header};
 use crate::auth::{AuthError, cookie::unique_cookie};
 
 /// A handshake, before the upgrade.
+///
+/// ```
+/// use http::{HeaderMap, Uri, header};
+/// use parlor_core::auth::Handshake;
+///
+/// let mut headers = HeaderMap::new();
+/// headers.insert(header::AUTHORIZATION, "Bearer abc".parse().unwrap());
+/// headers.insert(header::COOKIE, "theme=dark".parse().unwrap());
+/// let uri = Uri::from_static("/ws?room=7");
+/// let handshake = Handshake::new(&headers, &uri, None);
+/// assert_eq!(handshake.bearer(), Ok(Some("abc")));
+/// assert_eq!(handshake.cookie("theme"), Ok(Some("dark")));
+/// assert_eq!(handshake.query("room"), Some("7"));
+/// ```
 #[derive(Clone, Copy)]
 pub struct Handshake<'a> {
     headers: &'a HeaderMap,

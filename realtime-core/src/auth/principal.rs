@@ -9,6 +9,15 @@ const LONGEST_USER_ID: usize = 128;
 
 /// Names a user. Opaque: it is compared as a whole and never becomes part of another text that is parsed again. Cheap to
 /// clone.
+///
+/// ```
+/// use parlor_core::auth::UserId;
+///
+/// let id: UserId = "u-1".parse()?;
+/// assert_eq!(id.as_str(), "u-1");
+/// assert!("".parse::<UserId>().is_err());
+/// # Ok::<(), parlor_core::auth::UserIdError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(Arc<str>);
 

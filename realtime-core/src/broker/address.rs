@@ -5,6 +5,18 @@ use crate::destination::{Destination, UserDestination};
 /// Where a message goes after its destination was resolved.
 ///
 /// User destinations are typed values here and have no spelling, so no client can name another user's.
+///
+/// ```
+/// use parlor_core::broker::Address;
+///
+/// fn place(address: &Address) -> String {
+///     match address {
+///         Address::User(user) => format!("{} of one user", user.path),
+///         Address::Queue(destination) | Address::Topic(destination) => destination.to_string(),
+///         _ => "elsewhere".to_owned(),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Address {

@@ -3,6 +3,15 @@
 use crate::{delivery::Cause, destination::Destination, publication::Publication};
 
 /// A message that nobody acknowledged in as many deliveries as its destination allows.
+///
+/// ```
+/// use parlor_core::broker::DeadLetter;
+///
+/// fn line(letter: &DeadLetter) -> String {
+///     let DeadLetter { destination, message_id, attempts, cause, .. } = letter;
+///     format!("{message_id} of {destination} failed {attempts} times, at last {}", cause.as_str())
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DeadLetter {
@@ -62,6 +71,20 @@ impl From<Cause> for DeadLetterCause {
 /// channel or a task of its own. A closure is one too.
 ///
 /// [`DeliveryRules::on_dead_letter`]: crate::broker::DeliveryRules::on_dead_letter
+///
+/// ```
+/// use parlor_core::{broker::{Broker, DeadLetter, DeliveryRules}, destination::Prefixes};
+///
+/// let (letters, mut dead) = tokio::sync::mpsc::channel::<DeadLetter>(64);
+/// let rules = DeliveryRules::default().on_dead_letter(move |letter| {
+///     if letters.try_send(letter).is_err() {
+///         eprintln!("a dead letter finds nobody, or no room");
+///     }
+/// });
+/// let broker = Broker::with_rules(Prefixes::default(), rules).unwrap();
+/// # drop(broker);
+/// # assert!(dead.try_recv().is_err());
+/// ```
 pub trait DeadLetters: Send + Sync + 'static {
     /// Takes a message that nothing else keeps any more.
     fn take(&self, letter: DeadLetter);

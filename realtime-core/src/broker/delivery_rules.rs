@@ -40,6 +40,14 @@ pub struct DeliveryRules {
 }
 
 /// What is wrong with a rule of delivery, found when the broker is built.
+///
+/// ```
+/// use parlor_core::{broker::{Broker, DeliveryRules}, destination::Prefixes, history::Retain};
+///
+/// let rules = DeliveryRules::default().history("/queue/jobs", Retain::last(10));
+/// let errors = Broker::with_rules(Prefixes::default(), rules).unwrap_err();
+/// assert_eq!(errors[0].to_string(), "`/queue/jobs` in `history` must lie under /topic");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeliveryRuleError {
@@ -237,10 +245,7 @@ fn check<T: Copy>(
     prefixes: &[&Destination],
 ) {
     for (pattern, _) in rules.iter() {
-        let below = |prefix: &&&Destination| {
-            format!("{prefix}/**").parse::<Pattern>().is_ok_and(|within| within.includes(pattern))
-        };
-        if prefixes.iter().find(below).is_none() {
+        if !prefixes.iter().any(|prefix| prefix.is_above(pattern.as_str())) {
             let expected = prefixes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
             errors.push(DeliveryRuleError::WrongPrefix { setting, text: pattern.as_str().to_owned(), expected });
         }

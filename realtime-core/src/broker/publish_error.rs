@@ -6,6 +6,18 @@ use crate::{
 };
 
 /// What a publish to a destination reached.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use parlor_core::{broker::{Broker, DeliveryRules}, destination::Prefixes, history::Retain};
+///
+/// let rules = DeliveryRules::default().history("/topic/news", Retain::last(10));
+/// let broker = Broker::with_rules(Prefixes::default(), rules).unwrap();
+/// let published = broker.publish("/topic/news", &"hello").await?;
+/// assert_eq!(published.subscriptions, 0); // nobody listens yet
+/// assert!(published.position.is_some()); // but who comes later may ask for it
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Published {
@@ -17,6 +29,18 @@ pub struct Published {
 }
 
 /// What a message to a user reached.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use parlor_core::broker::Broker;
+///
+/// let broker = Broker::default();
+/// let sent = broker.send_to_user(&"ada".parse()?, "/queue/notes", &"hello").await?;
+/// if sent.sessions == 0 {
+///     println!("ada has no tab open that listens: keep it for later");
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SentToUser {
@@ -27,6 +51,18 @@ pub struct SentToUser {
 }
 
 /// Why a message was not published.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use parlor_core::broker::{Broker, PublishError};
+///
+/// let broker = Broker::default();
+/// let error = broker.publish("/app/say", &"hello").await.unwrap_err();
+/// assert!(matches!(error, PublishError::NotPublishable(_)));
+/// let error = broker.publish("topic", &"hello").await.unwrap_err();
+/// assert!(matches!(error, PublishError::Destination(_)));
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {

@@ -22,6 +22,15 @@ use crate::{
 };
 
 /// Bounds of queues: of each, and of all together.
+///
+/// ```
+/// use parlor_core::{Config, broker::QueueSettings, limits::QueueLimits};
+///
+/// // They are set with the rest of the endpoint's settings.
+/// let config = Config::default().queues(QueueLimits::default().max_messages(500)).max_queues(100);
+/// assert_eq!(QueueSettings::default().max_queues, 10_000);
+/// assert_eq!(config.max_queues, 100);
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct QueueSettings {

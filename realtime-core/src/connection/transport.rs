@@ -17,6 +17,28 @@ use tokio::{
 use crate::outbox::WireWriter;
 
 /// An upgraded connection, ready for WebSocket frames.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use bytes::Bytes;
+/// use parlor_core::{
+///     Realtime,
+///     app::Router,
+///     auth::{Anonymous, Handshake},
+///     connection::Transport,
+/// };
+///
+/// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).build()?;
+/// # let (stream, client) = tokio::io::duplex(1024);
+/// # drop(client);
+/// # let (headers, uri) = (http::HeaderMap::new(), http::Uri::from_static("/ws"));
+/// // An adapter has answered the handshake of `stream`; what it read behind the request is none here.
+/// let applicant = realtime.admit(None)?;
+/// let principal = applicant.authenticate(Handshake::new(&headers, &uri, None)).await?;
+/// let admission = applicant.for_principal(&principal)?;
+/// realtime.serve(Transport::stream(stream, Bytes::new()), principal, admission).await;
+/// # Ok(()) }
+/// ```
 pub struct Transport {
     pub(crate) reader: Box<dyn AsyncRead + Send + Unpin>,
     pub(crate) writer: Box<dyn WireWriter>,

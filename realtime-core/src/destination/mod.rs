@@ -82,14 +82,18 @@ impl Destination {
 
     /// Whether a destination, pattern or template lies below this, by whole segments.
     pub(crate) fn is_above(&self, text: &str) -> bool {
-        text.strip_prefix(self.as_str()).is_some_and(|rest| rest.starts_with('/'))
+        self.rest_of(text).is_some()
+    }
+
+    /// What a destination, pattern or template that lies below this has behind it, from the slash on.
+    pub(crate) fn rest_of<'a>(&self, text: &'a str) -> Option<&'a str> {
+        text.strip_prefix(self.as_str()).filter(|rest| rest.starts_with('/'))
     }
 
     /// What is left below `prefix`, itself a destination.
     pub(crate) fn below(&self, prefix: &Self) -> Option<Self> {
-        let rest = self.0.strip_prefix(prefix.as_str())?;
         // The rest of a destination behind whole segments is a destination.
-        rest.starts_with('/').then(|| Self(rest.into()))
+        prefix.rest_of(&self.0).map(|rest| Self(rest.into()))
     }
 }
 

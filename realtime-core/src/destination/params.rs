@@ -5,6 +5,16 @@ use std::sync::Arc;
 use crate::destination::segments;
 
 /// Captured segments by placeholder name, in the order of the pattern. Cheap to clone.
+///
+/// ```
+/// use parlor_core::destination::{Destination, Pattern};
+///
+/// let pattern: Pattern = "/app/rooms/{room}/seats/{seat}".parse()?;
+/// let destination: Destination = "/app/rooms/7/seats/window".parse()?;
+/// let params = pattern.captures(&destination).unwrap();
+/// assert_eq!((params.len(), params.get("seat")), (2, Some("window")));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Params {
     inner: Option<Arc<Captured>>,

@@ -35,6 +35,13 @@ enum Part {
 }
 
 /// Why a text is not a pattern.
+///
+/// ```
+/// use parlor_core::destination::{Pattern, PatternError};
+///
+/// assert_eq!("/topic/**/x".parse::<Pattern>().unwrap_err(), PatternError::RestInTheMiddle);
+/// assert!(matches!("/topic/a*".parse::<Pattern>(), Err(PatternError::Star(_))));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PatternError {
@@ -57,6 +64,14 @@ pub enum PatternError {
 
 /// How specific a pattern is: compared from the left, a literal segment is more than a placeholder, which is more than
 /// `**`; a longer pattern is more than its own beginning.
+///
+/// ```
+/// use parlor_core::destination::Pattern;
+///
+/// let specificity = |text: &str| text.parse::<Pattern>().unwrap().specificity();
+/// assert!(specificity("/topic/news") > specificity("/topic/{name}"));
+/// assert!(specificity("/topic/{name}") > specificity("/topic/**"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Specificity(Vec<u8>);
 

@@ -25,6 +25,14 @@ pub struct Prefixes {
 }
 
 /// What a destination is for.
+///
+/// ```
+/// use parlor_core::destination::{Class, Prefixes};
+///
+/// let class = |text: &str| Prefixes::default().classify(&text.parse().unwrap());
+/// assert_eq!(class("/queue/jobs"), Class::Queue);
+/// assert_eq!(class("/elsewhere/a"), Class::Other);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Class {
@@ -41,6 +49,14 @@ pub enum Class {
 }
 
 /// Which user a destination under the user prefix is for.
+///
+/// ```
+/// use parlor_core::destination::{Class, Prefixes, UserPath};
+///
+/// let class = Prefixes::default().classify(&"/user/ada/queue/notes".parse().unwrap());
+/// let Class::User(UserPath::Named { user, path }) = class else { panic!("a user's") };
+/// assert_eq!((&user[..], path.as_str()), ("ada", "/queue/notes"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a path is one's own or somebody's")]
 pub enum UserPath {

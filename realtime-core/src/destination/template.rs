@@ -7,6 +7,15 @@ use crate::destination::{
 };
 
 /// A destination in which `{name}` stands for a captured segment: `/topic/rooms/{room}`.
+///
+/// ```
+/// use parlor_core::destination::{Pattern, Template};
+///
+/// let route: Pattern = "/app/rooms/{room}/say".parse().unwrap();
+/// let target: Template = "/topic/rooms/{room}".parse().unwrap();
+/// let params = route.captures(&"/app/rooms/7/say".parse().unwrap()).unwrap();
+/// assert_eq!(target.expand(&params).unwrap().as_str(), "/topic/rooms/7");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Template {
     text: Arc<str>,

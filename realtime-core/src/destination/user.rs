@@ -3,6 +3,13 @@
 use crate::{auth::UserId, destination::Destination, session_id::SessionId};
 
 /// Whose a user destination is.
+///
+/// ```
+/// use parlor_core::{destination::Owner, session::SessionId};
+///
+/// let anonymous = Owner::Session(SessionId::random());
+/// assert_ne!(anonymous, Owner::User("ada".parse().unwrap()));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "an owner is a user or a session of nobody")]
 pub enum Owner {
@@ -13,6 +20,13 @@ pub enum Owner {
 }
 
 /// A resolved user destination.
+///
+/// ```
+/// use parlor_core::destination::{Owner, UserDestination};
+///
+/// let notes = UserDestination { owner: Owner::User("ada".parse().unwrap()), path: "/queue/notes".parse().unwrap() };
+/// assert_eq!(notes.path.as_str(), "/queue/notes");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct UserDestination {
     /// Whose it is.

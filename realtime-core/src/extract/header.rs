@@ -28,6 +28,21 @@ use crate::app::{Context, FromContext, OptionalFromContext, Rejection, Routed};
 pub struct Header<T>(pub T);
 
 /// A type that stands for one header. Names are case sensitive, as in STOMP.
+///
+/// ```
+/// use parlor_core::extract::NamedHeader;
+///
+/// struct Priority(u8);
+///
+/// impl NamedHeader for Priority {
+///     const NAME: &'static str = "priority";
+///     type Error = std::num::ParseIntError;
+///
+///     fn from_value(value: &str) -> Result<Self, Self::Error> {
+///         value.parse().map(Self)
+///     }
+/// }
+/// ```
 pub trait NamedHeader: Sized {
     /// The header's name.
     const NAME: &'static str;

@@ -7,6 +7,7 @@ mod codec;
 mod header;
 mod identity;
 mod path;
+mod path_check;
 mod path_deserializer;
 mod payload;
 mod payloads;

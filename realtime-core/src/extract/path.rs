@@ -3,14 +3,20 @@
 use serde::de::DeserializeOwned;
 
 use crate::{
-    app::{Context, FromContext, Rejection, Routed},
-    extract::path_deserializer::{PathDeserializer, PathError},
+    app::{CaptureError, Context, FromContext, Rejection, Routed},
+    destination::Pattern,
+    extract::{
+        path_check,
+        path_deserializer::{PathDeserializer, PathError},
+    },
 };
 
 /// The captured segments of the destination: one value, a tuple in the order of the placeholders, or a struct or map by
-/// their names. A segment that is not a `T` is refused with `invalid-path`. A `T` that no destination of the route could be
-/// (two placeholders for one value, a field that none is named after) is the application's fault: refused with `internal` and
-/// logged.
+/// their names. A segment that is not a `T` is refused with `invalid-path`.
+///
+/// A `T` that no destination of the route could be (two placeholders for one value, a field that none is named after) is
+/// the application's fault: reported when the endpoint is built, as a [`CaptureError`]. Where only a real destination shows
+/// it, as in a variant with fields, it is refused with `internal` and logged.
 ///
 /// ```
 /// use parlor_core::extract::Path;
@@ -38,5 +44,9 @@ impl<S: Sync, K: Routed + Sync, T: DeserializeOwned> FromContext<S, K> for Path<
                 format!("A segment of {} is not valid: {error}.", context.event().destination()),
             )),
         }
+    }
+
+    fn check_pattern(pattern: &Pattern) -> Result<(), CaptureError> {
+        path_check::check::<T>(pattern)
     }
 }

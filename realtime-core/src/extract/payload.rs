@@ -18,6 +18,21 @@ use crate::{
 ///
 /// To publish something else than JSON, return `String` (text), `Bytes`, a [`Publication`], or with the feature `cbor` a
 /// `Cbor<T>`.
+///
+/// ```
+/// use parlor_core::extract::Payload;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Deserialize)]
+/// struct Draft { text: String }
+///
+/// #[derive(Serialize)]
+/// struct Line { text: String, length: usize }
+///
+/// async fn say(Payload(draft): Payload<Draft>) -> Payload<Line> {
+///     Payload(Line { length: draft.text.len(), text: draft.text })
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Payload<T>(pub T);
 

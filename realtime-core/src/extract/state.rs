@@ -6,6 +6,22 @@ use crate::app::{Context, FromContext};
 
 /// The application's state, as given to [`Router::with_state`](crate::app::Router::with_state), or a part of it by
 /// [`FromRef`].
+///
+/// ```
+/// use parlor_core::{app::{Route, Router}, extract::{Payload, State}};
+///
+/// #[derive(Clone)]
+/// struct App { greeting: String }
+///
+/// async fn greet(State(app): State<App>, Payload(name): Payload<String>) -> Payload<String> {
+///     Payload(format!("{}, {name}", app.greeting))
+/// }
+///
+/// let routes = Router::new()
+///     .mount(Route::message("/app/greet", greet).send_to("/topic/greetings"))
+///     .with_state(App { greeting: "hello".to_owned() });
+/// # let _ = routes;
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct State<T>(pub T);
 

@@ -8,6 +8,14 @@ use crate::publication::Publication;
 const OVERHEAD: usize = 256;
 
 /// One message of a destination's history: what is delivered, and delivered again.
+///
+/// ```
+/// use parlor_core::{broker::Publication, history::Entry};
+///
+/// let empty = Entry::new("1", Publication::bytes(""));
+/// let full = Entry::new("1", Publication::bytes("hello"));
+/// assert_eq!(full.octets(), empty.octets() + 5);
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Entry {

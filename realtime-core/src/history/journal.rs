@@ -13,6 +13,54 @@ use crate::{
 ///
 /// The broker appends and reads; the journal hands every entry to its sink, in the order of the positions of its
 /// destination. [`MemoryJournal`](crate::history::MemoryJournal) is the one that needs nothing else.
+///
+/// ```
+/// use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
+/// use futures_util::future::BoxFuture;
+/// use parlor_core::{
+///     destination::Destination,
+///     history::{Appended, Entry, Journal, JournalError, JournalSink, MemoryJournal, Page, Position, ReadLimit},
+/// };
+///
+/// /// Counts what another journal keeps.
+/// struct Counted {
+///     inner: MemoryJournal,
+///     kept: AtomicU64,
+/// }
+///
+/// impl Journal for Counted {
+///     fn attach(&self, sink: Arc<dyn JournalSink>) {
+///         self.inner.attach(sink);
+///     }
+///
+///     fn append<'a>(&'a self, at: &'a Destination, entry: Entry) -> BoxFuture<'a, Result<Appended, JournalError>> {
+///         Box::pin(async move {
+///             let appended = self.inner.append(at, entry).await?;
+///             if !appended.duplicate {
+///                 self.kept.fetch_add(1, Ordering::Relaxed);
+///             }
+///             Ok(appended)
+///         })
+///     }
+///
+///     fn read<'a>(
+///         &'a self,
+///         at: &'a Destination,
+///         after: Position,
+///         limit: ReadLimit,
+///     ) -> BoxFuture<'a, Result<Page, JournalError>> {
+///         self.inner.read(at, after, limit)
+///     }
+///
+///     fn top<'a>(&'a self, at: &'a Destination) -> BoxFuture<'a, Result<Position, JournalError>> {
+///         self.inner.top(at)
+///     }
+///
+///     fn forget<'a>(&'a self, at: &'a Destination) -> BoxFuture<'a, Result<(), JournalError>> {
+///         self.inner.forget(at)
+///     }
+/// }
+/// ```
 pub trait Journal: Send + Sync + 'static {
     /// Takes the sink that every entry is handed to from now on. Called once, before there is an entry; a second sink is
     /// ignored.
@@ -49,6 +97,20 @@ pub trait Journal: Send + Sync + 'static {
 }
 
 /// Who is told of every entry: the broker, which delivers it.
+///
+/// ```
+/// use parlor_core::{destination::Destination, history::{Entry, JournalSink, Stamp}};
+///
+/// /// Writes down what comes, and delivers it to nobody.
+/// struct Log;
+///
+/// impl JournalSink for Log {
+///     fn appended(&self, destination: &Destination, stamp: Stamp, entry: &Entry) -> usize {
+///         println!("{destination} {}: {} octets", stamp.offset, entry.publication.body.len());
+///         0
+///     }
+/// }
+/// ```
 pub trait JournalSink: Send + Sync {
     /// Takes an entry and returns how many subscriptions it reached.
     ///
@@ -59,6 +121,20 @@ pub trait JournalSink: Send + Sync {
 }
 
 /// What became of an append.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use parlor_core::{broker::Publication, history::{MemoryLimits, Retain, Retention}};
+/// # let retention = Retention::new([("/topic/chat".parse()?, Retain::last(10))])?;
+/// use parlor_core::{destination::Destination, history::{Entry, Journal, MemoryJournal}};
+///
+/// let journal = MemoryJournal::new(retention, MemoryLimits::default());
+/// let chat: Destination = "/topic/chat".parse()?;
+/// let first = journal.append(&chat, Entry::new("1", Publication::text("hello"))).await?;
+/// let second = journal.append(&chat, Entry::new("2", Publication::text("there"))).await?;
+/// assert!(second.position.offset > first.position.offset && !second.duplicate);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Appended {
@@ -85,6 +161,12 @@ impl Appended {
 }
 
 /// How much one read returns at most. It always returns one entry where there is one.
+///
+/// ```
+/// use parlor_core::history::ReadLimit;
+///
+/// assert_eq!(ReadLimit::default(), ReadLimit::new(1000, 1 << 20));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReadLimit {
@@ -109,6 +191,30 @@ impl Default for ReadLimit {
 }
 
 /// What a read found.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use parlor_core::{broker::Publication, history::{MemoryLimits, Retain, Retention}};
+/// # let retention = Retention::new([("/topic/chat".parse()?, Retain::last(10))])?;
+/// use parlor_core::{destination::Destination, history::{Entry, Journal, MemoryJournal, ReadLimit}};
+///
+/// let journal = MemoryJournal::new(retention, MemoryLimits::default());
+/// let chat: Destination = "/topic/chat".parse()?;
+/// let mut from = journal.top(&chat).await?;
+/// for id in ["1", "2", "3"] {
+///     journal.append(&chat, Entry::new(id, Publication::text("hello"))).await?;
+/// }
+/// let mut seen = Vec::new();
+/// loop {
+///     let page = journal.read(&chat, from, ReadLimit::new(2, 1 << 20)).await?;
+///     assert!(page.complete);
+///     seen.extend(page.entries.iter().map(|(_, entry)| entry.message_id.to_string()));
+///     let Some(next) = page.next() else { break };
+///     from = next;
+/// }
+/// assert_eq!(seen, ["1", "2", "3"]);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Page {
@@ -143,6 +249,18 @@ impl Page {
 }
 
 /// Why a journal did not do what was asked.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use parlor_core::{broker::Publication, history::{MemoryLimits, Retain, Retention}};
+/// # let retention = Retention::new([("/topic/chat".parse()?, Retain::last(10))])?;
+/// use parlor_core::history::{Entry, Journal, JournalError, MemoryJournal};
+///
+/// let journal = MemoryJournal::new(retention, MemoryLimits::default());
+/// let error = journal.append(&"/topic/news".parse()?, Entry::new("1", Publication::text("hello"))).await;
+/// assert!(matches!(error, Err(JournalError::NotRetained(_))));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JournalError {

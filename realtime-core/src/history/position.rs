@@ -2,12 +2,27 @@
 
 /// One life of a destination's history: positions of two epochs cannot be compared. It is random, so that the epoch of an
 /// earlier process is not taken for one of this one.
+///
+/// ```
+/// use parlor_core::history::Epoch;
+///
+/// let epoch = Epoch::random();
+/// assert_eq!(Epoch::new(epoch.get()), epoch);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Epoch(u64);
 
 /// A place in the history of one destination: everything up to and including `offset` lies before it.
 ///
 /// A client gets it as an opaque token, see [`PositionCodec`](crate::history::PositionCodec).
+///
+/// ```
+/// use parlor_core::history::{Epoch, Position};
+///
+/// let beginning = Position { epoch: Epoch::random(), offset: 0 };
+/// let elsewhere = Position { epoch: Epoch::random(), offset: 0 };
+/// assert_ne!(beginning, elsewhere); // another life of the history
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Position {
     /// The life of the history that `offset` counts in.
@@ -19,6 +34,14 @@ pub struct Position {
 /// What the journal gives an entry: its place, and that of the entry before it on the same destination.
 ///
 /// Offsets grow and may have gaps; who follows `prev` from entry to entry knows that none is missing.
+///
+/// ```
+/// use parlor_core::history::{Epoch, Stamp};
+///
+/// let epoch = Epoch::random();
+/// let (first, second) = (Stamp { epoch, offset: 4, prev: 0 }, Stamp { epoch, offset: 9, prev: 4 });
+/// assert_eq!(second.prev, first.position().offset); // none is missing between them
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stamp {
     /// The life of the history that the offsets count in.

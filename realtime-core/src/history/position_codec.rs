@@ -45,6 +45,16 @@ pub struct PositionCodec {
 }
 
 /// Why a token is no position. A client that sent it is told that its history could not be recovered.
+///
+/// ```
+/// use parlor_core::{destination::Destination, history::{Epoch, Position, PositionCodec, PositionError}};
+///
+/// let (here, elsewhere) = (PositionCodec::random(), PositionCodec::random());
+/// let chat: Destination = "/topic/chat".parse().unwrap();
+/// let token = elsewhere.encode(&chat, Position { epoch: Epoch::random(), offset: 1 });
+/// assert_eq!(here.decode(&chat, &token), Err(PositionError::Forged));
+/// assert_eq!(here.decode(&chat, "12"), Err(PositionError::Malformed));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PositionError {

@@ -27,6 +27,13 @@ pub struct Retention {
 }
 
 /// Why patterns do not say what a destination keeps.
+///
+/// ```
+/// use parlor_core::history::{Retain, Retention, RetentionError};
+///
+/// let rules = ["/topic/{a}/x", "/topic/{b}/x"].map(|text| (text.parse().unwrap(), Retain::last(10)));
+/// assert!(matches!(Retention::new(rules), Err(RetentionError::Ambiguous(..))));
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RetentionError {

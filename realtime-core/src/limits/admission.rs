@@ -13,6 +13,21 @@ use crate::{
 
 /// A client whose handshake is judged, from [`Realtime::admit`](crate::Realtime::admit). It has a place already; dropping it
 /// gives it back.
+///
+/// ```
+/// use parlor_core::{Config, Realtime, app::Router, auth::Anonymous};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let realtime = Realtime::builder(Router::new().with_state(()))
+///     .authenticate(Anonymous)
+///     .config(Config::default().max_connections(1))
+///     .build()?;
+/// let applicant = realtime.admit(None)?;
+/// assert!(realtime.admit(None).is_err()); // the one place is taken
+/// drop(applicant);
+/// assert!(realtime.admit(None).is_ok());
+/// # Ok(()) }
+/// ```
 pub struct Applicant {
     gate: Arc<Gate>,
     judge: Judge,
@@ -21,6 +36,22 @@ pub struct Applicant {
 }
 
 /// The right to one connection; dropping it gives it back.
+///
+/// ```
+/// use parlor_core::{Config, Realtime, app::Router, auth::{Anonymous, Principal}, limits::ConnectionLimits};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let realtime = Realtime::builder(Router::new().with_state(()))
+///     .authenticate(Anonymous)
+///     .config(Config::default().connections(ConnectionLimits::default().max_per_user(1)))
+///     .build()?;
+/// let ada = Principal::user("ada".parse()?);
+/// let admission = realtime.admit(None)?.for_principal(&ada)?;
+/// assert!(realtime.admit(None)?.for_principal(&ada).is_err());
+/// drop(admission);
+/// assert!(realtime.admit(None)?.for_principal(&ada).is_ok());
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Admission {
     _place: Place,

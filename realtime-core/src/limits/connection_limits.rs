@@ -7,6 +7,14 @@ use crate::limits::Rate;
 ///
 /// Where the peer's address is not known (another accept loop than Parlor's that leaves none, a pipe in memory) bounds by
 /// address do not apply.
+///
+/// ```
+/// use parlor_core::{Config, limits::{ConnectionLimits, Rate}};
+///
+/// let connections = ConnectionLimits::default().max_per_user(8).failed_handshakes(Rate::per_minute(5));
+/// let config = Config::default().connections(connections);
+/// # let _ = config;
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectionLimits {

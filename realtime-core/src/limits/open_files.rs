@@ -5,6 +5,14 @@ const SHARE_PERCENT: u64 = 80;
 
 /// As many connections as the limit of open files (the soft `RLIMIT_NOFILE`) leaves room for: 80 % of it, where there is
 /// one and it can be read. Accept loops bound themselves by it, too.
+///
+/// ```
+/// use parlor_core::{Config, limits::max_connections};
+///
+/// let room = max_connections().unwrap_or(10_000);
+/// let config = Config::default().max_connections(room.min(10_000));
+/// # let _ = config;
+/// ```
 #[must_use]
 pub fn max_connections() -> Option<usize> {
     #[cfg(unix)]

@@ -13,6 +13,14 @@ const BEATS_IN_A_PERIOD: u64 = 4;
 ///
 /// Counted before anything is done with what has come: octets when they are read, units when they are decoded, frames
 /// before they are looked at.
+///
+/// ```
+/// use parlor_core::{Config, limits::{Rate, RateLimits}};
+///
+/// let rates = RateLimits::default().frames(Rate::per_second(10).burst(30)).user_frames(Rate::per_second(40).burst(120));
+/// let config = Config::default().rates(rates);
+/// # let _ = config;
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RateLimits {

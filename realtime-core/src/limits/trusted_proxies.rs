@@ -34,6 +34,15 @@ pub struct TrustedProxies {
 }
 
 /// The header that trusted proxies write addresses to.
+///
+/// ```
+/// use parlor_core::limits::{ProxyHeader, TrustedProxies};
+///
+/// let proxies = TrustedProxies::new(["10.0.0.0/8"]).unwrap().header(ProxyHeader::Forwarded);
+/// let mut headers = http::HeaderMap::new();
+/// headers.insert("forwarded", "for=203.0.113.7".parse().unwrap());
+/// assert_eq!(proxies.client_addr("10.0.0.1".parse().unwrap(), &headers).to_string(), "203.0.113.7");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "these are the headers there are")]
 pub enum ProxyHeader {
@@ -45,6 +54,13 @@ pub enum ProxyHeader {
 }
 
 /// A text that is no address range. Its `Debug` is its sentence, for a `main` that returns it.
+///
+/// ```
+/// use parlor_core::limits::TrustedProxies;
+///
+/// let error = TrustedProxies::new(["proxy.example"]).unwrap_err();
+/// assert!(error.to_string().starts_with("`proxy.example` is no address"));
+/// ```
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no address and no range of addresses; write 10.0.0.0/8, 192.0.2.1 or 2001:db8::/32")]
 #[non_exhaustive]

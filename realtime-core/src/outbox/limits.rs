@@ -3,6 +3,15 @@
 use std::time::Duration;
 
 /// How much may wait in one connection's outbox.
+///
+/// ```
+/// use std::time::Duration;
+/// use parlor_core::{Config, broker::OutboxLimits};
+///
+/// let outbox = OutboxLimits::default().max_messages(256).max_bytes(64 << 10).max_age(Duration::from_secs(5));
+/// let config = Config::default().outbox(outbox);
+/// # let _ = config;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OutboxLimits {

@@ -20,6 +20,15 @@
 ///
 /// A client whose connection stands still inside a frame is disconnected after
 /// [`max_age`](super::OutboxLimits::max_age) under any policy.
+///
+/// ```
+/// use parlor_core::broker::{DeliveryRules, Overflow};
+///
+/// let rules = DeliveryRules::default()
+///     .overflow("/topic/prices/**", Overflow::DropOldest)
+///     .overflow("/topic/pages/*/cursors", Overflow::LatestOnly);
+/// # let _ = rules;
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Overflow {

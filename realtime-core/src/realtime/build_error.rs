@@ -12,6 +12,14 @@ use crate::{
 /// What is wrong with an endpoint, found when it is built. One sentence for each fault.
 ///
 /// Its `Debug` is the same sentences: that is what a program prints whose `main` returns it.
+///
+/// ```
+/// use parlor_core::{BuildError, Realtime, app::Router};
+///
+/// let error = Realtime::builder(Router::new().with_state(())).build().unwrap_err();
+/// assert!(matches!(error, BuildError::NoAuthenticator));
+/// assert!(error.to_string().contains("call .authenticate("));
+/// ```
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {

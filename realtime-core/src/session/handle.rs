@@ -17,6 +17,18 @@ use crate::{
 };
 
 /// A connected session. Cheap to clone; it stays valid, and does nothing, after the session ended.
+///
+/// ```
+/// use parlor_core::{app::Rejection, session::Session};
+///
+/// /// SEND to /app/ready; only for those who listen already.
+/// async fn ready(session: Session) -> Result<(), Rejection> {
+///     if session.is_subscribed_to(&"/topic/rooms/7".parse()?) {
+///         return Ok(());
+///     }
+///     Err(Rejection::new("not-in-the-room", format!("Enter the room first, {}.", session.principal())))
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Session {
     shared: Arc<Shared>,

@@ -12,6 +12,18 @@ use parlor_stomp::SubscriptionId;
 use crate::{session::Session, telemetry};
 
 /// Something that happened to a session.
+///
+/// ```
+/// use parlor_core::session::LifecycleEvent;
+///
+/// fn line(event: &LifecycleEvent) -> String {
+///     match event {
+///         LifecycleEvent::Connected(_) => "came".to_owned(),
+///         LifecycleEvent::Disconnected(ended) => format!("went: {:?}", ended.reason),
+///         other => format!("{other:?}"),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum LifecycleEvent {
@@ -26,6 +38,17 @@ pub enum LifecycleEvent {
 }
 
 /// CONNECTED was sent.
+///
+/// ```
+/// use parlor_core::{app::{Connected, Router}, auth::Principal};
+///
+/// async fn came(event: Connected, user: Principal) {
+///     println!("{user} is here; first of their sessions: {}", event.first_session);
+/// }
+///
+/// let router: Router<()> = Router::new().on_connected(came);
+/// # let _ = router;
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Connected {
@@ -34,6 +57,17 @@ pub struct Connected {
 }
 
 /// A subscription is registered: every message accepted from now on is covered.
+///
+/// ```
+/// use parlor_core::{app::{Subscribed, Router}, auth::Principal};
+///
+/// async fn entered(event: Subscribed, user: Principal) {
+///     println!("{user} listens to {}", event.destination);
+/// }
+///
+/// let router: Router<()> = Router::new().on_subscribed(entered);
+/// # let _ = router;
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Subscribed {
@@ -44,6 +78,17 @@ pub struct Subscribed {
 }
 
 /// A subscription ended by UNSUBSCRIBE, or was taken away. Those that end with their session have no event of their own.
+///
+/// ```
+/// use parlor_core::{app::{Unsubscribed, Router}, auth::Principal};
+///
+/// async fn went(event: Unsubscribed, user: Principal) {
+///     println!("{user} listens no more to {}", event.destination);
+/// }
+///
+/// let router: Router<()> = Router::new().on_unsubscribed(went);
+/// # let _ = router;
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Unsubscribed {
@@ -54,6 +99,17 @@ pub struct Unsubscribed {
 }
 
 /// The session ended; it is out of the registry and its subscriptions are gone.
+///
+/// ```
+/// use parlor_core::{app::{Disconnected, Router}, auth::Principal};
+///
+/// async fn left(event: Disconnected, user: Principal) {
+///     println!("{user} left ({}); last of their sessions: {}", event.reason.as_str(), event.last_session);
+/// }
+///
+/// let router: Router<()> = Router::new().on_disconnected(left);
+/// # let _ = router;
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Disconnected {
@@ -64,6 +120,19 @@ pub struct Disconnected {
 }
 
 /// Why a session ended.
+///
+/// ```
+/// use parlor_core::session::DisconnectReason;
+///
+/// fn went(reason: &DisconnectReason) -> &'static str {
+///     match reason {
+///         DisconnectReason::Client | DisconnectReason::ClosedByClient => "left",
+///         DisconnectReason::Lost => "lost",
+///         DisconnectReason::Server { code } if code == "server-stopping" => "comes back",
+///         _ => "was sent away",
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DisconnectReason {
@@ -84,6 +153,19 @@ pub enum DisconnectReason {
 ///
 /// Called by each session's driver, in the order of that session's events. Closures of a session and an event that return a
 /// boxed future are listeners too. Where extractors are wanted, mount a [`Listener`](crate::app::Listener) instead.
+///
+/// ```
+/// use futures_util::{FutureExt, future::BoxFuture};
+/// use parlor_core::session::{LifecycleEvent, LifecycleListener, Session};
+///
+/// struct Log;
+///
+/// impl LifecycleListener for Log {
+///     fn on_event(&self, session: Session, event: LifecycleEvent) -> BoxFuture<'static, ()> {
+///         async move { println!("{}: {event:?}", session.id()) }.boxed()
+///     }
+/// }
+/// ```
 pub trait LifecycleListener: Send + Sync + 'static {
     /// Handles one event, in at most the settings' [`listener_timeout`](crate::Config::listener_timeout).
     fn on_event(&self, session: Session, event: LifecycleEvent) -> BoxFuture<'static, ()>;

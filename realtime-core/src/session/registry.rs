@@ -18,6 +18,19 @@ use crate::{
 };
 
 /// The sessions and users that are connected to this node. Cheap to clone.
+///
+/// ```
+/// use parlor_core::{Realtime, app::Router, auth::Anonymous};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).build()?;
+/// let registry = realtime.registry();
+/// assert_eq!((registry.session_count(), registry.user_count()), (0, 0));
+/// for session in registry.sessions_at(&"/topic/rooms/7".parse()?) {
+///     println!("{} listens", session.principal());
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Registry {
     state: Arc<Mutex<State>>,

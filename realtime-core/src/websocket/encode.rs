@@ -6,6 +6,12 @@ use bytes::Bytes;
 const LONGEST_REASON: usize = 123;
 
 /// The kinds of frames a server sends.
+///
+/// ```
+/// use parlor_core::websocket::{Opcode, encode_frame};
+///
+/// assert_eq!(&encode_frame(Opcode::Text, b"hi")[..], b"\x81\x02hi");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "RFC 6455 section 5.2 defines these")]
 pub enum Opcode {
@@ -51,6 +57,12 @@ pub(crate) fn encode_header(opcode: Opcode, length: usize, out: &mut Vec<u8>) {
 }
 
 /// A whole frame.
+///
+/// ```
+/// use parlor_core::websocket::{Opcode, encode_frame};
+///
+/// assert_eq!(&encode_frame(Opcode::Ping, b"")[..], b"\x89\x00");
+/// ```
 #[must_use]
 pub fn encode_frame(opcode: Opcode, payload: &[u8]) -> Bytes {
     let mut out = Vec::with_capacity(10 + payload.len());
@@ -61,6 +73,13 @@ pub fn encode_frame(opcode: Opcode, payload: &[u8]) -> Bytes {
 
 /// A close frame. A status that may not stand in one (section 7.4.1) closes without a status; a reason that is too long is
 /// cut between characters.
+///
+/// ```
+/// use parlor_core::websocket::encode_close;
+///
+/// assert_eq!(&encode_close(1001, "bye")[..], b"\x88\x05\x03\xe9bye");
+/// assert_eq!(&encode_close(1006, "")[..], b"\x88\x00"); // 1006 may not be sent
+/// ```
 #[must_use]
 pub fn encode_close(status: u16, reason: &str) -> Bytes {
     if !is_sendable(status) {

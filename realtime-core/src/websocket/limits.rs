@@ -1,6 +1,13 @@
 //! How much of a WebSocket message is accepted.
 
 /// Limits of WebSocket messages. Judged when a frame's header is read, before its payload arrives.
+///
+/// ```
+/// use parlor_core::{Config, websocket::WebSocketLimits};
+///
+/// let config = Config::default().websocket(WebSocketLimits::default().max_message_bytes(64 << 10));
+/// # let _ = config;
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WebSocketLimits {

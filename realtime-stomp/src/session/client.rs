@@ -53,6 +53,26 @@ pub enum ClientError {
 }
 
 /// The client's end of one session.
+///
+/// ```
+/// use bytes::Bytes;
+/// use parlor_stomp::{AckMode, ClientConfig, ClientEvent, ClientSession};
+///
+/// # fn main() -> Result<(), parlor_stomp::ClientError> {
+/// let mut session = ClientSession::new(ClientConfig::default());
+/// session.connect();
+/// while let Some(frame) = session.poll_transmit() {
+///     assert!(frame.bytes.starts_with(b"CONNECT")); // to the server
+/// }
+/// session.handle_input(Bytes::from_static(b"CONNECTED\nversion:1.2\n\n\0"));
+/// assert!(matches!(session.poll_event()?, Some(ClientEvent::Connected(_))));
+///
+/// session.subscribe("0", "/topic/news", AckMode::Auto, None);
+/// session.handle_input(Bytes::from_static(b"MESSAGE\nsubscription:0\nmessage-id:1\ndestination:/topic/news\n\nhello\0"));
+/// let Some(ClientEvent::Message(message)) = session.poll_event()? else { panic!("a MESSAGE came") };
+/// assert_eq!(message.text(), Some("hello"));
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct ClientSession {
     config: ClientConfig,

@@ -24,6 +24,38 @@ pub struct ServerConfig {
 }
 
 /// The server's end of one session.
+///
+/// ```
+/// use bytes::Bytes;
+/// use parlor_stomp::{Connected, HeartBeat, Request, ServerConfig, ServerSession, encode_receipt};
+///
+/// let mut session = ServerSession::new(ServerConfig::default());
+/// let mut answers = Vec::new();
+/// // Frames may come in any pieces.
+/// for piece in ["CONNECT\naccept-version:1.2\n\n\0SEND\ndesti", "nation:/app/say\nreceipt:7\n\nhello\0"] {
+///     session.handle_input(Bytes::from_static(piece.as_bytes()));
+///     while let Some(request) = session.poll_request() {
+///         match request {
+///             Request::Connect(connect) => answers.push(
+///                 Connected {
+///                     version: connect.version,
+///                     session: "1",
+///                     server: "example/1.0",
+///                     heart_beat: HeartBeat::default(),
+///                     user_name: None,
+///                 }
+///                 .encode(),
+///             ),
+///             Request::Send(send) => {
+///                 assert_eq!((&send.destination[..], &send.body[..]), ("/app/say", &b"hello"[..]));
+///                 answers.extend(send.receipt.zip(session.version()).map(|(id, version)| encode_receipt(&id, version)));
+///             }
+///             other => panic!("{other:?} was not sent"),
+///         }
+///     }
+/// }
+/// assert_eq!(answers[1].bytes, "RECEIPT\nreceipt-id:7\n\n\0");
+/// ```
 #[derive(Debug)]
 pub struct ServerSession {
     heart_beat: HeartBeat,

@@ -14,6 +14,14 @@ use crate::auth::{JwtError, UserId};
 const CLOCK_LEEWAY: Duration = Duration::from_secs(5);
 
 /// What a verified token says. It was checked: its signature, its times, its issuer and audience where they are demanded.
+///
+/// ```
+/// use parlor_core::auth::JwtClaims;
+///
+/// fn login(claims: &JwtClaims) -> String {
+///     format!("{} by the login {}", claims.subject(), claims.text("sid").unwrap_or("(none)"))
+/// }
+/// ```
 #[derive(Clone)]
 pub struct JwtClaims {
     all: Map<String, Value>,

@@ -54,6 +54,14 @@ pub enum JwtError {
 }
 
 /// What is wrong with a verifier, found when the endpoint is built.
+///
+/// ```
+/// use parlor_core::{BuildError, Realtime, app::Router, auth::{JwtOptionError, JwtVerifier}};
+///
+/// let verifier = JwtVerifier::hs256(b"a secret of at least 32 octets, please").unwrap();
+/// let error = Realtime::builder(Router::new().with_state(())).authenticate(verifier).build().unwrap_err();
+/// assert_eq!(error.to_string(), JwtOptionError::NoSource.to_string());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JwtOptionError {

@@ -28,6 +28,13 @@ const LONGEST_EXPONENT: usize = 4;
 static PROVIDER: &CryptoProvider = &aws_lc::DEFAULT_PROVIDER;
 
 /// How tokens are signed with a key.
+///
+/// ```
+/// use parlor_core::auth::{JwtAlgorithm, JwtKey};
+///
+/// let key = JwtKey::hs256(b"a secret of at least 32 octets, please").unwrap();
+/// assert_eq!(key.algorithm(), JwtAlgorithm::Hs256);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JwtAlgorithm {

@@ -9,6 +9,13 @@ pub(super) const SHORTEST_SECRET: usize = 32;
 pub(super) const MOST_KEYS: usize = 32;
 
 /// Why keys cannot be used, and what to do. Its `Debug` is its sentence, for a `main` that returns it.
+///
+/// ```
+/// use parlor_core::auth::JwtVerifier;
+///
+/// let error = JwtVerifier::hs256(b"short").unwrap_err();
+/// println!("{error}"); // says how long it must be, and how to make one
+/// ```
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JwtKeyError {

@@ -4,6 +4,15 @@
 ///
 /// Where one is exceeded, the history of the destination is evicted that was appended to longest ago. Who resumes there is
 /// told that it is not complete.
+///
+/// ```
+/// use parlor_core::{broker::DeliveryRules, history::{MemoryLimits, Retain}};
+///
+/// let rules = DeliveryRules::default()
+///     .history("/topic/rooms/*/chat", Retain::last(500))
+///     .history_memory(MemoryLimits::default().max_destinations(1000).max_octets(32 << 20));
+/// # let _ = rules;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MemoryLimits {
@@ -38,6 +47,13 @@ impl Default for MemoryLimits {
 }
 
 /// What the histories take at this moment.
+///
+/// ```
+/// use parlor_core::history::{MemoryJournal, MemoryLimits, Retention};
+///
+/// let usage = MemoryJournal::new(Retention::default(), MemoryLimits::default()).usage();
+/// assert_eq!((usage.destinations, usage.octets), (0, 0));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MemoryUsage {
