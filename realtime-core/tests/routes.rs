@@ -17,6 +17,7 @@ use parlor_core::{
     Realtime,
     app::{Context, FromContext, Rate, Rejection, Route, Router, Routes, Rules, require_role},
     auth::{Anonymous, Principal},
+    connection::Closing,
     extract::{Path, Payload, Reply, SendToUser},
 };
 use support::{Client, assert_silent, body, header, user};
@@ -180,6 +181,41 @@ async fn a_concurrent_handler_still_counts_when_the_client_is_gone() {
     }
     client.vanish().await;
     assert_eq!(done.load(Ordering::Relaxed), 3);
+}
+
+/// Connects, has two messages wait at a route of one turn, and bans the client; how many messages were handled.
+async fn handled_of_two_at_a_ban(work: Duration) -> usize {
+    let done = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&done);
+    let handler = move || {
+        let count = Arc::clone(&count);
+        async move {
+            tokio::time::sleep(work).await;
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let realtime = realtime(Router::new().mount(Route::message("/app/work", handler).concurrent(1)).with_state(()));
+    let mut client = Client::connect(&realtime, user("ada")).await;
+    for _ in 0..2 {
+        client.send("SEND\ndestination:/app/work\n\n").await;
+    }
+    assert_silent(&mut client).await;
+    let banned = Closing::application("banned", 4403, "You are banned");
+    realtime.registry().disconnect_user(&"ada".parse().unwrap(), &banned);
+    let ended = tokio::time::timeout(Duration::from_secs(600), client.server).await;
+    assert!(ended.is_ok(), "the connection never ends");
+    assert_eq!(realtime.registry().session_count(), 0);
+    done.load(Ordering::Relaxed)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_waits_for_its_turn_is_handled_before_its_connection_ends() {
+    assert_eq!(handled_of_two_at_a_ban(Duration::from_secs(2)).await, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_waits_behind_a_handler_without_an_end_ends_with_its_connection() {
+    assert_eq!(handled_of_two_at_a_ban(Duration::from_secs(3600)).await, 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -100,7 +100,11 @@ impl Dispatch {
             Err(rejection) => return self.answer(&asked, Err(rejection.into())).await,
         };
         match self.slot(&message).await {
-            Some(slot) => {
+            Err(rejection) => {
+                self.settle_claim(first, false);
+                self.answer(&asked, Err(rejection.into())).await
+            }
+            Ok(Some(slot)) => {
                 let this = Arc::clone(self);
                 let handler = async move {
                     let delivered = this.deliver(message, &asked).await;
@@ -110,7 +114,7 @@ impl Dispatch {
                 };
                 Done { result: Ok(()), jobs: vec![Job::Handler(Observed::current().run(handler).boxed())] }
             }
-            None => {
+            Ok(None) => {
                 let delivered = self.deliver(message, &asked).await;
                 self.settle_claim(first, delivered.is_ok());
                 self.answer(&asked, delivered).await
@@ -181,15 +185,15 @@ impl Dispatch {
     }
 
     /// A turn at the message's route where that is concurrent; waits until one is free.
-    async fn slot(&self, message: &Message) -> Option<OwnedSemaphorePermit> {
+    async fn slot(&self, message: &Message) -> Result<Option<OwnedSemaphorePermit>, Rejection> {
         if !self.endpoint.routes.has_concurrent() {
-            return None;
+            return Ok(None);
         }
-        let matched = self.endpoint.routes.message(message.destination())?;
-        let count = matched.options.concurrent?;
+        let Some(matched) = self.endpoint.routes.message(message.destination()) else { return Ok(None) };
+        let Some(count) = matched.options.concurrent else { return Ok(None) };
         let slots =
             Arc::clone(self.slots.lock().entry(matched.id).or_insert_with(|| Arc::new(Semaphore::new(count.get()))));
-        slots.acquire_owned().await.ok()
+        self.guarded(slots.acquire_owned().map(|slot| Ok(slot.ok()))).await
     }
 
     /// Brings a message to where its destination says: a handler, a topic, a user.

@@ -180,12 +180,19 @@ impl Driver {
         // Beside the farewell: whoever is gone is gone for others before their last octet is read.
         let rest = async {
             let running = async {
-                let conversation = match work {
-                    Work::Idle(conversation) => Some(conversation),
-                    Work::Moving => None,
-                    Work::Busy(running) => Some(running.await.0),
+                let answering = async {
+                    match work {
+                        Work::Idle(conversation) => Some(conversation),
+                        Work::Moving => None,
+                        Work::Busy(running) => Some(running.await.0),
+                    }
                 };
-                background.finish().await;
+                // Together: what is being answered may wait for its turn behind a concurrent handler.
+                let (mut conversation, ()) = tokio::join!(answering, background.finish());
+                if let Some(conversation) = &mut conversation {
+                    background.add(conversation.take_jobs());
+                    background.finish().await;
+                }
                 conversation
             };
             tokio::pin!(running);
