@@ -3,15 +3,18 @@
 //! It is polled by the connection's own task and ends with it. Streams make way: they are polled only while the outbox has
 //! room, so a client that reads slowly slows its streams down instead of overflowing.
 
-use std::task::{Context, Poll};
+use std::{
+    panic::AssertUnwindSafe,
+    task::{Context, Poll},
+};
 
 use futures_util::{
-    StreamExt,
+    FutureExt, StreamExt,
     future::BoxFuture,
     stream::{AbortHandle, BoxStream, FuturesUnordered, SelectAll},
 };
 
-use crate::closing::Closing;
+use crate::{closing::Closing, telemetry};
 
 /// Something to do beside the current request.
 pub(super) enum Job {
@@ -34,6 +37,12 @@ pub(super) struct Background {
     streams: SelectAll<BoxStream<'static, Result<(), Closing>>>,
 }
 
+/// What becomes of a panic that no guard is for: the end of the connection, in order.
+fn panicked() -> Closing {
+    telemetry::connection_panicked();
+    Closing::internal()
+}
+
 /// Ends a stream when it is dropped.
 pub(super) struct EndOnDrop(pub(super) AbortHandle);
 
@@ -47,8 +56,16 @@ impl Background {
     pub(super) fn add(&mut self, jobs: Vec<Job>) {
         for job in jobs {
             match job {
-                Job::Handler(handler) => self.handlers.push(handler),
-                Job::Stream(stream) => self.streams.push(stream),
+                Job::Handler(handler) => {
+                    let handler = AssertUnwindSafe(handler).catch_unwind();
+                    let done =
+                        handler.map(|done| done.unwrap_or_else(|_| Done { result: Err(panicked()), jobs: Vec::new() }));
+                    self.handlers.push(done.boxed());
+                }
+                Job::Stream(stream) => {
+                    let stream = AssertUnwindSafe(stream).catch_unwind();
+                    self.streams.push(stream.map(|sent| sent.unwrap_or_else(|_| Err(panicked()))).boxed());
+                }
             }
         }
     }

@@ -38,6 +38,13 @@ pub(super) enum Flow {
     End(Closing, DisconnectReason),
 }
 
+impl Flow {
+    pub(super) fn end_by_server(closing: Closing) -> Self {
+        let code = closing.code().to_owned();
+        Self::End(closing, DisconnectReason::Server { code })
+    }
+}
+
 /// When an ACK or NACK counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Settling {
@@ -125,10 +132,7 @@ impl Conversation {
         };
         match flow {
             Ok(()) => Flow::Continue,
-            Err(closing) => {
-                let code = closing.code().to_owned();
-                Flow::End(closing, DisconnectReason::Server { code })
-            }
+            Err(closing) => Flow::end_by_server(closing),
         }
     }
 

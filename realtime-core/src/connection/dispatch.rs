@@ -209,8 +209,9 @@ impl Dispatch {
             Class::Queue => SendTarget::Queue(destination.clone()),
             _ => return Err(Rejection::not_found(&destination).into()),
         };
-        let allowed = self.endpoint.rules.may_send(self.session.principal(), &target);
-        if !self.guarded::<_, Rejection>(allowed.map(Ok)).await? {
+        // The future is made inside the guarded block as well: an authorizer may panic before its first await.
+        let allowed = async { Ok(self.endpoint.rules.may_send(self.session.principal(), &target).await) };
+        if !self.guarded::<_, Rejection>(allowed).await? {
             return Err(Rejection::forbidden_send(&destination).into());
         }
         let publication = Publication::bytes(message.body().clone()).with_headers(message.headers().clone());

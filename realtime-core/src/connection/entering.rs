@@ -132,7 +132,12 @@ impl Dispatch {
         let resume_from = subscribe.headers.get(RESUME_FROM);
         let begins = if resume_from.is_some() { Begins::Resuming } else { Begins::Live };
         let entered = self.register(address, self.subscriber(subscribe, begins)?)?;
-        Ok(entered.begin(destination.as_str(), topic, resume_from, &[]).await)
+        if resume_from.is_none() {
+            return Ok(entered.begin(destination.as_str(), topic, None, &[]).await);
+        }
+        // A journal may be the application's own.
+        let begun = entered.begin(destination.as_str(), topic, resume_from, &[]).map(Ok);
+        Ok(self.guarded::<_, Rejection>(begun).await?)
     }
 
     /// Registers a subscription with the broker.
@@ -180,7 +185,8 @@ impl Dispatch {
             let mut header = resume_from.filter(|_| entered.consumer.is_none()).map(|_| recovered_header(false));
             replies.iter().for_each(|reply| self.push_reply(&subscriber, &destination, reply, header.take()));
         }
-        let mut entered = entered.begin(destination.as_str(), topic.as_ref(), resume_from, &replies).await;
+        let begun = entered.begin(destination.as_str(), topic.as_ref(), resume_from, &replies).map(Ok);
+        let mut entered = self.guarded::<_, Rejection>(begun).await?;
         entered.streams.extend(streams);
         entered.jobs.extend(jobs);
         Ok(entered)
@@ -207,7 +213,7 @@ impl Dispatch {
     }
 
     async fn may_subscribe(&self, pattern: &Pattern) -> Result<bool, Rejection> {
-        self.guarded(self.endpoint.rules.may_subscribe(self.session.principal(), pattern).map(Ok)).await
+        self.guarded(async { Ok(self.endpoint.rules.may_subscribe(self.session.principal(), pattern).await) }).await
     }
 
     fn subscriber(&self, subscribe: &Subscribe, begins: Begins) -> Result<Subscriber, Rejection> {

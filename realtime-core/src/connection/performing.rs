@@ -55,7 +55,7 @@ impl Dispatch {
                 (Publications::Nothing, _) => {}
                 (Publications::One(publication), Target::Reply) => match reply_to {
                     ReplyTo::Subscription(..) => performed.replies.push(publication),
-                    ReplyTo::Session(correlation) => self.answer_request(correlation.as_deref(), publication)?,
+                    ReplyTo::Session(correlation) => self.answer_request(correlation.as_deref(), publication).await?,
                 },
                 (Publications::One(publication), to) => self.send_one(&to, publication).await?,
                 (Publications::Stream(items), to) => {
@@ -82,11 +82,12 @@ impl Dispatch {
     }
 
     pub(super) async fn send_one(&self, to: &Target, publication: Publication) -> Result<(), Rejection> {
-        to.send(self.broker(), &self.session, publication).await
+        // A journal may be the application's own.
+        self.guarded(to.send(self.broker(), &self.session, publication)).await
     }
 
     /// The reply to a message: at the session's replies, with the message's correlation id.
-    fn answer_request(&self, correlation: Option<&str>, publication: Publication) -> Result<(), Rejection> {
+    async fn answer_request(&self, correlation: Option<&str>, publication: Publication) -> Result<(), Rejection> {
         let path = format!("{}/replies", self.broker().prefixes().queue).parse::<Destination>();
         let path = path.map_err(Rejection::internal)?;
         let publication = match correlation {
@@ -94,7 +95,7 @@ impl Dispatch {
             None => publication,
         };
         let replies = UserDestination { owner: self.session.owner(), path };
-        self.broker().send_to_owner(&replies, &publication, Some(self.session.id()));
+        self.broker().send_to_owner(&replies, &publication, Some(self.session.id())).await?;
         Ok(())
     }
 
@@ -144,7 +145,9 @@ impl Dispatch {
 
     async fn send_item(&self, to: &Target, reply_to: &ReplyTo, publication: Publication) -> Result<(), Rejection> {
         match (to, reply_to) {
-            (Target::Reply, ReplyTo::Session(correlation)) => self.answer_request(correlation.as_deref(), publication),
+            (Target::Reply, ReplyTo::Session(correlation)) => {
+                self.answer_request(correlation.as_deref(), publication).await
+            }
             (Target::Reply, ReplyTo::Subscription(subscriber, destination)) => {
                 self.reply(subscriber, destination, &publication);
                 Ok(())

@@ -14,6 +14,7 @@ use crate::{
     closing::Closing,
     destination::{Destination, UserDestination},
     session::Session,
+    telemetry,
 };
 
 /// A frame that was refused.
@@ -72,6 +73,12 @@ impl Refused<'_> {
             publication = publication.with_header("retry-after", &millis(time).to_string());
         }
         let errors = UserDestination { owner: session.owner(), path };
-        broker.send_to_owner(&errors, &publication, Some(session.id())).subscriptions > 0
+        match broker.hand_to_owner(&errors, &publication, Some(session.id())) {
+            Ok((sent, _)) => sent.subscriptions > 0,
+            Err(error) => {
+                telemetry::application_failed("a refusal could not be told", &error);
+                false
+            }
+        }
     }
 }
