@@ -294,20 +294,21 @@ impl Broker {
         publication: &Publication,
         position: Option<Position>,
     ) -> Reach {
-        let patterns = self.inner.index.matching_patterns(destination);
+        let index = &self.inner.index;
         let address = Address::Topic(destination.clone());
         loop {
-            let topic = if patterns.is_empty() {
-                let Some(topic) = self.inner.index.topic(&address) else {
+            let topic = match index.topic(&address) {
+                Some(topic) => topic,
+                None if index.matching_patterns(destination).is_empty() => {
                     self.count(&self.inner.meters.destinations.of(destination), &Reach::default());
                     return Reach::default();
-                };
-                topic
-            } else {
+                }
                 // Two publishers must meet at one lock, so that subscribers by pattern see one order as well.
-                self.inner.index.topic_or_new(&address)
+                None => index.topic_or_new(&address),
             };
             let Some(mut state) = topic.lock() else { continue };
+            // Looked for when the message has its turn: who subscribed while it waited was confirmed before it.
+            let patterns = index.matching_patterns(destination);
             let token = position.zip(self.rules()).map(|(at, rules)| rules.positions.encode(destination, at));
             let envelope = Envelope {
                 overflow: state.overflow(|| self.overflow_of(Some(destination.clone()))),
