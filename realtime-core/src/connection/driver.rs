@@ -34,7 +34,7 @@ use crate::{
     websocket::{Opcode, WebSocketEvent, encode_close, encode_frame},
 };
 
-/// Octets charged to the inbox for each frame beside its body, so that empty frames count too.
+/// Octets charged to the inbox for each frame beside its headers and body, so that empty frames count too.
 const FRAME_COST: usize = 256;
 
 /// How far away a timer is that nobody needs.
@@ -559,9 +559,5 @@ impl Work {
 }
 
 fn cost(request: &Request) -> usize {
-    FRAME_COST
-        + match request {
-            Request::Send(send) => send.body.len(),
-            _ => 0,
-        }
+    FRAME_COST + request.octets()
 }
