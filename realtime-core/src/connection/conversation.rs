@@ -268,9 +268,10 @@ impl Conversation {
 
     async fn unsubscribe(&mut self, unsubscribe: Unsubscribe) -> Result<(), Closing> {
         let Some(live) = &mut self.live else { return Ok(()) };
+        // Before the subscription ends: whoever looks for listeners must not find one that gets nothing.
+        live.session.unsubscribed(&unsubscribe.id);
         let ended = live.subscriptions.remove(&unsubscribe.id);
         let destination = ended.map(|held| held.destination);
-        live.session.unsubscribed(&unsubscribe.id);
         live.dispatch.receipt(unsubscribe.receipt.as_deref());
         if let Some(destination) = destination {
             let event = LifecycleEvent::Unsubscribed(session::Unsubscribed { id: unsubscribe.id, destination });
