@@ -5,14 +5,18 @@
 
 use std::{
     panic::AssertUnwindSafe,
+    sync::Weak,
     task::{Context, Poll},
 };
 
 use futures_util::{
-    FutureExt, StreamExt,
+    FutureExt, Stream, StreamExt,
     future::BoxFuture,
-    stream::{AbortHandle, BoxStream, FuturesUnordered, SelectAll},
+    stream::{AbortHandle, Abortable, BoxStream, FuturesUnordered, SelectAll},
 };
+
+use parking_lot::Mutex;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{closing::Closing, telemetry};
 
@@ -21,7 +25,7 @@ pub(super) enum Job {
     /// The rest of a message whose route is `concurrent`.
     Handler(BoxFuture<'static, Done>),
     /// Payloads, each of which is sent when it is polled; an `Err` ends the connection.
-    Stream(BoxStream<'static, Result<(), Closing>>),
+    Stream(Abortable<BoxStream<'static, Result<(), Closing>>>),
 }
 
 /// The end of a request or of a concurrent handler: whether the connection goes on, and what it does from now on.
@@ -34,7 +38,7 @@ pub(super) struct Done {
 #[derive(Default)]
 pub(super) struct Background {
     handlers: FuturesUnordered<BoxFuture<'static, Done>>,
-    streams: SelectAll<BoxStream<'static, Result<(), Closing>>>,
+    streams: SelectAll<Abortable<BoxStream<'static, Result<(), Closing>>>>,
 }
 
 /// What becomes of a panic that no guard is for: the end of the connection, in order.
@@ -43,12 +47,32 @@ fn panicked() -> Closing {
     Closing::internal()
 }
 
-/// Ends a stream when it is dropped.
-pub(super) struct EndOnDrop(pub(super) AbortHandle);
+/// A place among the streams of a session, which the stream has until it ends or is ended.
+pub(super) type StreamPlace = Mutex<Option<OwnedSemaphorePermit>>;
+
+/// Ends a stream when it is dropped, and gives its place back at once: the stream itself goes when it is looked at next, which
+/// may be after the next request.
+pub(super) struct EndOnDrop {
+    pub(super) stream: AbortHandle,
+    pub(super) place: Weak<StreamPlace>,
+}
 
 impl Drop for EndOnDrop {
     fn drop(&mut self) {
-        self.0.abort();
+        self.stream.abort();
+        if let Some(place) = self.place.upgrade() {
+            place.lock().take();
+        }
+    }
+}
+
+impl Job {
+    /// A stream, and the handle that ends it.
+    pub(super) fn stream(stream: impl Stream<Item = Result<(), Closing>> + Send + 'static) -> (Self, AbortHandle) {
+        let (handle, registration) = AbortHandle::new_pair();
+        let guarded = AssertUnwindSafe(stream).catch_unwind();
+        let guarded = guarded.map(|sent| sent.unwrap_or_else(|_| Err(panicked()))).boxed();
+        (Self::Stream(Abortable::new(guarded, registration)), handle)
     }
 }
 
@@ -63,8 +87,12 @@ impl Background {
                     self.handlers.push(done.boxed());
                 }
                 Job::Stream(stream) => {
-                    let stream = AssertUnwindSafe(stream).catch_unwind();
-                    self.streams.push(stream.map(|sent| sent.unwrap_or_else(|_| Err(panicked()))).boxed());
+                    // Those that were ended and not looked at since would pile up behind a client that does not read.
+                    if self.streams.iter().any(Abortable::is_aborted) {
+                        let streams = std::mem::take(&mut self.streams);
+                        self.streams = streams.into_iter().filter(|stream| !stream.is_aborted()).collect();
+                    }
+                    self.streams.push(stream);
                 }
             }
         }

@@ -211,6 +211,8 @@ impl RealtimeBuilder {
             Profile::Production => tracing::info!(profile = "production", "all limits are on"),
         }
         let topic_pattern = format!("{}/**", prefixes.topic).parse().map_err(BuildError::Prefix)?;
+        let below_queue = |name| format!("{}/{name}", prefixes.queue).parse().map_err(BuildError::QueuePrefix);
+        let (replies, errors) = (below_queue("replies")?, below_queue("errors")?);
         let meters = broker.meters();
         self.routes.observe(meters);
         meters.destinations.declare(self.routes.destinations().chain(self.rules.destinations()));
@@ -230,6 +232,8 @@ impl RealtimeBuilder {
                 config: self.config,
                 broker,
                 topic_pattern,
+                replies,
+                errors,
                 interceptors: self.interceptors,
                 listeners,
                 stopping: AtomicBool::new(false),
