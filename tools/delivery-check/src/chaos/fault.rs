@@ -1,0 +1,72 @@
+//! What happens to a connection.
+
+use std::time::Duration;
+
+use crate::random::Random;
+
+/// A connection that takes longer to break would hardly break within a run.
+const MOST_OCTETS: u64 = 32 * 1024;
+
+/// The way that octets go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    ToBroker,
+    ToClient,
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// By the end of the stream.
+    Close,
+    /// By a reset: what was on its way is gone.
+    Reset,
+}
+
+/// How a connection breaks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fault {
+    pub(super) direction: Direction,
+    /// So many octets of that direction pass.
+    pub(super) after: u64,
+    /// Then nothing passes for this time, and then as many octets again.
+    pub(super) stall: Option<Duration>,
+    pub(super) end: End,
+}
+
+impl Fault {
+    /// One of all, small numbers of octets as often as large ones: every part of a handshake is hit.
+    pub(super) fn draw(random: &mut Random, stall: Duration) -> Self {
+        let scale = 1 << random.below(u64::from(MOST_OCTETS.ilog2()));
+        Self {
+            direction: if random.chance(50) { Direction::ToBroker } else { Direction::ToClient },
+            after: scale + random.below(scale),
+            stall: random.chance(25).then_some(stall),
+            end: if random.chance(50) { End::Close } else { End::Reset },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_decides_the_faults_and_all_kinds_are_among_them() {
+        let draw = |seed| {
+            let mut random = Random::new(seed, 0);
+            (0..500).map(|_| Fault::draw(&mut random, Duration::from_secs(5))).collect::<Vec<_>>()
+        };
+        let faults = draw(1);
+        assert_eq!(format!("{faults:?}"), format!("{:?}", draw(1)));
+        assert_ne!(format!("{faults:?}"), format!("{:?}", draw(2)));
+        for direction in [Direction::ToBroker, Direction::ToClient] {
+            for end in [End::Close, End::Reset] {
+                let kind = || faults.iter().filter(|fault| (fault.direction, fault.end) == (direction, end));
+                assert!(kind().any(|fault| fault.stall.is_some()) && kind().any(|fault| fault.stall.is_none()));
+                assert!(kind().any(|fault| fault.after < 10) && kind().any(|fault| fault.after > 10_000));
+            }
+        }
+        assert!(faults.iter().all(|fault| fault.after < MOST_OCTETS));
+    }
+}
