@@ -112,16 +112,19 @@ impl World {
         }
     }
 
+    /// Accepts what a publisher has sent, and says so.
+    fn answer_all(&mut self, publisher: usize) {
+        while !self.sent[publisher].is_empty() {
+            self.step(Step::Accept { publisher });
+        }
+        while !self.unanswered[publisher].is_empty() {
+            self.step(Step::Answer { publisher, known: true });
+        }
+    }
+
     /// Lets everything arrive that is on its way.
     fn settle(&mut self) {
-        for publisher in 0..PUBLISHERS {
-            while !self.sent[publisher].is_empty() {
-                self.step(Step::Accept { publisher });
-            }
-            while !self.unanswered[publisher].is_empty() {
-                self.step(Step::Answer { publisher, known: true });
-            }
-        }
+        (0..PUBLISHERS).for_each(|publisher| self.answer_all(publisher));
         let mut places: Vec<_> = self.subscriptions.keys().copied().collect();
         places.sort_unstable();
         for (subscriber, destination) in places {
@@ -191,9 +194,22 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..150)
 }
 
-fn world(steps: &[Step]) -> World {
+/// What happened after `steps`, and two messages of one publisher that two subscribers get, so that there is something to
+/// change. With `hole`, one of the two subscribers is told that it misses them.
+fn world(steps: &[Step], hole: bool) -> World {
     let mut world = World::default();
     steps.iter().for_each(|step| world.step(*step));
+    for subscriber in [0, 1] {
+        world.step(Step::Register { subscriber, destination: 0 });
+        world.step(Step::Confirm { subscriber, destination: 0 });
+    }
+    for _ in 0..2 {
+        world.step(Step::Send { publisher: 0, destination: 0 });
+    }
+    if hole {
+        world.answer_all(0);
+        world.step(Step::Resume { subscriber: 0, destination: 0, recovered: false });
+    }
     world.settle();
     world
 }
@@ -210,20 +226,19 @@ proptest! {
 
     #[test]
     fn what_a_sound_broker_does_is_proved(steps in steps()) {
-        let world = world(&steps);
+        let world = world(&steps, false);
         prop_assert_eq!(violations(world.records), []);
     }
 
     #[test]
     fn a_message_that_was_owed_and_did_not_come_is_found(steps in steps(), choice: prop::sample::Index) {
-        let world = world(&steps);
+        let world = world(&steps, false);
         let owed = |index: &usize| {
             let (_, _, id) = delivered(&world.records[*index]).unwrap();
             let last = !world.holes.iter().any(|(hole, _)| hole > index);
             last && world.has_receipt(id) && world.window_of(*index).is_some_and(|begun| begun < world.sent_at(id))
         };
         let deliveries: Vec<_> = world.deliveries().into_iter().filter(owed).collect();
-        prop_assume!(!deliveries.is_empty());
         let mut records = world.records.clone();
         let removed = records.remove(*choice.get(&deliveries));
         let found = violations(records);
@@ -234,9 +249,8 @@ proptest! {
 
     #[test]
     fn a_message_that_came_twice_is_found(steps in steps(), choice: prop::sample::Index, later: prop::sample::Index) {
-        let world = world(&steps);
+        let world = world(&steps, false);
         let deliveries = world.deliveries();
-        prop_assume!(!deliveries.is_empty());
         let index = *choice.get(&deliveries);
         let mut records = world.records.clone();
         let (client, destination, id) = delivered(&world.records[index]).unwrap();
@@ -252,7 +266,7 @@ proptest! {
 
     #[test]
     fn two_messages_in_the_other_order_are_found(steps in steps(), choice: prop::sample::Index) {
-        let world = world(&steps);
+        let world = world(&steps, false);
         let records = &world.records;
         let publisher = |id: &str| records[world.sent_at(id)].client.clone();
         let has = |client: &str, destination: &str, id: &str| {
@@ -275,7 +289,6 @@ proptest! {
                 pairs.push((index, next));
             }
         }
-        prop_assume!(!pairs.is_empty());
         let (one, other) = *choice.get(&pairs);
         let mut changed = records.clone();
         let event = changed[one].event.clone();
@@ -287,29 +300,22 @@ proptest! {
     }
 
     #[test]
-    fn a_hole_that_is_called_recovered_is_found(steps in steps(), choice: prop::sample::Index) {
-        let world = world(&steps);
-        let hidden: Vec<_> = world.holes.iter().filter(|(index, missed)| {
-            let begun = world.window_of(*index);
-            missed.iter().any(|id| world.has_receipt(id) && begun.is_some_and(|begun| begun < world.sent_at(id)))
-                // A later hole may excuse it: its time is not known exactly.
-                && !world.holes.iter().any(|(later, _)| later > index)
-        }).collect();
-        prop_assume!(!hidden.is_empty());
+    fn a_hole_that_is_called_recovered_is_found(steps in steps()) {
+        let world = world(&steps, true);
+        let (index, missed) = world.holes.last().unwrap();
         let mut records = world.records.clone();
-        let (index, missed) = *choice.get(&hidden);
         let Event::Resumed { recovered, .. } = &mut records[*index].event else { panic!("no hole") };
         *recovered = true;
         let found = violations(records);
         let is = |violation: &Violation| matches!(violation, Violation::Lost { id, .. } if missed.contains(id));
-        prop_assert!(!found.is_empty() && found.iter().all(is), "{:?}", found);
+        // The two messages at least.
+        prop_assert!(found.len() >= 2 && found.iter().all(is), "{:?}", found);
     }
 
     #[test]
     fn a_message_that_nobody_sent_there_is_found(steps in steps(), choice: prop::sample::Index, elsewhere: bool) {
-        let world = world(&steps);
+        let world = world(&steps, false);
         let deliveries = world.deliveries();
-        prop_assume!(!deliveries.is_empty());
         let index = *choice.get(&deliveries);
         let mut records = world.records.clone();
         let Event::Deliver { destination, id } = &mut records[index].event else { panic!("no delivery") };

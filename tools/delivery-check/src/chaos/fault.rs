@@ -7,6 +7,9 @@ use crate::random::Random;
 /// A connection that takes longer to break would hardly break within a run.
 const MOST_OCTETS: u64 = 32 * 1024;
 
+/// About what the WebSocket handshake and CONNECT take, each way.
+const HANDSHAKE_OCTETS: u64 = 512;
+
 /// The way that octets go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Direction {
@@ -35,9 +38,14 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    /// One of all, small numbers of octets as often as large ones: every part of a handshake is hit.
+    /// One of all. A third hits a handshake, the others let some messages pass, few of them as often as many.
     pub(super) fn draw(random: &mut Random, stall: Duration) -> Self {
-        let scale = 1 << random.below(u64::from(MOST_OCTETS.ilog2()));
+        let handshake = u64::from(HANDSHAKE_OCTETS.ilog2());
+        let scale = 1
+            << match random.chance(33) {
+                true => random.below(handshake),
+                false => handshake + random.below(u64::from(MOST_OCTETS.ilog2()) - handshake),
+            };
         Self {
             direction: if random.chance(50) { Direction::ToBroker } else { Direction::ToClient },
             after: scale + random.below(scale),
