@@ -7,6 +7,9 @@ use crate::random::Random;
 /// A connection that takes longer to break would hardly break within a run.
 const MOST_OCTETS: u64 = 32 * 1024;
 
+/// A connection that carries little is killed by then, in milliseconds; half of it on average.
+const LONGEST_LIFE: u64 = 4000;
+
 /// About what the WebSocket handshake and CONNECT take, each way.
 const HANDSHAKE_OCTETS: u64 = 512;
 
@@ -35,6 +38,8 @@ pub(super) struct Fault {
     /// Then nothing passes for this time, and then as many octets again.
     pub(super) stall: Option<Duration>,
     pub(super) end: End,
+    /// When it is killed where the octets do not come to that before.
+    pub(super) life: Duration,
 }
 
 impl Fault {
@@ -51,6 +56,7 @@ impl Fault {
             after: scale + random.below(scale),
             stall: random.chance(25).then_some(stall),
             end: if random.chance(50) { End::Close } else { End::Reset },
+            life: Duration::from_millis(random.below(LONGEST_LIFE)),
         }
     }
 }

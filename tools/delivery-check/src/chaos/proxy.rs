@@ -119,6 +119,7 @@ async fn connect(mut client: TcpStream, upstream: SocketAddr, fault: Fault, mut 
     let end = tokio::select! {
         end = pump(from_client, to_broker, pause.clone(), struck(Direction::ToBroker)) => end?,
         end = pump(from_broker, to_client, pause, struck(Direction::ToClient)) => end?,
+        () = killed(strikes.weather.clone(), &fault) => Some(fault.end),
         _ = shared.weather.wait_for(|weather| *weather == Weather::Dark) => Some(End::Reset),
     };
     if end.is_some() {
@@ -129,6 +130,14 @@ async fn connect(mut client: TcpStream, upstream: SocketAddr, fault: Fault, mut 
         broker.set_zero_linger()?;
     }
     Ok(())
+}
+
+/// Waits until the connection's time is over, and there is a storm. A stalled one stands still for the whole of it first.
+async fn killed(mut weather: watch::Receiver<Weather>, fault: &Fault) {
+    tokio::time::sleep(fault.life + fault.stall.unwrap_or_default()).await;
+    if weather.wait_for(|weather| *weather == Weather::Storm).await.is_err() {
+        std::future::pending().await
+    }
 }
 
 /// What the direction of a fault needs for it.
