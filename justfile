@@ -67,3 +67,7 @@ bench:
 weekly: (fuzz "600")
     PROPTEST_CASES=100000 cargo test --release -p parlor-stomp -p parlor-core
     cargo run --release -p bench -- --seconds 60 --rounds 9
+    cargo build --release -p delivery-check
+    target/release/delivery-check run --reconnects 1000 --stall-ms 5000
+    target/release/delivery-check run --mode small-history --outages 50
+    target/release/delivery-check run --mode restarts --outages 50

@@ -63,11 +63,11 @@ impl Conversation {
         }
     }
 
-    /// The connection ended. What may be sent again is kept, but not where the server ended it with an ERROR: that may be
+    /// The connection ended. What may be sent again is kept, but not where the server ended it with an ERROR that may be
     /// because of it.
-    pub(crate) fn interrupted(&mut self, refused: bool) {
+    pub(crate) fn interrupted(&mut self, refusal: Option<&Refusal>) {
         self.number.set(0);
-        self.receipts.interrupted(!refused);
+        self.receipts.interrupted(refusal.is_none_or(Refusal::is_about_time));
         self.registry.interrupted();
     }
 

@@ -208,7 +208,7 @@ impl Driver {
         if connection.closing {
             return End::Closed { confirmed: self.conversation.is_disconnected() };
         }
-        self.conversation.interrupted(refusal.is_some());
+        self.conversation.interrupted(refusal.as_ref());
         End::Lost(after(refusal, error))
     }
 

@@ -62,6 +62,13 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// Whether an ERROR says that the connection was slow or silent, and not that something is wrong with a frame of it.
+    pub(crate) fn is_about_time(&self) -> bool {
+        matches!(self.code.as_deref(), Some("frame-timeout" | "heart-beat-timeout" | "slow-consumer"))
+    }
+}
+
 /// A plain decimal number of milliseconds.
 pub(crate) fn milliseconds(digits: &str) -> Option<Duration> {
     digits.trim().parse().ok().map(Duration::from_millis)

@@ -75,7 +75,8 @@ impl SendBuilder {
     }
 
     /// As [`message_key`](Self::message_key), and the client sends it again by itself where the connection ended before the
-    /// receipt. Not where the server ended it with an ERROR, which may be because of this message.
+    /// receipt. Not where the server ended it with an ERROR that may be because of this message: any but those for silence,
+    /// slow reading and a frame that took too long.
     ///
     /// It has an effect with [`receipt`](Self::receipt) alone, and none in a transaction.
     pub fn resend_with_key(mut self, key: &str) -> Self {

@@ -159,6 +159,32 @@ async fn a_message_without_a_key_is_unknown_and_one_with_a_key_is_sent_again_unt
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_error_for_silence_lets_a_message_be_sent_again_and_one_that_may_be_because_of_it_does_not() {
+    for (code, again) in
+        [("heart-beat-timeout", true), ("slow-consumer", true), ("frame-timeout", true), ("malformed-frame", false)]
+    {
+        let (builder, mut listener) = client();
+        let (client, mut peer) = connected(builder, &mut listener).await;
+        let (outcome, ()) = tokio::join!(client.send("/app/a").resend_with_key("k").receipt(), async {
+            peer.expect(Command::Send, []).await;
+            peer.send(Command::Error, &[("code", code)], "").await;
+            peer.close(1002, "").await;
+            let mut peer = listener.accept().await;
+            if again {
+                let [receipt] = peer.expect(Command::Send, ["receipt"]).await;
+                peer.receipt(&receipt, &[]).await;
+            }
+            // It stays open until the receipt is read.
+            tokio::time::sleep(SECOND).await;
+        });
+        match again {
+            true => outcome.unwrap(),
+            false => assert!(matches!(outcome, Err(SendError::Unknown)), "{code}: {outcome:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_sent_while_there_is_no_connection_goes_over_the_next_one() {
     let (builder, mut listener) = client();
     let (client, peer) = connected(builder, &mut listener).await;
