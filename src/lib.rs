@@ -4,7 +4,7 @@
 
 pub use parlor_core::{
     Admission, Applicant, BuildError, Config, Message, Profile, Realtime, RealtimeBuilder, app, auth, broker,
-    connection, destination, extract, limits, session, stomp, telemetry, websocket,
+    connection, destination, extract, history, limits, session, stomp, telemetry, websocket,
 };
 /// The WebSocket upgrade as a tower service, and an accept loop, for hyper and any tower stack.
 pub use parlor_hyper as hyper;

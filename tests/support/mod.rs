@@ -103,19 +103,30 @@ impl Drop for Server {
 }
 
 /// Runs a script of `tests/` beside the installed clients and shows what it printed; panics where it fails.
-#[expect(clippy::print_stdout, reason = "the script's own lines say what was checked")]
 pub fn run_script(program: &Path, script: &str, variables: &[(&str, String)]) {
     let source = root().join("tests").join(script);
     let copy = installed().join(source.file_name().expect("a script has a name"));
     fs::copy(&source, &copy).expect("the script can be copied beside the clients");
+    run(program, &copy, variables);
+}
+
+/// Runs a script where it lies, beside those that it needs; `INSTALLED` tells it where the clients are. Panics where it fails.
+pub fn run_in_place(program: &Path, script: &str, variables: &[(&str, String)]) {
+    let clients = ("INSTALLED", installed().display().to_string());
+    run(program, &root().join("tests").join(script), &[variables, &[clients]].concat());
+}
+
+#[expect(clippy::print_stdout, reason = "the script's own lines say what was checked")]
+fn run(program: &Path, script: &Path, variables: &[(&str, String)]) {
     let output = Command::new(program)
-        .arg(&copy)
+        .arg(script)
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .output()
         .expect("the script runs");
     let text = String::from_utf8_lossy(&output.stdout);
     println!("{text}");
-    assert!(output.status.success(), "{script} failed:\n{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{} failed:\n{text}\n{errors}", script.display());
 }
 
 /// Whether a program can be started.
