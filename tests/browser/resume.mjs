@@ -117,7 +117,6 @@ await shots(bob, "resume-away-phone");
 bobsFrames();
 server = await restart();
 await Promise.all([ada, bob].map((page) => page.getByText(COMPLETE).waitFor()));
-await shots(bob, "resume-back-phone");
 const all = ["One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine"];
 await hearsEverything(all);
 for (const taken of [adasFrames(), bobsFrames()]) {
@@ -132,6 +131,7 @@ const many = (name) => Array.from({ length: 55 }, (_, index) => `${name} ${index
 await saysWhileBobIsAway(many("Lesson"));
 network.restore(bobs);
 await bob.getByText(COMPLETE).waitFor();
+await shots(bob, "resume-back-phone");
 await hearsEverything([...all, ...many("Lesson")]);
 step("more than a page of history is resumed too");
 
