@@ -92,8 +92,9 @@ fn memory_does_not_grow_with_log_ins() {
     room.sign_up("Ada");
     let account = json!({ "name": "Ada", "password": "correct horse" });
     let log_in = |times| {
-        let one_after_another =
-            || (0..times).for_each(|_| assert_eq!(room.request("POST", "/api/login", None, Some(&account)).status, 200));
+        let one_after_another = || {
+            (0..times).for_each(|_| assert_eq!(room.request("POST", "/api/login", None, Some(&account)).status, 200))
+        };
         std::thread::scope(|scope| (0..3).for_each(|_| drop(scope.spawn(one_after_another))));
     };
     let resident_kib = || -> u64 {

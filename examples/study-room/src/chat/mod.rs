@@ -40,9 +40,7 @@ pub(crate) struct History {
 
 /// The routes of chat.
 pub(crate) fn routes() -> Router<ChatService> {
-    Router::new()
-        .mount(Route::message("/app/rooms/{room}/chat", say))
-        .mount(Route::subscribe(ROOM, enter))
+    Router::new().mount(Route::message("/app/rooms/{room}/chat", say)).mount(Route::subscribe(ROOM, enter))
 }
 
 /// Somebody says something in a room. The RECEIPT means that it is in the database.
