@@ -39,7 +39,7 @@ impl Hasher {
     pub(super) fn verify(&mut self, password: &str, hash: &str) -> Result<bool, AccountError> {
         let hash = PasswordHash::new(hash).map_err(failed)?;
         let algorithm = Algorithm::try_from(hash.algorithm.as_str()).map_err(failed)?;
-        let version = hash.version.map_or(Ok(Version::default()), Version::try_from).map_err(failed)?;
+        let version = hash.version.map_or_else(|| Ok(Version::default()), Version::try_from).map_err(failed)?;
         let params = Params::try_from(&hash.params).map_err(failed)?;
         let (Some(salt), Some(expected)) = (hash.salt, hash.hash) else { return Err(failed("a hash without an end")) };
         // Outputs are compared in constant time.
@@ -63,6 +63,7 @@ impl Hasher {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "so that it fits `map_err`")]
 fn failed(error: impl ToString) -> AccountError {
     AccountError::Failed(error.to_string())
 }

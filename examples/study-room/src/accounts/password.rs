@@ -69,6 +69,8 @@ impl Passwords {
 
 #[cfg(test)]
 mod tests {
+    use tokio::task::JoinSet;
+
     use super::*;
 
     #[tokio::test]
@@ -83,10 +85,8 @@ mod tests {
     #[tokio::test]
     async fn many_at_once_share_the_memory_of_two() {
         let passwords = Passwords::new().unwrap();
-        let all: Vec<_> = (0..8).map(|_| tokio::spawn(hash_once(passwords.clone()))).collect();
-        for each in all {
-            each.await.unwrap().unwrap();
-        }
+        let all: JoinSet<_> = (0..8).map(|_| hash_once(passwords.clone())).collect();
+        assert!(all.join_all().await.iter().all(Result::is_ok));
         assert!(passwords.hashers.lock().unwrap().len() <= AT_A_TIME);
     }
 
@@ -94,15 +94,12 @@ mod tests {
     async fn one_more_than_may_wait_is_told_to_come_back() {
         let passwords = Passwords::new().unwrap();
         let turns = passwords.turns.acquire_many(u32::try_from(AT_A_TIME).unwrap()).await.unwrap();
-        let waiting: Vec<_> = (0..AT_A_TIME + WAITING).map(|_| tokio::spawn(hash_once(passwords.clone()))).collect();
+        let mut waiting: JoinSet<_> = (0..AT_A_TIME + WAITING).map(|_| hash_once(passwords.clone())).collect();
         while passwords.places.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
         assert!(matches!(hash_once(passwords.clone()).await, Err(AccountError::Busy)));
-        for each in waiting {
-            each.abort();
-            assert!(each.await.unwrap_err().is_cancelled());
-        }
+        waiting.shutdown().await;
         drop(turns);
         assert!(hash_once(passwords).await.is_ok(), "who gave up has left their place");
     }
