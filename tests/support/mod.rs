@@ -103,7 +103,6 @@ impl Drop for Server {
 }
 
 /// Runs a script of `tests/` beside the installed clients and shows what it printed; panics where it fails.
-#[expect(clippy::print_stdout, reason = "the script's own lines say what was checked")]
 pub fn run_script(program: &Path, script: &str, variables: &[(&str, String)]) {
     let source = root().join("tests").join(script);
     let copy = installed().join(source.file_name().expect("a script has a name"));
@@ -121,6 +120,12 @@ pub fn run_folder(program: &Path, folder: &str, script: &str, variables: &[(&str
         fs::copy(file.path(), copy.join(file.file_name())).expect("the script can be copied beside the clients");
     }
     run(program, &copy.join(script), variables)
+}
+
+/// Runs a script where it lies, beside those that it needs; `INSTALLED` tells it where the clients are. Panics where it fails.
+pub fn run_in_place(program: &Path, script: &str, variables: &[(&str, String)]) {
+    let clients = ("INSTALLED", installed().display().to_string());
+    println!("{}", run(program, &root().join("tests").join(script), &[variables, &[clients]].concat()));
 }
 
 fn run(program: &Path, script: &Path, variables: &[(&str, String)]) -> String {
