@@ -186,7 +186,7 @@ async fn rule_12_after_five_deliveries_a_message_is_dead_and_the_hook_has_it() {
     for attempt in 1..=5 {
         let given = jobs.expect_json(7).await;
         assert_eq!(is_redelivered(&given), attempt > 1);
-        id.get_or_insert(given.header("message-id").unwrap().to_owned());
+        id.get_or_insert_with(|| given.header("message-id").unwrap().to_owned());
         assert!(dead.lock().unwrap().is_empty(), "after {attempt} attempts");
         worker.nack(&given).await;
     }
