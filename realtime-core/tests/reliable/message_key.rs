@@ -126,7 +126,8 @@ async fn who_repeats_what_is_being_handled_waits_for_the_outcome() {
             let ada = TestClient::connect(&realtime, "ada").await;
             let tab = TestClient::connect(&realtime, "ada").await;
             ada.send(route, &amount).header("message-key", "k").unconfirmed();
-            ada.sync().await;
+            // It is read, and its handler runs.
+            tokio::time::sleep(MOMENT).await;
             let mut repeat = Box::pin(tab.send(route, &amount).header("message-key", "k").outcome());
             let early = tokio::time::timeout(Duration::from_secs(1), &mut repeat).await;
             assert!(early.is_err(), "{route}: the first one is still being handled");
