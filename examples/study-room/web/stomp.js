@@ -25,8 +25,7 @@ export class StompClient extends EventTarget {
   #socket;
   #decoder;
   #worker;
-  #subscriptions = new Map(); // by id
-  #nextSubscription = 0;
+  #subscriptions = new Map();
   #receipts = new Receipts();
   #backoff = new Backoff();
   #connectedAt = Infinity;
@@ -56,11 +55,12 @@ export class StompClient extends EventTarget {
 
   /**
    * Calls `handler(frame)` for every message of a destination, now and after every reconnect; and `onResumed()` first where the
-   * server goes on where it was, so that what was missed follows. Where it has lost the place, the subscription begins anew,
-   * with whatever a new one begins with.
+   * server goes on where it was, so that what was missed follows.
    */
   subscribe(destination, handler, onResumed = () => {}) {
-    this.#begin({ destination, handler, onResumed, resumption: new Resumption() });
+    const id = `sub-${this.#subscriptions.size}`;
+    this.#subscriptions.set(id, { destination, handler, onResumed, resumption: new Resumption() });
+    if (this.state === "connected") this.#enter(id);
   }
 
   /** Sends JSON; resolves with the RECEIPT, rejects with a SendError. With the same `key` it counts once. */
@@ -112,7 +112,7 @@ export class StompClient extends EventTarget {
     if (command === "CONNECTED") {
       this.#connected(headers);
     } else if (command === "MESSAGE") {
-      this.#message(headers.get("subscription"), { headers, body });
+      this.#message(this.#subscriptions.get(headers.get("subscription")), { headers, body });
     } else if (command === "RECEIPT") {
       this.#receipts.confirm(headers);
     } else if (command === "ERROR") {
@@ -133,12 +133,6 @@ export class StompClient extends EventTarget {
     this.#setState("connected");
   }
 
-  #begin(subscription) {
-    const id = `sub-${this.#nextSubscription++}`;
-    this.#subscriptions.set(id, subscription);
-    if (this.state === "connected") this.#enter(id);
-  }
-
   #enter(id) {
     const subscription = this.#subscriptions.get(id);
     const headers = { id, destination: subscription.destination, ...subscription.resumption.headers() };
@@ -147,7 +141,7 @@ export class StompClient extends EventTarget {
       const { receipt, confirmed } = this.#receipts.expect();
       headers.receipt = receipt;
       confirmed.then(
-        (answer) => this.#resumed(id, answer),
+        (answer) => this.#resumed(subscription, answer),
         // A first MESSAGE may have told it as well: only a refusal is news.
         (error) => error.code !== "offline" && error.code !== "late" && this.#tell(error),
       );
@@ -155,21 +149,14 @@ export class StompClient extends EventTarget {
     this.#sendFrame("SUBSCRIBE", headers);
   }
 
-  #message(id, frame) {
-    this.#resumed(id, frame.headers);
-    const subscription = this.#subscriptions.get(id);
-    if (subscription?.resumption.take(frame.headers)) subscription.handler(frame);
+  #message(subscription, frame) {
+    if (!subscription) return;
+    this.#resumed(subscription, frame.headers);
+    if (subscription.resumption.take(frame.headers)) subscription.handler(frame);
   }
 
-  #resumed(id, headers) {
-    const subscription = this.#subscriptions.get(id);
-    const answer = subscription?.resumption.answer(headers);
-    if (answer === "resumed") subscription.onResumed();
-    if (answer !== "lost") return;
-    // Under a new id: what the old one still gets stands behind a hole, and nobody listens to it.
-    this.#subscriptions.delete(id);
-    if (this.state === "connected") this.#sendFrame("UNSUBSCRIBE", { id });
-    this.#begin(subscription);
+  #resumed({ resumption, onResumed }, headers) {
+    if (resumption.answer(headers) === "resumed") onResumed();
   }
 
   #beat() {

@@ -16,8 +16,6 @@ mod held;
 mod index;
 #[cfg(test)]
 mod model_tests;
-#[cfg(test)]
-mod order_tests;
 mod outbound;
 mod patterns;
 mod publish_error;

@@ -5,9 +5,12 @@
 //!                          \-> rules ---------------------> what was missed -> live
 //! ```
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use futures_util::FutureExt;
+use futures_util::{
+    FutureExt, StreamExt,
+    stream::{AbortHandle, Abortable},
+};
 use parlor_stomp::{Subscribe, SubscriptionId};
 
 use crate::{
@@ -18,7 +21,7 @@ use crate::{
     connection::{
         Closing,
         background::{EndOnDrop, Job},
-        dispatch::{Asked, Dispatch},
+        dispatch::{Asked, CORRELATION_ID, Dispatch},
         performing::{Performed, ReplyTo},
     },
     destination::{Class, Destination, Pattern, UserDestination, UserPath},
@@ -64,9 +67,9 @@ impl Entered {
         };
         if let Some(missed) = active.resume(topic, token, shown, replies).await {
             self.recovered = Some(true);
-            let (job, stream) = Job::stream(missed);
-            self.streams.push(EndOnDrop { stream, place: Weak::new() });
-            self.jobs.push(job);
+            let (handle, registration) = AbortHandle::new_pair();
+            self.streams.push(EndOnDrop(handle));
+            self.jobs.push(Job::Stream(Abortable::new(missed, registration).boxed()));
         }
         self
     }
@@ -78,8 +81,14 @@ impl Dispatch {
         match self.enter(subscribe).await {
             Ok(entered) => Ok(Some(entered)),
             Err(failure) => {
+                let asked = Asked {
+                    destination: subscribe.destination.clone(),
+                    receipt: subscribe.receipt.clone(),
+                    correlation: subscribe.headers.get(CORRELATION_ID).map(str::to_owned),
+                    is_subscribe: true,
+                };
                 // A refused subscription starts nothing.
-                self.answer(&Asked::subscribe(subscribe), Err(failure)).await.result.map(|()| None)
+                self.answer(&asked, Err(failure)).await.result.map(|()| None)
             }
         }
     }
@@ -123,12 +132,7 @@ impl Dispatch {
         let resume_from = subscribe.headers.get(RESUME_FROM);
         let begins = if resume_from.is_some() { Begins::Resuming } else { Begins::Live };
         let entered = self.register(address, self.subscriber(subscribe, begins)?)?;
-        if resume_from.is_none() {
-            return Ok(entered.begin(destination.as_str(), topic, None, &[]).await);
-        }
-        // A journal may be the application's own.
-        let begun = entered.begin(destination.as_str(), topic, resume_from, &[]).map(Ok);
-        Ok(self.guarded::<_, Rejection>(begun).await?)
+        Ok(entered.begin(destination.as_str(), topic, resume_from, &[]).await)
     }
 
     /// Registers a subscription with the broker.
@@ -164,16 +168,19 @@ impl Dispatch {
         let outcome = self.guarded(matched.call(context)).await?;
         let subscriber = Arc::new(self.subscriber(subscribe, Begins::Live)?);
         let reply_to = ReplyTo::Subscription(Arc::clone(&subscriber), destination.clone());
-        // What fails from now on, a stream, is no answer to the SUBSCRIBE.
-        let asked = Asked { receipt: None, is_subscribe: false, ..Asked::subscribe(subscribe) };
+        let asked = Asked {
+            destination: subscribe.destination.clone(),
+            receipt: None,
+            correlation: subscribe.headers.get(CORRELATION_ID).map(str::to_owned),
+            is_subscribe: false,
+        };
         let Performed { replies, jobs, streams } = self.perform(outcome, &reply_to, &asked).await?;
         if entered.active.is_none() {
             // Nothing that is asked under `/app`, and no queue, has a history.
             let mut header = resume_from.filter(|_| entered.consumer.is_none()).map(|_| recovered_header(false));
             replies.iter().for_each(|reply| self.push_reply(&subscriber, &destination, reply, header.take()));
         }
-        let begun = entered.begin(destination.as_str(), topic.as_ref(), resume_from, &replies).map(Ok);
-        let mut entered = self.guarded::<_, Rejection>(begun).await?;
+        let mut entered = entered.begin(destination.as_str(), topic.as_ref(), resume_from, &replies).await;
         entered.streams.extend(streams);
         entered.jobs.extend(jobs);
         Ok(entered)
@@ -200,7 +207,7 @@ impl Dispatch {
     }
 
     async fn may_subscribe(&self, pattern: &Pattern) -> Result<bool, Rejection> {
-        self.guarded(async { Ok(self.endpoint.rules.may_subscribe(self.session.principal(), pattern).await) }).await
+        self.guarded(self.endpoint.rules.may_subscribe(self.session.principal(), pattern).map(Ok)).await
     }
 
     fn subscriber(&self, subscribe: &Subscribe, begins: Begins) -> Result<Subscriber, Rejection> {

@@ -105,8 +105,11 @@ impl Recorder {
     ///
     /// # Errors
     /// When anything could not be written: the log has a hole then, and is worth nothing.
-    pub(crate) fn finish(self) -> io::Result<()> {
-        self.file.into_inner()?.flush()
+    pub(crate) fn finish(&self) -> io::Result<()> {
+        match &mut *self.file.lock() {
+            Ok(writer) => writer.flush(),
+            Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+        }
     }
 }
 

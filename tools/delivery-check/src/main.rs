@@ -53,6 +53,9 @@ enum Command {
         /// Topics
         #[arg(long, default_value_t = 4)]
         destinations: usize,
+        /// How subscribers listen
+        #[arg(long, value_enum, default_value_t = Transports::Both)]
+        transports: Transports,
         /// How long a stalled connection stands still, in milliseconds; heart-beats come five times as often
         #[arg(long, default_value_t = 1000)]
         stall_ms: u64,
@@ -75,6 +78,13 @@ enum Mode {
     Restarts,
     SmallHistory,
     Window,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Transports {
+    Both,
+    EventStreams,
+    WebSocket,
 }
 
 #[tokio::main]
@@ -104,7 +114,18 @@ async fn execute(command: Command) -> Result<ExitCode, Box<dyn std::error::Error
             chaos::serve(BrokerOptions::new(history, Duration::from_millis(heart_beat_ms))).await?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Run { mode, seed, reconnects, outages, publishers, subscribers, destinations, stall_ms, log } => {
+        Command::Run {
+            mode,
+            seed,
+            reconnects,
+            outages,
+            publishers,
+            subscribers,
+            destinations,
+            transports,
+            stall_ms,
+            log,
+        } => {
             let seed = seed.unwrap_or_else(random_seed);
             let kept = log.is_some();
             let log = log.unwrap_or_else(|| std::env::temp_dir().join(format!("delivery-check-{seed}.jsonl")));
@@ -117,6 +138,11 @@ async fn execute(command: Command) -> Result<ExitCode, Box<dyn std::error::Error
             let mut options = RunOptions::new(mode, seed, log.clone());
             (options.reconnects, options.outages, options.publishers) = (reconnects, outages, publishers);
             (options.subscribers, options.destinations) = (subscribers, destinations);
+            options.transports = match transports {
+                Transports::Both => chaos::Transports::Both,
+                Transports::EventStreams => chaos::Transports::EventStreams,
+                Transports::WebSocket => chaos::Transports::WebSocket,
+            };
             options.stall = Duration::from_millis(stall_ms);
             let outcome = chaos::run(options).await?;
             print(&outcome);

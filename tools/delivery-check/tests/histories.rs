@@ -317,7 +317,7 @@ proptest! {
         let world = world(&steps, false);
         let deliveries = world.deliveries();
         let index = *choice.get(&deliveries);
-        let mut records = world.records.clone();
+        let mut records = world.records;
         let Event::Deliver { destination, id } = &mut records[index].event else { panic!("no delivery") };
         match elsewhere {
             true => *destination = "/topic/elsewhere".to_owned(),

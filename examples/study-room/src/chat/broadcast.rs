@@ -1,6 +1,6 @@
 //! The broadcast service: sends what was kept to everyone in the room.
 
-use parlor::broker::{Broker, PublishError};
+use parlor::broker::Broker;
 
 use crate::{chat::Said, store::Message};
 
@@ -15,11 +15,12 @@ impl BroadcastService {
         Self { broker }
     }
 
-    /// Sends a message. Where it fails, pages that are here miss it, and those that resume would: it has to be sent again.
-    pub(super) async fn message(&self, message: &Message) -> Result<(), PublishError> {
+    /// Sends a message. A failure is logged and not the author's: the message is kept already.
+    pub(super) async fn message(&self, message: &Message) {
         let destination = format!("/topic/rooms/{}/chat", message.room);
-        let reached = self.broker.publish(destination, &Said { message }).await?;
-        tracing::debug!(id = message.id, subscriptions = reached.subscriptions, "said");
-        Ok(())
+        match self.broker.publish(destination, &Said { message }).await {
+            Ok(reached) => tracing::debug!(id = message.id, subscriptions = reached.subscriptions, "said"),
+            Err(error) => tracing::error!(id = message.id, %error, "a message could not be broadcast"),
+        }
     }
 }

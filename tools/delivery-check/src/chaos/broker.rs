@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use parlor_client::HeartBeat;
 use parlor_core::{
     Config, Realtime,
@@ -15,7 +16,7 @@ use parlor_core::{
     auth::{AuthError, Handshake, Principal},
     history::Retain,
 };
-use parlor_hyper::WebSocketService;
+use parlor_hyper::{EventsService, WebSocketService};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
     net::TcpListener,
@@ -25,7 +26,7 @@ use tokio::{
 /// For every destination; the number of messages is what binds.
 const HISTORY_OCTETS: usize = 64 << 20;
 
-/// What stands before the address in the broker's one line of output.
+/// What stands before the addresses in the broker's one line of output.
 const LISTENING: &str = "listening on ";
 
 /// How the broker of a run differs from another run's.
@@ -52,14 +53,14 @@ pub(super) fn heart_beat(period: Duration) -> HeartBeat {
     HeartBeat { can_send_ms: period, wants_ms: period }
 }
 
-/// Is a broker on a free port until standard input ends: with the process that started it. Prints its address.
+/// Is a broker on two free ports, one for event streams, until standard input ends: with the process that started it. Prints its addresses.
 ///
 /// # Errors
 /// When it cannot listen.
 #[expect(clippy::print_stdout, reason = "its output is how whoever started it learns the address")]
 pub async fn serve(options: BrokerOptions) -> Result<(), Box<dyn Error + Send + Sync>> {
     let rules = Rules::deny_all().allow_subscribe("/topic/**").allow_send("/topic/**");
-    let config = Config::development().heart_beat(heart_beat(options.heart_beat));
+    let config = Config::development().heart_beat(heart_beat(options.heart_beat)).sse_heart_beat(options.heart_beat);
     let realtime = Realtime::builder(Router::new().with_state(()))
         .config(config)
         .authorize(rules)
@@ -67,12 +68,18 @@ pub async fn serve(options: BrokerOptions) -> Result<(), Box<dyn Error + Send + 
         .history("/topic/**", Retain::last(options.history).up_to(HISTORY_OCTETS))
         .build()?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    println!("{LISTENING}{}", listener.local_addr()?);
+    let streams = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    println!("{LISTENING}{} {}", listener.local_addr()?, streams.local_addr()?);
     let service = WebSocketService::new(&realtime);
+    let events = EventsService::new(&realtime);
     let orphaned = async {
         let _ = tokio::io::stdin().read(&mut [0]).await;
     };
-    parlor_hyper::serve(listener, service, realtime, orphaned).await?;
+    let orphaned = orphaned.shared();
+    tokio::try_join!(
+        parlor_hyper::serve(listener, service, realtime.clone(), orphaned.clone()),
+        parlor_hyper::serve(streams, events, realtime, orphaned),
+    )?;
     Ok(())
 }
 
@@ -86,6 +93,8 @@ fn named(handshake: Handshake<'_>) -> Result<Principal, AuthError> {
 pub(super) struct Broker {
     child: Child,
     pub(super) address: SocketAddr,
+    /// Of its event streams.
+    pub(super) streams: SocketAddr,
 }
 
 impl Broker {
@@ -100,8 +109,9 @@ impl Broker {
             .spawn()?;
         let output = child.stdout.take().ok_or("the broker has no output")?;
         let line = BufReader::new(output).lines().next_line().await?.ok_or("the broker ended before it listened")?;
-        let address = line.strip_prefix(LISTENING).ok_or("the broker says no address")?.parse()?;
-        Ok(Self { child, address })
+        let addresses = line.strip_prefix(LISTENING).and_then(|addresses| addresses.split_once(' '));
+        let (address, streams) = addresses.ok_or("the broker does not say its addresses")?;
+        Ok(Self { child, address: address.parse()?, streams: streams.parse()? })
     }
 
     /// Kills it, as a crash does.

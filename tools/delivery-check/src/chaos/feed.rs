@@ -1,5 +1,5 @@
-//! How subscribers listen. WebSocket is one way; another transport is another implementation of [`Transport`], and may be
-//! mixed in: positions are the same.
+//! How subscribers listen: each transport is an implementation of [`Transport`]. A subscriber may change between them, because
+//! positions are the same.
 
 use std::{net::SocketAddr, sync::Arc};
 

@@ -8,6 +8,7 @@
 //! ```
 
 mod broker;
+mod event_stream;
 mod fault;
 mod feed;
 mod proxy;
@@ -17,4 +18,4 @@ mod scene;
 mod subscriber;
 
 pub use broker::{BrokerOptions, serve};
-pub use run::{Mode, Outcome, RunOptions, run};
+pub use run::{Mode, Outcome, RunOptions, Transports, run};

@@ -14,7 +14,8 @@ use crate::{
     Event,
     chaos::{
         broker::{Broker, BrokerOptions},
-        feed::WebSocket,
+        event_stream::EventStreams,
+        feed::{Transport, WebSocket},
         proxy::{Proxy, Weather},
         publisher::{BATCH, publish},
         scene::{LAST, PATIENCE, Scene, Subscribed, Tally},
@@ -52,6 +53,18 @@ pub enum Mode {
     Window,
 }
 
+/// How subscribers listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Transports {
+    /// By either, and each new client of a subscriber by another one perhaps.
+    Both,
+    /// By event streams over HTTP.
+    EventStreams,
+    /// By STOMP over WebSocket.
+    WebSocket,
+}
+
 /// A run.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -70,6 +83,8 @@ pub struct RunOptions {
     pub subscribers: usize,
     /// Topics.
     pub destinations: usize,
+    /// How subscribers listen.
+    pub transports: Transports,
     /// How long a stalled connection stands still. Heart-beats have a fifth of it: they find it.
     pub stall: Duration,
     /// Where the log is written to.
@@ -88,6 +103,7 @@ impl RunOptions {
             publishers: 20,
             subscribers: 6,
             destinations: 4,
+            transports: Transports::Both,
             stall: Duration::from_secs(1),
             log: log.into(),
         }
@@ -153,6 +169,9 @@ struct Stage {
     broker_options: BrokerOptions,
     publishing: Proxy,
     listening: Proxy,
+    streaming: Proxy,
+    /// Sessions that the calm beginning had.
+    first: u64,
     publishers: JoinSet<()>,
     subscribers: JoinSet<Result<(), String>>,
     peak_resident_bytes: Option<u64>,
@@ -169,31 +188,21 @@ pub async fn run(options: RunOptions) -> Result<Outcome, Failure> {
     let log = options.log.clone();
     let mut stage = Stage::set(options, begun).await?;
     stage.run().await?;
-    let Stage { options, scene, broker, publishing, listening, publishers, subscribers, peak_resident_bytes, .. } =
-        stage;
-    drop((publishers, subscribers));
+    // Whoever still waits for a message would write into what is read now.
+    stage.publishers.shutdown().await;
+    stage.subscribers.shutdown().await;
     let duration = begun.elapsed();
+    stage.scene.recorder.finish()?;
+    let Stage { options, scene, broker, publishing, listening, streaming, first, peak_resident_bytes, .. } = stage;
     let peak_resident_bytes = peak_resident_bytes.max(broker.peak_resident_bytes());
-    drop(broker);
     let tally = scene.tally.borrow().clone();
-    // What still holds it is a task that was ended, and is about to be dropped.
-    let mut scene = scene;
-    let scene = loop {
-        match Arc::try_unwrap(scene) {
-            Ok(scene) => break scene,
-            Err(held) => scene = held,
-        }
-        tokio::task::yield_now().await;
-    };
-    scene.recorder.finish()?;
     let verdict = check(&read(&log)?);
-    let clients = options.publishers + options.subscribers as u64;
     Ok(Outcome {
         faults: faults(&options, &tally),
         verdict,
-        reconnects: tally.sessions.saturating_sub(clients),
+        reconnects: tally.sessions.saturating_sub(first),
         renewed: tally.renewed,
-        broken: publishing.broken() + listening.broken(),
+        broken: publishing.broken() + listening.broken() + streaming.broken(),
         unknown: tally.unknown,
         refused: tally.refused,
         duration,
@@ -230,8 +239,10 @@ impl Stage {
         let history = if options.mode == Mode::SmallHistory { SHORT_HISTORY } else { LONG_HISTORY };
         let broker_options = BrokerOptions::new(history, heart_beat);
         let broker = Broker::start(broker_options).await?;
-        let proxy = |stream| Proxy::start(broker.address, Random::new(options.seed, stream), options.stall);
-        let (publishing, listening) = (proxy(1).await?, proxy(2).await?);
+        let proxy = |upstream, stream| Proxy::start(upstream, Random::new(options.seed, stream), options.stall);
+        let publishing = proxy(broker.address, 1).await?;
+        let listening = proxy(broker.address, 2).await?;
+        let streaming = proxy(broker.streams, 3).await?;
         let destinations: Vec<_> = (0..options.destinations).map(|number| format!("/topic/check/{number}")).collect();
         let subscriptions = options.subscribers * destinations.len();
         let tally = Tally {
@@ -249,13 +260,22 @@ impl Stage {
             stop: watch::Sender::new(false),
         });
         let (mut publishers, mut subscribers) = (JoinSet::new(), JoinSet::new());
+        let websocket: Arc<dyn Transport> =
+            Arc::new(WebSocket { scene: Arc::clone(&scene), address: listening.address });
+        let streams: Arc<dyn Transport> =
+            Arc::new(EventStreams { scene: Arc::clone(&scene), address: streaming.address });
+        let transports = match options.transports {
+            Transports::Both => vec![websocket, streams],
+            Transports::EventStreams => vec![streams],
+            Transports::WebSocket => vec![websocket],
+        };
         for number in 0..options.subscribers {
             let places = scene.destinations.iter().map(|destination| Place::new(destination)).collect();
             let subscriber = Subscriber {
                 scene: Arc::clone(&scene),
                 name: format!("s{number}"),
                 first: number * scene.destinations.len(),
-                transport: Arc::new(WebSocket { scene: Arc::clone(&scene), address: listening.address }),
+                transports: transports.clone(),
                 random: Random::new(options.seed, 1000 + number as u64),
                 places,
             };
@@ -272,12 +292,15 @@ impl Stage {
             broker_options,
             publishing,
             listening,
+            streaming,
+            first: 0,
             publishers,
             subscribers,
             peak_resident_bytes: None,
         };
         // A subscription that has no position yet can resume nowhere.
         stage.until("every subscription has a message", all(|told| told.delivered > 0)).await?;
+        stage.first = stage.scene.tally.borrow().sessions;
         Ok(stage)
     }
 
@@ -291,9 +314,9 @@ impl Stage {
             }
             Mode::SmallHistory => {
                 for outage in 1..=self.options.outages {
-                    self.listening.set_weather(Weather::Dark);
+                    self.set_listeners_weather(Weather::Dark);
                     self.outgrow_the_history().await?;
-                    self.listening.set_weather(Weather::Calm);
+                    self.set_listeners_weather(Weather::Calm);
                     self.until_all_resumed(outage).await?;
                 }
             }
@@ -304,19 +327,23 @@ impl Stage {
 
     /// Breaks connections until there were enough reconnects.
     async fn storm(&mut self) -> Result<(), Failure> {
-        let clients = self.options.publishers + self.options.subscribers as u64;
         self.publishing.set_weather(Weather::Storm);
-        self.listening.set_weather(Weather::Storm);
+        self.set_listeners_weather(Weather::Storm);
         let mut reached = 0;
         while reached < self.options.reconnects {
             // A storm in which nobody reconnects any more has found a fault.
-            let next = clients + reached + 1;
+            let next = self.first + reached + 1;
             self.until("a client reconnects", move |tally| tally.sessions >= next).await?;
-            reached = self.scene.tally.borrow().sessions - clients;
+            reached = self.scene.tally.borrow().sessions - self.first;
         }
         self.publishing.set_weather(Weather::Calm);
-        self.listening.set_weather(Weather::Calm);
+        self.set_listeners_weather(Weather::Calm);
         Ok(())
+    }
+
+    fn set_listeners_weather(&self, weather: Weather) {
+        self.listening.set_weather(weather);
+        self.streaming.set_weather(weather);
     }
 
     /// Kills the broker and starts another one.
@@ -326,6 +353,7 @@ impl Stage {
         self.broker = Broker::start(self.broker_options).await?;
         self.publishing.set_upstream(self.broker.address);
         self.listening.set_upstream(self.broker.address);
+        self.streaming.set_upstream(self.broker.streams);
         Ok(())
     }
 

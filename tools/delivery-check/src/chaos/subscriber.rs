@@ -20,7 +20,8 @@ pub(super) struct Subscriber {
     pub(super) name: String,
     /// Where its subscriptions stand among those of all.
     pub(super) first: usize,
-    pub(super) transport: Arc<dyn Transport>,
+    /// Each new client takes one of these, by chance.
+    pub(super) transports: Vec<Arc<dyn Transport>>,
     pub(super) random: Random,
     pub(super) places: Vec<Place>,
 }
@@ -47,7 +48,8 @@ impl Subscriber {
     /// When a subscription is refused.
     pub(super) async fn listen(mut self) -> Result<(), String> {
         while self.places.iter().any(|place| !place.ended) {
-            let listener = self.transport.connect(&self.name).await;
+            let transport = self.random.index(self.transports.len());
+            let listener = self.transports[transport].connect(&self.name).await;
             let mut watching = JoinSet::new();
             watching.spawn(listener.count_sessions());
             self.follow(&*listener).await?;
