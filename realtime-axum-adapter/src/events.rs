@@ -14,6 +14,14 @@ use crate::authenticated::peer;
 
 /// Server-sent events at one route: `Router::new().route_service("/events", events(&realtime))`. Clients open
 /// `/events?destination=/topic/news`.
+///
+/// ```
+/// use parlor_core::{Realtime, app, auth::Anonymous};
+///
+/// let realtime = Realtime::builder(app::Router::new().with_state(())).authenticate(Anonymous).build()?;
+/// let http: axum::Router = axum::Router::new().route_service("/events", parlor_axum::events(&realtime));
+/// # let _ = http; Ok::<(), parlor_core::BuildError>(())
+/// ```
 #[must_use]
 pub fn events(realtime: &Realtime) -> Events {
     Events { inner: EventsService::new(realtime) }

@@ -39,6 +39,22 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<EventsBody>, Infallibl
 ///
 /// What follows is described in `docs/sse.md`. The stream is driven by a task of its own, which ends with it, or when
 /// [`Realtime::shutdown`] ends it.
+///
+/// ```
+/// use parlor_core::{Realtime, app::{Router, Rules}, auth::Anonymous};
+/// use parlor_hyper::EventsService;
+/// use tower::ServiceExt;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let realtime = Realtime::builder(Router::new().with_state(()))
+///     .authenticate(Anonymous)
+///     .authorize(Rules::deny_all().allow_subscribe("/topic/news"))
+///     .build()?;
+/// let request = http::Request::get("/events?destination=/topic/news").body(())?;
+/// let response = EventsService::new(&realtime).oneshot(request).await?;
+/// assert_eq!(response.headers()["content-type"], "text/event-stream");
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct EventsService {
     realtime: Realtime,

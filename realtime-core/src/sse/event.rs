@@ -25,6 +25,13 @@ pub struct SseEvent<'a> {
 }
 
 /// Why a text cannot be a field of an event.
+///
+/// ```
+/// use parlor_core::sse::SseEvent;
+///
+/// let error = SseEvent::message("hello").named("two\nlines").unwrap_err();
+/// assert!(!error.to_string().is_empty());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SseFieldError {
