@@ -42,7 +42,7 @@ fn publish(server: &Server, destination: &str, headers: &str, body: &str) -> (u1
 const JSON: &str = "content-type: application/json\r\n";
 
 /// The lines of an event stream, without what HTTP has between them.
-fn listen(server: &Server, destination: &str, headers: &str) -> impl Iterator<Item = String> {
+fn listen(server: &Server, destination: &str, headers: &str) -> impl Iterator<Item = String> + use<> {
     let request = format!("GET /events?destination={destination} HTTP/1.1\r\nhost: a\r\n{headers}\r\n");
     let lines = BufReader::new(send(server, &request)).lines().map(|line| line.expect("a line in time"));
     lines.filter(|line| ["data: ", "event: ", "id: "].iter().any(|field| line.starts_with(field)))

@@ -104,6 +104,17 @@ impl Closing {
         )
     }
 
+    /// The server itself failed while it served the connection: ERROR, then close with 1011.
+    #[must_use]
+    pub(crate) fn internal() -> Self {
+        Self::told(
+            "internal",
+            1011,
+            "The server failed while it served this connection",
+            "It was not the fault of what was sent; it is safe to reconnect.",
+        )
+    }
+
     /// The server stops: close with 1012 and the time after which to come back.
     #[must_use]
     pub fn going_away(retry_after: Duration) -> Self {

@@ -56,7 +56,7 @@ pub struct Config {
     pub max_subscriptions: usize,
     /// Frames that were read and wait for a handler, default 64; then reading stops until one is done.
     pub max_inbox_frames: usize,
-    /// Octets of frame bodies that were read and wait for a handler, default 256 KiB; one frame always may.
+    /// Octets of frames, headers and bodies, that were read and wait for a handler, default 256 KiB; one frame always may.
     pub max_inbox_bytes: usize,
     /// Streams of payloads that one session's handlers may have running, default 16; one more is refused with
     /// `too-many-streams`.

@@ -14,7 +14,7 @@ use crate::{
     app::{Authorize, Interceptor, Routes},
     broker::Broker,
     config::Config,
-    destination::Pattern,
+    destination::{Destination, Pattern},
     limits::Repeats,
     session::{LifecycleEvent, LifecycleListener, Registry, Session, announce},
     telemetry::Meters,
@@ -32,6 +32,10 @@ pub(crate) struct Endpoint {
     pub(crate) config: Config,
     /// What pattern subscriptions must lie within.
     pub(crate) topic_pattern: Pattern,
+    /// Where replies to messages go, of whichever user.
+    pub(crate) replies: Destination,
+    /// Where refusals are told.
+    pub(crate) errors: Destination,
     pub(crate) interceptors: Vec<Arc<dyn Interceptor>>,
     pub(crate) listeners: Vec<Arc<dyn LifecycleListener>>,
     /// The sends that were handled lately, by their keys.

@@ -82,6 +82,17 @@ fn prefixes_that_overlap_are_an_error_at_start_up() {
 }
 
 #[test]
+fn a_queue_prefix_without_room_for_replies_and_errors_is_an_error_at_start_up() {
+    // Destinations have 255 octets, and below the prefix comes `/replies`.
+    for (octets, fits) in [(247, true), (248, false)] {
+        let queue = format!("/{}", "q".repeat(octets - 1)).parse().unwrap();
+        let config = Config::default().prefixes(Prefixes::default().queue(queue));
+        let built = builder().config(config).authenticate(Nobody).build();
+        assert_eq!(built.is_ok(), fits, "{:?}", built.err());
+    }
+}
+
+#[test]
 fn a_program_whose_main_returns_what_is_wrong_prints_a_sentence() {
     let error = builder().build().unwrap_err();
     assert_eq!(format!("{error:?}"), error.to_string());

@@ -247,3 +247,20 @@ async fn a_subscription_under_the_application_prefix_gets_its_reply_alone() {
     client.send("UNSUBSCRIBE\nid:0\nreceipt:u\n\n").await;
     client.receipt("u").await;
 }
+
+async fn many(broker: Broker, user: Principal) {
+    for n in 0..2000 {
+        broker.send_to_user(user.id().unwrap(), "/queue/n", &n).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_of_messages_to_its_own_user_lets_the_connection_write() {
+    let realtime = realtime(Router::new().mount(Route::message("/app/many", many)));
+    let mut client = Client::connect(&realtime, user("ada")).await;
+    client.subscribe("n", "/user/queue/n").await;
+    client.send("SEND\ndestination:/app/many\n\n").await;
+    for n in 0..2000 {
+        assert_eq!(body(&client.frame().await), n.to_string());
+    }
+}

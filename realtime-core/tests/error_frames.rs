@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
+#[path = "support/broken_journal.rs"]
+mod broken_journal;
 mod support;
 
 use std::{
@@ -14,6 +16,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use broken_journal::client_of_a_broken_journal;
 use parlor_core::{
     Config, Realtime,
     app::{Rate, Rejection, Route, Router, Rules},
@@ -199,6 +202,9 @@ async fn all() -> Vec<(String, String)> {
 
     let expired = user("ada").with_expiry(SystemTime::UNIX_EPOCH);
     all.push(("token-expired".to_owned(), told(&endpoint, expired, &[]).await));
+
+    let (_, client) = client_of_a_broken_journal(Router::new()).await;
+    all.push(("internal".to_owned(), end(client).await));
 
     let slow = realtime(Config::development().outbox(OutboxLimits::default().max_messages(1)));
     let mut client = Client::open_with_buffer(&slow, user("ada"), 256);

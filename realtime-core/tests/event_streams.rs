@@ -125,7 +125,7 @@ impl Reader {
                     "event" => event.name = Some(value),
                     "id" => event.id = Some(value),
                     "retry" => event.retry = value.parse().ok(),
-                    "data" => event.data = Some(event.data.map_or(value.clone(), |data| data + "\n" + &value)),
+                    "data" => event.data = Some(event.data.map(|data| data + "\n").unwrap_or_default() + &value),
                     _ => {}
                 }
             }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
+#[path = "support/broken_journal.rs"]
+mod broken_journal;
 mod support;
 
 use std::{
@@ -10,18 +12,23 @@ use std::{
     time::Duration,
 };
 
+use broken_journal::client_of_a_broken_journal;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use parlor_core::{
     Config, Message, Realtime,
-    app::{Connected, Disconnected, Interceptor, Rejection, Route, Router, Rules, Subscribed, Unsubscribed},
+    app::{
+        Authorize, Connected, Disconnected, Interceptor, Rejection, Route, Router, Rules, SendTarget, Subscribed,
+        Unsubscribed,
+    },
     auth::{Anonymous, Principal},
     broker::{Address, Broker, OutboundInterceptor, Publication, PublishError},
+    destination::Pattern,
     extract::{Payload, SendToUser, SessionData, State},
     session::{DisconnectReason, Session},
     stomp::Headers,
 };
-use support::{Client, Log, assert_silent, body, header, user};
+use support::{Client, Log, Received, assert_silent, body, header, user};
 
 fn log(State(log): &State<Log>, text: String) {
     log.lock().unwrap().push(text);
@@ -221,4 +228,81 @@ async fn an_outbound_interceptor_sees_what_is_published_whoever_does() {
     assert_silent(&mut client).await;
     let twice = build().unwrap_err().to_string();
     assert!(twice.contains("has outbound interceptors already"), "{twice}");
+}
+
+/// Panics at what is published to a topic.
+struct Panics;
+
+impl OutboundInterceptor for Panics {
+    fn on_publish(&self, to: &Address, publication: Publication) -> Option<Publication> {
+        assert!(!matches!(to, Address::Topic(_)), "this is the test's own panic");
+        Some(publication)
+    }
+}
+
+impl Authorize for Panics {
+    fn may_send<'a>(&'a self, _: &'a Principal, _: &'a SendTarget) -> BoxFuture<'a, bool> {
+        panic!("this is the test's own panic")
+    }
+
+    fn may_subscribe<'a>(&'a self, _: &'a Principal, _: &'a Pattern) -> BoxFuture<'a, bool> {
+        panic!("this is the test's own panic")
+    }
+}
+
+/// Sends `frame`, which is refused as the server's fault while the session goes on.
+async fn assert_refused_alone(client: &mut Client, frame: &str) {
+    client.send(frame).await;
+    let refused = client.frame().await;
+    assert_eq!(header(&refused, "code"), Some("internal"), "{refused}");
+    client.send("SEND\ndestination:/app/fine\nreceipt:fine\n\n").await;
+    client.receipt("fine").await;
+}
+
+async fn echo(payload: Payload<u8>) -> Payload<u8> {
+    payload
+}
+
+async fn fine() {}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_an_outbound_interceptor_refuses_its_message_alone() {
+    let routes = Router::new()
+        .mount(Route::message("/app/echo", echo).send_to("/topic/a"))
+        .mount(Route::message("/app/fine", fine))
+        .with_state(());
+    let builder = Realtime::builder(routes).authenticate(Anonymous).authorize(rules());
+    let realtime = builder.intercept_outbound(Panics).build().unwrap();
+    let mut client = Client::connect(&realtime, user("ada")).await;
+    client.subscribe("errors", "/user/queue/errors").await;
+    assert_refused_alone(&mut client, "SEND\ndestination:/app/echo\n\n1").await;
+    assert_refused_alone(&mut client, "SEND\ndestination:/topic/a\n\n1").await;
+    let error = realtime.broker().publish("/topic/a", &1).await.unwrap_err();
+    assert!(matches!(error, PublishError::Interceptor(_)), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_an_authorizer_refuses_its_message_alone() {
+    let routes = Router::new().mount(Route::message("/app/fine", fine)).with_state(());
+    let realtime = Realtime::builder(routes).authenticate(Anonymous).authorize(Panics).build().unwrap();
+    let mut client = Client::connect(&realtime, user("ada")).await;
+    client.subscribe("errors", "/user/queue/errors").await;
+    assert_refused_alone(&mut client, "SEND\ndestination:/topic/a\n\n").await;
+    assert_refused_alone(&mut client, "SUBSCRIBE\nid:0\ndestination:/topic/a\n\n").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_18_a_panic_that_nobody_guards_against_ends_its_connection_in_order() {
+    let events: Log = Arc::new(Mutex::default());
+    let heard = Arc::clone(&events);
+    let routes = Router::new().on_disconnected(move |reason: DisconnectReason| {
+        heard.lock().unwrap().push(format!("{reason:?}"));
+        async {}
+    });
+    let (realtime, mut client) = client_of_a_broken_journal(routes).await;
+    let (error, status) = client.error_and_close().await;
+    assert_eq!((header(&error, "code"), status), (Some("internal"), 1011));
+    assert_eq!(client.next().await, Received::End);
+    assert_eq!(*events.lock().unwrap(), ["Server { code: \"internal\" }"]);
+    assert_eq!(realtime.registry().session_count(), 0);
 }

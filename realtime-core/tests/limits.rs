@@ -444,14 +444,18 @@ async fn connections_are_bounded_by_address_user_and_anonymity_and_each_comes_ba
 
 /// How many octets of frames a server takes while the first of them is handled.
 async fn taken_while_busy(max_inbox_frames: usize, max_inbox_bytes: usize) -> usize {
+    let frame = format!("SEND\ndestination:/app/slow\n\n{}", "x".repeat(1024));
+    frames_taken_while_busy(&frame, max_inbox_frames, max_inbox_bytes).await
+}
+
+async fn frames_taken_while_busy(frame: &str, max_inbox_frames: usize, max_inbox_bytes: usize) -> usize {
     let config = Config::development().max_inbox_frames(max_inbox_frames).max_inbox_bytes(max_inbox_bytes);
     let realtime = realtime(config);
     let mut client = Client::open_with_buffer(&realtime, user("ada"), 1024);
     client.send("CONNECT\naccept-version:1.2\n\n").await;
     client.frame().await;
-    let frame = format!("SEND\ndestination:/app/slow\n\n{}", "x".repeat(1024));
     let mut octets = 0;
-    while octets < 64 * 1024 && tokio::time::timeout(SECOND, client.send(&frame)).await.is_ok() {
+    while octets < 64 * 1024 && tokio::time::timeout(SECOND, client.send(frame)).await.is_ok() {
         octets += frame.len();
     }
     octets
@@ -463,6 +467,13 @@ async fn reading_stops_at_either_bound_of_the_inbox() {
     assert!(taken_while_busy(2, usize::MAX).await < LITTLE);
     assert!(taken_while_busy(usize::MAX, 2048).await < LITTLE);
     assert!(taken_while_busy(usize::MAX, usize::MAX).await >= 64 * 1024);
+}
+
+#[tokio::test(start_paused = true)]
+async fn headers_count_against_the_inbox_as_bodies_do() {
+    let frame = format!("SEND\ndestination:/app/slow\nnote:{0}\nother:{0}\n\n", "x".repeat(1000));
+    assert!(frames_taken_while_busy(&frame, usize::MAX, 16 * 1024).await < 24 * 1024);
+    assert!(frames_taken_while_busy(&frame, usize::MAX, usize::MAX).await >= 64 * 1024);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,12 +4,18 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use parlor_core::Config;
+use parlor_core::{Config, history::MemoryLimits};
 
 /// The fields of the settings and their defaults, by path (`websocket.max_message_bytes`), as `Debug` shows them.
 fn settings() -> BTreeMap<String, String> {
-    let text = format!("{:#?}", Config::default());
-    let (mut fields, mut folder) = (BTreeMap::new(), Vec::<String>::new());
+    let mut all = fields(&[], &format!("{:#?}", Config::default()));
+    // Declared with the histories, beside the settings.
+    all.extend(fields(&["history_memory"], &format!("{:#?}", MemoryLimits::default())));
+    all
+}
+
+fn fields(within: &[&str], text: &str) -> BTreeMap<String, String> {
+    let (mut fields, mut folder) = (BTreeMap::new(), within.iter().map(ToString::to_string).collect::<Vec<_>>());
     for line in text.lines().skip(1) {
         let line = line.trim();
         match line.split_once(": ") {

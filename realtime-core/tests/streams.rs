@@ -19,6 +19,7 @@ use parlor_core::{
     auth::Anonymous,
     broker::OutboxLimits,
     extract::{Path, Payload, Payloads, Replies, Reply},
+    limits::QueueLimits,
 };
 use support::{Client, assert_silent, body, header, user};
 
@@ -230,4 +231,67 @@ async fn live_messages_of_a_topic_and_its_handlers_stream_share_one_subscription
     realtime.broker().publish("/topic/room", "live").await.unwrap();
     assert_eq!(body(&client.frame().await), "\"live\"");
     assert_eq!(body(&client.frame().await), "0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_ended_makes_room_for_the_next_at_once() {
+    let routes = Router::new().mount(Route::subscribe("/app/ticks", ticks)).with_state(());
+    let realtime = realtime_with(routes, Config::default().max_streams(1));
+    let mut client = Client::connect(&realtime, user("ada")).await;
+    client.subscribe("0", "/app/ticks").await;
+    for id in 1..10 {
+        client
+            .send(&format!(
+                "UNSUBSCRIBE
+id:{}
+
+",
+                id - 1
+            ))
+            .await;
+        client
+            .send(&format!(
+                "SUBSCRIBE
+id:{id}
+destination:/app/ticks
+receipt:{id}
+
+"
+            ))
+            .await;
+        client.receipt(&id.to_string()).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_ended_by_itself_makes_room_for_the_next() {
+    let routes = Router::new().mount(Route::subscribe("/app/count/{to}", count)).with_state(());
+    let realtime = realtime_with(routes, Config::default().max_streams(1));
+    let mut client = Client::connect(&realtime, user("ada")).await;
+    for id in 0..3 {
+        client.subscribe(&id.to_string(), "/app/count/1").await;
+        assert_eq!(body(&client.frame().await), "1");
+        assert_eq!(header(&client.frame().await, "complete"), Some("true"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_that_cannot_be_sent_is_told_once_and_ends_its_stream() {
+    async fn three() -> Payloads<impl Stream<Item = Payload<u32>>> {
+        Payloads(stream::iter((1..=3).map(Payload)))
+    }
+    let routes = Router::new().mount(Route::message("/app/three", three).send_to("/queue/full")).with_state(());
+    let realtime = realtime_with(routes, Config::default().queues(QueueLimits::default().max_messages(1)));
+    let mut client = Client::connect(&realtime, user("ada")).await;
+    client.subscribe("errors", "/user/queue/errors").await;
+    client
+        .send(
+            "SEND
+destination:/app/three
+
+",
+        )
+        .await;
+    assert_eq!(header(&client.frame().await, "code"), Some("queue-full"));
+    assert_silent(&mut client).await;
 }

@@ -1,6 +1,11 @@
 //! Event streams over real sockets, over HTTP/1.1 and HTTP/2: who gets one, what comes on it, and how it ends.
 
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may fail, and its runtime ends its tasks")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a test may fail, and its runtime ends its tasks"
+)]
 
 mod support;
 
@@ -60,6 +65,9 @@ async fn serve(realtime: &Realtime) -> Running {
     }));
     Running { address, stop, served }
 }
+
+/// Header lines of a request.
+type Headers = &'static [(&'static str, &'static str)];
 
 /// A response, and the connection that it comes on: dropping it cuts the connection.
 struct Exchange {
@@ -210,6 +218,7 @@ async fn a_stream_has_its_headers_and_resumes_by_either_way_and_the_header_wins(
 
 #[tokio::test]
 async fn every_refusal_has_its_status_and_code_before_a_stream_begins() {
+    const ADA: Headers = &[("x-name", "ada")];
     let limits = ConnectionLimits::default().max_event_streams_per_user(1);
     let realtime = endpoint()
         .authenticate(by_name)
@@ -218,17 +227,16 @@ async fn every_refusal_has_its_status_and_code_before_a_stream_begins() {
         .build()
         .unwrap();
     let server = serve(&realtime).await;
-    let ada = [("x-name", "ada")];
-    let cases: [(&str, &[(&str, &str)], u16, &str); 12] = [
-        ("", &ada, 400, "bad-query"),
-        ("?destination=/topic/open/a&destination=/topic/open/b", &ada, 400, "bad-query"),
-        ("?destination=/topic/open/a&resume-from=a&resume-from=b", &ada, 400, "bad-query"),
-        ("?destination=topic", &ada, 400, "invalid-destination"),
-        ("?destination=/topic/open/%2e%2e", &ada, 400, "invalid-destination"),
-        ("?destination=/queue/a", &ada, 400, "not-supported"),
+    let cases: [(&str, Headers, u16, &str); 12] = [
+        ("", ADA, 400, "bad-query"),
+        ("?destination=/topic/open/a&destination=/topic/open/b", ADA, 400, "bad-query"),
+        ("?destination=/topic/open/a&resume-from=a&resume-from=b", ADA, 400, "bad-query"),
+        ("?destination=topic", ADA, 400, "invalid-destination"),
+        ("?destination=/topic/open/%2e%2e", ADA, 400, "invalid-destination"),
+        ("?destination=/queue/a", ADA, 400, "not-supported"),
         ("?destination=/topic/open/a", &[], 401, "missing-credentials"),
-        ("?destination=/topic/closed", &ada, 403, "forbidden"),
-        ("?destination=/user/bob/queue/a", &ada, 403, "forbidden"),
+        ("?destination=/topic/closed", ADA, 403, "forbidden"),
+        ("?destination=/user/bob/queue/a", ADA, 403, "forbidden"),
         (
             "?destination=/topic/open/a",
             &[("x-name", "ada"), ("origin", "https://evil.example")],
@@ -241,7 +249,7 @@ async fn every_refusal_has_its_status_and_code_before_a_stream_begins() {
             403,
             "origin-not-allowed",
         ),
-        ("?destination=/nowhere", &ada, 404, "no-such-destination"),
+        ("?destination=/nowhere", ADA, 404, "no-such-destination"),
     ];
     for version in VERSIONS {
         for (query, headers, status, code) in cases {
@@ -252,13 +260,13 @@ async fn every_refusal_has_its_status_and_code_before_a_stream_begins() {
             assert!(body["message"].as_str().is_some_and(|message| !message.is_empty()), "{body}");
             assert_eq!(exchange.response.headers().get("cache-control").unwrap(), "no-store");
         }
-        let posted = request(server.address, version, "POST", "?destination=/topic/open/a", &ada).await;
+        let posted = request(server.address, version, "POST", "?destination=/topic/open/a", ADA).await;
         assert_eq!(posted.response.status(), StatusCode::METHOD_NOT_ALLOWED);
         // A page of the same origin sends no Origin with a GET, one of an allowed origin does.
         for allowed in [("sec-fetch-site", "same-origin"), ("origin", ORIGIN)] {
             let headers = [("x-name", "ada"), allowed, ("cookie", "token=x")];
             let reader = Reader::open(server.address, version, "?destination=/topic/open/a", &headers).await;
-            let one_more = get(server.address, version, "?destination=/topic/open/a", &ada).await;
+            let one_more = get(server.address, version, "?destination=/topic/open/a", ADA).await;
             assert_eq!(one_more.response.status(), StatusCode::TOO_MANY_REQUESTS);
             assert!(one_more.response.headers().contains_key("retry-after"));
             drop(reader);

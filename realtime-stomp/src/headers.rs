@@ -43,6 +43,12 @@ impl Headers {
         self.ends.push((name_end, self.text.len()));
     }
 
+    /// Octets of all names and values.
+    #[must_use]
+    pub fn octets(&self) -> usize {
+        self.text.len()
+    }
+
     /// The value of the first header of that name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {

@@ -26,7 +26,7 @@ pub fn installed() -> PathBuf {
 pub fn available(what: &str, present: bool, variable: &str) -> bool {
     if !present {
         assert!(env::var_os(variable).is_none(), "{variable} is set and {what} is missing");
-        eprintln!("SKIPPED: {what} is missing. Run tests/interop/setup to install it.");
+        eprintln!("SKIPPED: {what} is missing. CONTRIBUTING.md says how to install it.");
     }
     present
 }
@@ -103,19 +103,41 @@ impl Drop for Server {
 }
 
 /// Runs a script of `tests/` beside the installed clients and shows what it printed; panics where it fails.
-#[expect(clippy::print_stdout, reason = "the script's own lines say what was checked")]
 pub fn run_script(program: &Path, script: &str, variables: &[(&str, String)]) {
     let source = root().join("tests").join(script);
     let copy = installed().join(source.file_name().expect("a script has a name"));
     fs::copy(&source, &copy).expect("the script can be copied beside the clients");
+    println!("{}", run(program, &copy, variables));
+}
+
+/// Runs a script of several files, which are a folder of `tests/`, and returns what it printed; panics where it fails.
+pub fn run_folder(program: &Path, folder: &str, script: &str, variables: &[(&str, String)]) -> String {
+    let source = root().join("tests").join(folder);
+    let copy = installed().join(source.file_name().expect("a folder has a name"));
+    fs::create_dir_all(&copy).expect("a folder beside the clients");
+    for file in fs::read_dir(&source).expect("the folder can be read") {
+        let file = file.expect("the folder can be read");
+        fs::copy(file.path(), copy.join(file.file_name())).expect("the script can be copied beside the clients");
+    }
+    run(program, &copy.join(script), variables)
+}
+
+/// Runs a script where it lies, beside those that it needs; `INSTALLED` tells it where the clients are. Panics where it fails.
+pub fn run_in_place(program: &Path, script: &str, variables: &[(&str, String)]) {
+    let clients = ("INSTALLED", installed().display().to_string());
+    println!("{}", run(program, &root().join("tests").join(script), &[variables, &[clients]].concat()));
+}
+
+fn run(program: &Path, script: &Path, variables: &[(&str, String)]) -> String {
     let output = Command::new(program)
-        .arg(&copy)
+        .arg(script)
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .output()
         .expect("the script runs");
     let text = String::from_utf8_lossy(&output.stdout);
-    println!("{text}");
-    assert!(output.status.success(), "{script} failed:\n{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{} failed:\n{text}\n{errors}", script.display());
+    text.into_owned()
 }
 
 /// Whether a program can be started.

@@ -8,11 +8,21 @@ mod support;
 
 use std::path::Path;
 
-use programs::{available, has, installed, root, run_script};
+use programs::{available, has, installed, root, run_in_place, run_script};
 use support::{Folder, Room};
 
 #[test]
 fn two_browsers_chat_and_survive_a_restart_and_a_third_is_refused() {
+    run_with_browser("browser/chat.mjs");
+}
+
+#[test]
+fn rule_15_browsers_that_were_cut_off_miss_nothing_see_nothing_twice_and_are_told() {
+    run_with_browser("browser/resume.mjs");
+}
+
+/// Runs a script that starts the study room and browsers by itself.
+fn run_with_browser(script: &str) {
     let present = has("node") && has("chromium") && installed().join("node_modules/playwright-core").exists();
     if available("Chromium or playwright-core", present, "PARLOR_REQUIRE_BROWSER") {
         let folder = Folder::new();
@@ -22,7 +32,7 @@ fn two_browsers_chat_and_survive_a_restart_and_a_third_is_refused() {
             ("SCREENSHOTS", root().join("target/screenshots").display().to_string()),
             ("CHROMIUM", "/usr/bin/chromium".to_owned()),
         ];
-        run_script(Path::new("node"), "browser/chat.mjs", &variables);
+        run_in_place(Path::new("node"), script, &variables);
     }
 }
 

@@ -80,6 +80,36 @@ fn a_stop_by_signal_leaves_one_file_with_everything_in_it_for_this_user_alone() 
     assert_eq!(files(), tidy);
 }
 
+/// Each hash takes 19 MiB, on whatever thread: what an allocator would keep of that for each of them is not bounded.
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_does_not_grow_with_log_ins() {
+    const WARM_UP: usize = 4;
+    const LOG_INS: usize = 24;
+    let folder = Folder::new();
+    let mut child = study_room(&folder, &[]).spawn().unwrap();
+    let room = opened(&mut child);
+    room.sign_up("Ada");
+    let account = json!({ "name": "Ada", "password": "correct horse" });
+    let log_in = |times| {
+        let one_after_another = || {
+            (0..times).for_each(|_| assert_eq!(room.request("POST", "/api/login", None, Some(&account)).status, 200))
+        };
+        std::thread::scope(|scope| (0..3).for_each(|_| drop(scope.spawn(one_after_another))));
+    };
+    let resident_kib = || -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    };
+    log_in(WARM_UP);
+    let warm = resident_kib();
+    log_in(LOG_INS);
+    let grown = resident_kib().saturating_sub(warm);
+    assert!(grown < 10 << 10, "{grown} KiB more than {warm} KiB");
+    assert!(terminated(child).success());
+}
+
 #[test]
 fn a_database_that_cannot_be_opened_is_a_sentence_that_says_what_to_do() {
     let folder = Folder::new();

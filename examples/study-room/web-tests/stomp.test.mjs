@@ -118,15 +118,31 @@ test("where nothing was said meanwhile, the RECEIPT tells that nothing was misse
   assert.deepEqual(heard, ["one", "resumed"]);
 });
 
-test("where the server has lost the place, the room begins anew", async () => {
+for (const first of ["RECEIPT", "MESSAGE"]) {
+  test(`where the server has lost the place, as its ${first} tells, the room begins anew`, async () => {
+    server.accept();
+    message("one", { position: "p1" });
+    const headers = await reconnect();
+    const receipt = () => server.says("RECEIPT", { "receipt-id": headers.get("receipt"), recovered: "false" });
+    const behindTheHole = () => message("behind the hole", { recovered: "false", position: "q8" });
+    for (const says of first === "RECEIPT" ? [receipt, behindTheHole] : [behindTheHole, receipt]) says();
+    await turn();
+    message("behind it too", { position: "q9" });
+    assert.deepEqual(server.sent("UNSUBSCRIBE").map((frame) => frame.headers.get("id")), ["sub-1"]);
+    const [again, ...more] = server.sent("SUBSCRIBE");
+    assert.deepEqual([...again.headers], [["id", "sub-2"], ["destination", TOPIC]]);
+    assert.deepEqual(more, []);
+    message("history", { subscription: "sub-2" });
+    message("live", { subscription: "sub-2", position: "q10" });
+    assert.deepEqual(heard, ["one", "history", "live"]);
+    assert.equal((await reconnect()).get("resume-from"), "q10", "and it goes on from there");
+  });
+}
+
+test("what comes for a subscription of before is not heard", async () => {
   server.accept();
-  message("one", { position: "p1" });
-  const headers = await reconnect();
-  message("history", { recovered: "false" });
-  server.says("RECEIPT", { "receipt-id": headers.get("receipt"), recovered: "false" });
-  await turn();
-  assert.deepEqual(heard, ["one", "history"]);
-  assert.equal((await reconnect()).get("resume-from"), undefined);
+  message("stray", { subscription: "sub-7" });
+  assert.deepEqual(heard, []);
 });
 
 test("a refused resumption is told as a refused subscription is", async () => {

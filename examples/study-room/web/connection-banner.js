@@ -2,7 +2,7 @@
 
 // In milliseconds.
 const QUIET_START = 400; // a connection that is quick needs no word
-const SHOWN_BACK = 2_000;
+const SHOWN_BACK = 4_000;
 const SHOWN_RELOADED = 8_000; // it says that something has changed, and takes longer to read
 
 /** Shows one sentence, and takes it away when it is no longer true. */

@@ -55,11 +55,10 @@ function enter() {
     { loadOlder: (id) => api.messagesBefore(roomId, id), whatToDo },
   );
 
-  let isResumed = false;
+  // The history comes whenever the subscription begins anew; where it goes on, what was missed comes message by message.
   const heard = ({ body }) => {
     const event = JSON.parse(body);
-    // After a resumption all that was missed comes message by message: the history would only take older ones away.
-    if (event.type === "history" && !isResumed) {
+    if (event.type === "history") {
       event.messages.forEach(settled);
       banner.back(conversation.history(event));
     } else if (event.type === "message") {
@@ -67,12 +66,8 @@ function enter() {
       conversation.add(event.message);
     }
   };
-  client.subscribe(`/topic/rooms/${roomId}/chat`, heard, () => {
-    isResumed = true;
-    banner.back(true);
-  });
+  client.subscribe(`/topic/rooms/${roomId}/chat`, heard, () => banner.back(true));
   client.addEventListener("state", ({ detail: state }) => {
-    if (state !== "connected") isResumed = false;
     if (state === "connecting") banner.connecting();
     if (state === "reconnecting") banner.reconnecting();
     if (state === "connected") outbox.entries.filter(({ failure }) => failure === undefined).forEach(send);

@@ -25,7 +25,8 @@ export class StompClient extends EventTarget {
   #socket;
   #decoder;
   #worker;
-  #subscriptions = new Map();
+  #subscriptions = new Map(); // by id
+  #nextSubscription = 0;
   #receipts = new Receipts();
   #backoff = new Backoff();
   #connectedAt = Infinity;
@@ -55,12 +56,11 @@ export class StompClient extends EventTarget {
 
   /**
    * Calls `handler(frame)` for every message of a destination, now and after every reconnect; and `onResumed()` first where the
-   * server goes on where it was, so that what was missed follows.
+   * server goes on where it was, so that what was missed follows. Where it has lost the place, the subscription begins anew,
+   * with whatever a new one begins with.
    */
   subscribe(destination, handler, onResumed = () => {}) {
-    const id = `sub-${this.#subscriptions.size}`;
-    this.#subscriptions.set(id, { destination, handler, onResumed, resumption: new Resumption() });
-    if (this.state === "connected") this.#enter(id);
+    this.#begin({ destination, handler, onResumed, resumption: new Resumption() });
   }
 
   /** Sends JSON; resolves with the RECEIPT, rejects with a SendError. With the same `key` it counts once. */
@@ -112,7 +112,7 @@ export class StompClient extends EventTarget {
     if (command === "CONNECTED") {
       this.#connected(headers);
     } else if (command === "MESSAGE") {
-      this.#message(this.#subscriptions.get(headers.get("subscription")), { headers, body });
+      this.#message(headers.get("subscription"), { headers, body });
     } else if (command === "RECEIPT") {
       this.#receipts.confirm(headers);
     } else if (command === "ERROR") {
@@ -133,6 +133,12 @@ export class StompClient extends EventTarget {
     this.#setState("connected");
   }
 
+  #begin(subscription) {
+    const id = `sub-${this.#nextSubscription++}`;
+    this.#subscriptions.set(id, subscription);
+    if (this.state === "connected") this.#enter(id);
+  }
+
   #enter(id) {
     const subscription = this.#subscriptions.get(id);
     const headers = { id, destination: subscription.destination, ...subscription.resumption.headers() };
@@ -141,7 +147,7 @@ export class StompClient extends EventTarget {
       const { receipt, confirmed } = this.#receipts.expect();
       headers.receipt = receipt;
       confirmed.then(
-        (answer) => this.#resumed(subscription, answer),
+        (answer) => this.#resumed(id, answer),
         // A first MESSAGE may have told it as well: only a refusal is news.
         (error) => error.code !== "offline" && error.code !== "late" && this.#tell(error),
       );
@@ -149,14 +155,21 @@ export class StompClient extends EventTarget {
     this.#sendFrame("SUBSCRIBE", headers);
   }
 
-  #message(subscription, frame) {
-    if (!subscription) return;
-    this.#resumed(subscription, frame.headers);
-    if (subscription.resumption.take(frame.headers)) subscription.handler(frame);
+  #message(id, frame) {
+    this.#resumed(id, frame.headers);
+    const subscription = this.#subscriptions.get(id);
+    if (subscription?.resumption.take(frame.headers)) subscription.handler(frame);
   }
 
-  #resumed({ resumption, onResumed }, headers) {
-    if (resumption.answer(headers) === "resumed") onResumed();
+  #resumed(id, headers) {
+    const subscription = this.#subscriptions.get(id);
+    const answer = subscription?.resumption.answer(headers);
+    if (answer === "resumed") subscription.onResumed();
+    if (answer !== "lost") return;
+    // Under a new id: what the old one still gets stands behind a hole, and nobody listens to it.
+    this.#subscriptions.delete(id);
+    if (this.state === "connected") this.#sendFrame("UNSUBSCRIBE", { id });
+    this.#begin(subscription);
   }
 
   #beat() {

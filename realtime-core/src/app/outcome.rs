@@ -118,7 +118,7 @@ impl Target {
                     Recipient::ThisSession => (session.owner(), Some(session.id())),
                     Recipient::User(user) => (Owner::User(user.clone()), None),
                 };
-                broker.send_to_owner(&UserDestination { owner, path: path.clone() }, &publication, only);
+                broker.send_to_owner(&UserDestination { owner, path: path.clone() }, &publication, only).await?;
             }
         }
         Ok(())

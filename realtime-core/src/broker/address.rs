@@ -27,3 +27,13 @@ pub enum Address {
     /// Fan-out to the sessions of one user, or of one anonymous session.
     User(UserDestination),
 }
+
+impl Address {
+    /// Its spelling, that of a user's without the user.
+    pub(super) fn path(&self) -> &Destination {
+        match self {
+            Self::Queue(destination) | Self::Topic(destination) => destination,
+            Self::User(user) => &user.path,
+        }
+    }
+}

@@ -1,8 +1,18 @@
 //! From addresses and patterns to their subscribers.
 //!
-//! Addresses are spread over shards by hash; patterns stand in a trie. Lock order, written down here alone: a lock of the
-//! index is never held while something is delivered; retiring takes the index's lock and then the topic's. A
-//! destination's topic is locked before the topics of patterns, and outboxes come last.
+//! Addresses are spread over shards by hash; patterns stand in a trie. Lock order, written down here alone; each may be taken
+//! under those before it:
+//!
+//! ```text
+//! a journal's order of a destination
+//!   -> shard of addresses -> topic of an address
+//!                              -> trie of patterns -> topic of a pattern
+//!                                                       -> shared queue -> outbox
+//! ```
+//!
+//! A lock of the index is never held while something is delivered. Two topics of addresses are never locked together, nor two
+//! of patterns. Retiring takes the index's lock and then the topic's; publishing takes the topic of the address, and under it
+//! looks for patterns in the trie and gives that lock back before it takes their topics, one after another.
 
 use std::{
     collections::HashMap,

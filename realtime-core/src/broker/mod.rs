@@ -16,6 +16,8 @@ mod held;
 mod index;
 #[cfg(test)]
 mod model_tests;
+#[cfg(test)]
+mod order_tests;
 mod outbound;
 mod patterns;
 mod publish_error;

@@ -48,7 +48,7 @@ fn op() -> impl Strategy<Value = Op> {
 
 /// A socket that keeps everything.
 #[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Kept(pub(super) Arc<Mutex<Vec<u8>>>);
 
 impl WireWriter for Kept {
     fn try_write(&mut self, octets: &[u8]) -> io::Result<usize> {
@@ -154,7 +154,7 @@ proptest! {
                     let body = number.to_string();
                     let owner = Owner::User(user(number_of_user));
                     let to = UserDestination { owner, path: "/queue/x".parse().unwrap() };
-                    let reached = broker.send_to_owner(&to, &Publication::text(body.clone()), None);
+                    let (reached, _) = broker.hand_to_owner(&to, &Publication::text(body.clone()), None).unwrap();
                     let mut expected = 0;
                     for (session, id, listens, _) in &model {
                         if matches!(listens, Listens::ToUser) && sessions[*session].user == user(number_of_user) {

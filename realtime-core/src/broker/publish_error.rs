@@ -77,6 +77,9 @@ pub enum PublishError {
         /// What the journal said.
         error: JournalError,
     },
+    /// An outbound interceptor panicked; nobody was given the message.
+    #[error("an outbound interceptor panicked at a message to {0}, which is not published")]
+    Interceptor(Destination),
     /// The payload cannot be written as JSON.
     #[error("the payload cannot be written as JSON: {0}")]
     Payload(#[from] serde_json::Error),

@@ -79,7 +79,7 @@ impl Broker {
             return Err(PublishError::NotPublishable(destination));
         }
         let address = Address::Topic(destination.clone());
-        let Some(publication) = self.outbound(&address, publication) else {
+        let Some(publication) = self.outbound(&address, publication)? else {
             return Ok(Published { subscriptions: 0, position: None });
         };
         if let Some(journal) = self.rules().and_then(|rules| rules.journal_of(&destination)) {
@@ -126,7 +126,7 @@ impl Broker {
         D: TryInto<Destination>,
         DestinationError: From<D::Error>,
     {
-        self.send_json(Owner::User(user.clone()), path, payload, None)
+        self.send_json(Owner::User(user.clone()), path, payload, None).await
     }
 
     /// Sends a value as JSON to one session, at `/user` + `path`, if it subscribed to that.
@@ -143,10 +143,10 @@ impl Broker {
         D: TryInto<Destination>,
         DestinationError: From<D::Error>,
     {
-        self.send_json(session.owner(), path, payload, Some(session.id()))
+        self.send_json(session.owner(), path, payload, Some(session.id())).await
     }
 
-    fn send_json<D>(
+    async fn send_json<D>(
         &self,
         owner: Owner,
         path: D,
@@ -158,32 +158,59 @@ impl Broker {
         DestinationError: From<D::Error>,
     {
         let path = path.try_into().map_err(DestinationError::from)?;
-        Ok(self.send_to_owner(&UserDestination { owner, path }, &Publication::json(payload)?, only))
+        self.send_to_owner(&UserDestination { owner, path }, &Publication::json(payload)?, only).await
     }
 
     /// Sends to the sessions of a resolved user destination, or to one of them.
-    pub fn send_to_owner(
+    ///
+    /// # Errors
+    /// When an outbound interceptor panics.
+    pub async fn send_to_owner(
         &self,
         destination: &UserDestination,
         publication: &Publication,
         only: Option<SessionId>,
-    ) -> SentToUser {
+    ) -> Result<SentToUser, PublishError> {
+        let (sent, queued) = self.hand_to_owner(destination, publication, only)?;
+        if queued {
+            // As after a publish: the connection's task has to write.
+            tokio::task::yield_now().await;
+        }
+        Ok(sent)
+    }
+
+    /// Sends to a user without giving way to others; says whether something waits in a queue. For one message, never for a
+    /// loop.
+    pub(crate) fn hand_to_owner(
+        &self,
+        destination: &UserDestination,
+        publication: &Publication,
+        only: Option<SessionId>,
+    ) -> Result<(SentToUser, bool), PublishError> {
         let address = Address::User(destination.clone());
         let shown = format!("{}{}", self.inner.prefixes.user, destination.path);
-        let publication = publication.in_current_trace();
         let mut sessions = Vec::new();
-        let mut reach = Reach::default();
-        if let Some(topic) = self.inner.index.topic(&address)
-            && let Some(publication) = self.outbound(&address, publication.into_owned())
-            && let Some(mut state) = topic.lock()
-        {
+        // What passed the interceptors, which hear of a message once, however often its topic is looked for.
+        let mut passed = None;
+        let reach = loop {
+            let Some(topic) = self.inner.index.topic(&address) else { break Reach::default() };
+            let publication = match &passed {
+                Some(publication) => publication,
+                None => {
+                    let outbound = self.outbound(&address, publication.in_current_trace().into_owned())?;
+                    let Some(publication) = outbound else { break Reach::default() };
+                    passed.insert(publication)
+                }
+            };
+            // Retired meanwhile: there may be a new one, with subscriptions that were confirmed.
+            let Some(mut state) = topic.lock() else { continue };
             let message_id = self.next_message_id();
             let overflow = state.overflow(|| self.overflow_of(shown.parse().ok()));
-            let envelope = Envelope { overflow, only, ..Envelope::new(&message_id, &shown, &publication) };
-            reach = state.apply(&envelope, Some(&mut sessions));
-        }
+            let envelope = Envelope { overflow, only, ..Envelope::new(&message_id, &shown, publication) };
+            break state.apply(&envelope, Some(&mut sessions));
+        };
         self.count(&self.inner.meters.destinations.user, &reach);
-        SentToUser { sessions: sessions.len(), subscriptions: reach.subscriptions }
+        Ok((SentToUser { sessions: sessions.len(), subscriptions: reach.subscriptions }, reach.queued))
     }
 
     /// A message of the history, as it is delivered again.
@@ -226,10 +253,16 @@ impl Broker {
         }
     }
 
-    /// The publication after the outbound interceptors.
-    pub(super) fn outbound(&self, to: &Address, publication: Publication) -> Option<Publication> {
+    /// The publication after the outbound interceptors. Whoever publishes may be in the middle of something, so that a panic of
+    /// theirs costs this message alone.
+    pub(super) fn outbound(&self, to: &Address, publication: Publication) -> Result<Option<Publication>, PublishError> {
         let interceptors = self.inner.outbound.get().map(Vec::as_slice).unwrap_or_default();
-        interceptors.iter().try_fold(publication, |publication, interceptor| interceptor.on_publish(to, publication))
+        let passed = AssertUnwindSafe(|| {
+            interceptors
+                .iter()
+                .try_fold(publication, |publication, interceptor| interceptor.on_publish(to, publication))
+        });
+        panic::catch_unwind(passed).map_err(|_| PublishError::Interceptor(to.path().clone()))
     }
 
     fn overflow_of(&self, destination: Option<Destination>) -> Overflow {
@@ -261,20 +294,21 @@ impl Broker {
         publication: &Publication,
         position: Option<Position>,
     ) -> Reach {
-        let patterns = self.inner.index.matching_patterns(destination);
+        let index = &self.inner.index;
         let address = Address::Topic(destination.clone());
         loop {
-            let topic = if patterns.is_empty() {
-                let Some(topic) = self.inner.index.topic(&address) else {
+            let topic = match index.topic(&address) {
+                Some(topic) => topic,
+                None if index.matching_patterns(destination).is_empty() => {
                     self.count(&self.inner.meters.destinations.of(destination), &Reach::default());
                     return Reach::default();
-                };
-                topic
-            } else {
+                }
                 // Two publishers must meet at one lock, so that subscribers by pattern see one order as well.
-                self.inner.index.topic_or_new(&address)
+                None => index.topic_or_new(&address),
             };
             let Some(mut state) = topic.lock() else { continue };
+            // Looked for when the message has its turn: who subscribed while it waited was confirmed before it.
+            let patterns = index.matching_patterns(destination);
             let token = position.zip(self.rules()).map(|(at, rules)| rules.positions.encode(destination, at));
             let envelope = Envelope {
                 overflow: state.overflow(|| self.overflow_of(Some(destination.clone()))),

@@ -115,7 +115,7 @@ impl Queues {
 impl Broker {
     /// Puts a message into a queue, and hands it to a consumer where one can take it.
     pub(super) fn enqueue(&self, destination: &Destination, publication: Publication) -> Result<Handed, PublishError> {
-        let Some(publication) = self.outbound(&Address::Queue(destination.clone()), publication) else {
+        let Some(publication) = self.outbound(&Address::Queue(destination.clone()), publication)? else {
             return Ok(Handed::default());
         };
         let message = Arc::new(Stored {

@@ -3,22 +3,29 @@
 //! It is polled by the connection's own task and ends with it. Streams make way: they are polled only while the outbox has
 //! room, so a client that reads slowly slows its streams down instead of overflowing.
 
-use std::task::{Context, Poll};
-
-use futures_util::{
-    StreamExt,
-    future::BoxFuture,
-    stream::{AbortHandle, BoxStream, FuturesUnordered, SelectAll},
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Weak,
+    task::{Context, Poll},
 };
 
-use crate::closing::Closing;
+use futures_util::{
+    FutureExt, Stream, StreamExt,
+    future::BoxFuture,
+    stream::{AbortHandle, Abortable, BoxStream, FuturesUnordered, SelectAll},
+};
+
+use parking_lot::Mutex;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::{closing::Closing, telemetry};
 
 /// Something to do beside the current request.
 pub(super) enum Job {
     /// The rest of a message whose route is `concurrent`.
     Handler(BoxFuture<'static, Done>),
     /// Payloads, each of which is sent when it is polled; an `Err` ends the connection.
-    Stream(BoxStream<'static, Result<(), Closing>>),
+    Stream(Abortable<BoxStream<'static, Result<(), Closing>>>),
 }
 
 /// The end of a request or of a concurrent handler: whether the connection goes on, and what it does from now on.
@@ -31,15 +38,41 @@ pub(super) struct Done {
 #[derive(Default)]
 pub(super) struct Background {
     handlers: FuturesUnordered<BoxFuture<'static, Done>>,
-    streams: SelectAll<BoxStream<'static, Result<(), Closing>>>,
+    streams: SelectAll<Abortable<BoxStream<'static, Result<(), Closing>>>>,
 }
 
-/// Ends a stream when it is dropped.
-pub(super) struct EndOnDrop(pub(super) AbortHandle);
+/// What becomes of a panic that no guard is for: the end of the connection, in order.
+fn panicked() -> Closing {
+    telemetry::connection_panicked();
+    Closing::internal()
+}
+
+/// A place among the streams of a session, which the stream has until it ends or is ended.
+pub(super) type StreamPlace = Mutex<Option<OwnedSemaphorePermit>>;
+
+/// Ends a stream when it is dropped, and gives its place back at once: the stream itself goes when it is looked at next, which
+/// may be after the next request.
+pub(super) struct EndOnDrop {
+    pub(super) stream: AbortHandle,
+    pub(super) place: Weak<StreamPlace>,
+}
 
 impl Drop for EndOnDrop {
     fn drop(&mut self) {
-        self.0.abort();
+        self.stream.abort();
+        if let Some(place) = self.place.upgrade() {
+            place.lock().take();
+        }
+    }
+}
+
+impl Job {
+    /// A stream, and the handle that ends it.
+    pub(super) fn stream(stream: impl Stream<Item = Result<(), Closing>> + Send + 'static) -> (Self, AbortHandle) {
+        let (handle, registration) = AbortHandle::new_pair();
+        let guarded = AssertUnwindSafe(stream).catch_unwind();
+        let guarded = guarded.map(|sent| sent.unwrap_or_else(|_| Err(panicked()))).boxed();
+        (Self::Stream(Abortable::new(guarded, registration)), handle)
     }
 }
 
@@ -47,8 +80,20 @@ impl Background {
     pub(super) fn add(&mut self, jobs: Vec<Job>) {
         for job in jobs {
             match job {
-                Job::Handler(handler) => self.handlers.push(handler),
-                Job::Stream(stream) => self.streams.push(stream),
+                Job::Handler(handler) => {
+                    let handler = AssertUnwindSafe(handler).catch_unwind();
+                    let done =
+                        handler.map(|done| done.unwrap_or_else(|_| Done { result: Err(panicked()), jobs: Vec::new() }));
+                    self.handlers.push(done.boxed());
+                }
+                Job::Stream(stream) => {
+                    // Those that were ended and not looked at since would pile up behind a client that does not read.
+                    if self.streams.iter().any(Abortable::is_aborted) {
+                        let streams = std::mem::take(&mut self.streams);
+                        self.streams = streams.into_iter().filter(|stream| !stream.is_aborted()).collect();
+                    }
+                    self.streams.push(stream);
+                }
             }
         }
     }

@@ -38,6 +38,13 @@ pub(super) enum Flow {
     End(Closing, DisconnectReason),
 }
 
+impl Flow {
+    pub(super) fn end_by_server(closing: Closing) -> Self {
+        let code = closing.code().to_owned();
+        Self::End(closing, DisconnectReason::Server { code })
+    }
+}
+
 /// When an ACK or NACK counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Settling {
@@ -125,10 +132,7 @@ impl Conversation {
         };
         match flow {
             Ok(()) => Flow::Continue,
-            Err(closing) => {
-                let code = closing.code().to_owned();
-                Flow::End(closing, DisconnectReason::Server { code })
-            }
+            Err(closing) => Flow::end_by_server(closing),
         }
     }
 
@@ -264,9 +268,10 @@ impl Conversation {
 
     async fn unsubscribe(&mut self, unsubscribe: Unsubscribe) -> Result<(), Closing> {
         let Some(live) = &mut self.live else { return Ok(()) };
+        // Before the subscription ends: whoever looks for listeners must not find one that gets nothing.
+        live.session.unsubscribed(&unsubscribe.id);
         let ended = live.subscriptions.remove(&unsubscribe.id);
         let destination = ended.map(|held| held.destination);
-        live.session.unsubscribed(&unsubscribe.id);
         live.dispatch.receipt(unsubscribe.receipt.as_deref());
         if let Some(destination) = destination {
             let event = LifecycleEvent::Unsubscribed(session::Unsubscribed { id: unsubscribe.id, destination });

@@ -12,7 +12,7 @@ use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
 use parking_lot::Mutex;
-use parlor_stomp::{Command, Encoded, Send, encode_frame, encode_receipt};
+use parlor_stomp::{Command, Encoded, Headers, Send, Subscribe, encode_frame, encode_receipt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::{
@@ -71,6 +71,21 @@ pub(super) struct Asked {
     pub(super) is_subscribe: bool,
 }
 
+impl Asked {
+    pub(super) fn send(send: &Send) -> Self {
+        Self::new(&send.destination, send.receipt.as_ref(), &send.headers, false)
+    }
+
+    pub(super) fn subscribe(subscribe: &Subscribe) -> Self {
+        Self::new(&subscribe.destination, subscribe.receipt.as_ref(), &subscribe.headers, true)
+    }
+
+    fn new(destination: &str, receipt: Option<&String>, headers: &Headers, is_subscribe: bool) -> Self {
+        let correlation = headers.get(CORRELATION_ID).map(str::to_owned);
+        Self { destination: destination.to_owned(), receipt: receipt.cloned(), correlation, is_subscribe }
+    }
+}
+
 impl Dispatch {
     pub(super) fn new(
         endpoint: Arc<Endpoint>,
@@ -84,12 +99,7 @@ impl Dispatch {
 
     /// Handles a SEND, or begins to where its route is concurrent.
     pub(super) async fn send(self: &Arc<Self>, send: Send) -> Done {
-        let asked = Asked {
-            destination: send.destination.clone(),
-            receipt: send.receipt.clone(),
-            correlation: send.headers.get(CORRELATION_ID).map(str::to_owned),
-            is_subscribe: false,
-        };
+        let asked = Asked::send(&send);
         let first = match self.claim(&send).await {
             Ok(Claimed::Handled) => return self.answer(&asked, Ok(Performed::default())).await,
             Ok(Claimed::First(first)) => first,
@@ -209,8 +219,9 @@ impl Dispatch {
             Class::Queue => SendTarget::Queue(destination.clone()),
             _ => return Err(Rejection::not_found(&destination).into()),
         };
-        let allowed = self.endpoint.rules.may_send(self.session.principal(), &target);
-        if !self.guarded::<_, Rejection>(allowed.map(Ok)).await? {
+        // The future is made inside the guarded block as well: an authorizer may panic before its first await.
+        let allowed = async { Ok(self.endpoint.rules.may_send(self.session.principal(), &target).await) };
+        if !self.guarded::<_, Rejection>(allowed).await? {
             return Err(Rejection::forbidden_send(&destination).into());
         }
         let publication = Publication::bytes(message.body().clone()).with_headers(message.headers().clone());
@@ -293,6 +304,6 @@ impl Dispatch {
             correlation: asked.correlation.as_deref(),
             is_subscribe: asked.is_subscribe,
         };
-        refused.tell(self.broker(), &self.session, rejection).map_or(Ok(()), Err)
+        refused.tell(&self.endpoint, &self.session, rejection).map_or(Ok(()), Err)
     }
 }

@@ -4,10 +4,10 @@
 //! a bounded inbox, and then reading stops, so that TCP slows the client down. What was read before the end still
 //! counts: after a lost connection or a fault the inbox is worked off first.
 
-use std::{collections::VecDeque, future::poll_fn, pin::Pin, sync::Arc};
+use std::{collections::VecDeque, future::poll_fn, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, future::BoxFuture};
 use parlor_stomp::{
     Command, HeartBeatAction, HeartBeatTimer, Request, ServerConfig, ServerSession, ServerState, Version,
 };
@@ -34,7 +34,7 @@ use crate::{
     websocket::{Opcode, WebSocketEvent, encode_close, encode_frame},
 };
 
-/// Octets charged to the inbox for each frame beside its body, so that empty frames count too.
+/// Octets charged to the inbox for each frame beside its headers and body, so that empty frames count too.
 const FRAME_COST: usize = 256;
 
 /// How far away a timer is that nobody needs.
@@ -154,7 +154,11 @@ impl Driver {
     /// Runs the connection to its end. The driver is boxed and its end as well: a future holds what it moves once for each
     /// place that it moves to, and an idle connection is paid for by all of them.
     pub(crate) async fn run(mut self: Box<Self>) {
-        let ended = self.serve().await;
+        // The net below the guards: whatever panics, the client is told and so are listeners, once (rule 18).
+        let ended = AssertUnwindSafe(self.serve()).catch_unwind().await.unwrap_or_else(|_| {
+            telemetry::connection_panicked();
+            Ended::by_server(Closing::internal())
+        });
         Box::pin(self.end(ended)).await;
     }
 
@@ -429,7 +433,12 @@ impl Driver {
         if let Work::Idle(mut conversation) = std::mem::replace(&mut self.work, Work::Moving) {
             let observed = Observed::new(self.endpoint.meters(), &request, conversation.session_id());
             self.work = Work::Busy(Box::pin(observed.run(async move {
-                let flow = conversation.handle(request).await;
+                // The conversation outlives a panic, so that its end can be told.
+                let handled = AssertUnwindSafe(conversation.handle(request)).catch_unwind().await;
+                let flow = handled.unwrap_or_else(|_| {
+                    telemetry::connection_panicked();
+                    Flow::end_by_server(Closing::internal())
+                });
                 (conversation, flow)
             })));
         }
@@ -550,9 +559,5 @@ impl Work {
 }
 
 fn cost(request: &Request) -> usize {
-    FRAME_COST
-        + match request {
-            Request::Send(send) => send.body.len(),
-            _ => 0,
-        }
+    FRAME_COST + request.octets()
 }

@@ -5,12 +5,9 @@
 //!                          \-> rules ---------------------> what was missed -> live
 //! ```
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use futures_util::{
-    FutureExt, StreamExt,
-    stream::{AbortHandle, Abortable},
-};
+use futures_util::FutureExt;
 use parlor_stomp::{Subscribe, SubscriptionId};
 
 use crate::{
@@ -21,7 +18,7 @@ use crate::{
     connection::{
         Closing,
         background::{EndOnDrop, Job},
-        dispatch::{Asked, CORRELATION_ID, Dispatch},
+        dispatch::{Asked, Dispatch},
         performing::{Performed, ReplyTo},
     },
     destination::{Class, Destination, Pattern, UserDestination, UserPath},
@@ -67,9 +64,9 @@ impl Entered {
         };
         if let Some(missed) = active.resume(topic, token, shown, replies).await {
             self.recovered = Some(true);
-            let (handle, registration) = AbortHandle::new_pair();
-            self.streams.push(EndOnDrop(handle));
-            self.jobs.push(Job::Stream(Abortable::new(missed, registration).boxed()));
+            let (job, stream) = Job::stream(missed);
+            self.streams.push(EndOnDrop { stream, place: Weak::new() });
+            self.jobs.push(job);
         }
         self
     }
@@ -81,14 +78,8 @@ impl Dispatch {
         match self.enter(subscribe).await {
             Ok(entered) => Ok(Some(entered)),
             Err(failure) => {
-                let asked = Asked {
-                    destination: subscribe.destination.clone(),
-                    receipt: subscribe.receipt.clone(),
-                    correlation: subscribe.headers.get(CORRELATION_ID).map(str::to_owned),
-                    is_subscribe: true,
-                };
                 // A refused subscription starts nothing.
-                self.answer(&asked, Err(failure)).await.result.map(|()| None)
+                self.answer(&Asked::subscribe(subscribe), Err(failure)).await.result.map(|()| None)
             }
         }
     }
@@ -132,7 +123,12 @@ impl Dispatch {
         let resume_from = subscribe.headers.get(RESUME_FROM);
         let begins = if resume_from.is_some() { Begins::Resuming } else { Begins::Live };
         let entered = self.register(address, self.subscriber(subscribe, begins)?)?;
-        Ok(entered.begin(destination.as_str(), topic, resume_from, &[]).await)
+        if resume_from.is_none() {
+            return Ok(entered.begin(destination.as_str(), topic, None, &[]).await);
+        }
+        // A journal may be the application's own.
+        let begun = entered.begin(destination.as_str(), topic, resume_from, &[]).map(Ok);
+        Ok(self.guarded::<_, Rejection>(begun).await?)
     }
 
     /// Registers a subscription with the broker.
@@ -168,19 +164,16 @@ impl Dispatch {
         let outcome = self.guarded(matched.call(context)).await?;
         let subscriber = Arc::new(self.subscriber(subscribe, Begins::Live)?);
         let reply_to = ReplyTo::Subscription(Arc::clone(&subscriber), destination.clone());
-        let asked = Asked {
-            destination: subscribe.destination.clone(),
-            receipt: None,
-            correlation: subscribe.headers.get(CORRELATION_ID).map(str::to_owned),
-            is_subscribe: false,
-        };
+        // What fails from now on, a stream, is no answer to the SUBSCRIBE.
+        let asked = Asked { receipt: None, is_subscribe: false, ..Asked::subscribe(subscribe) };
         let Performed { replies, jobs, streams } = self.perform(outcome, &reply_to, &asked).await?;
         if entered.active.is_none() {
             // Nothing that is asked under `/app`, and no queue, has a history.
             let mut header = resume_from.filter(|_| entered.consumer.is_none()).map(|_| recovered_header(false));
             replies.iter().for_each(|reply| self.push_reply(&subscriber, &destination, reply, header.take()));
         }
-        let mut entered = entered.begin(destination.as_str(), topic.as_ref(), resume_from, &replies).await;
+        let begun = entered.begin(destination.as_str(), topic.as_ref(), resume_from, &replies).map(Ok);
+        let mut entered = self.guarded::<_, Rejection>(begun).await?;
         entered.streams.extend(streams);
         entered.jobs.extend(jobs);
         Ok(entered)
@@ -207,7 +200,7 @@ impl Dispatch {
     }
 
     async fn may_subscribe(&self, pattern: &Pattern) -> Result<bool, Rejection> {
-        self.guarded(self.endpoint.rules.may_subscribe(self.session.principal(), pattern).map(Ok)).await
+        self.guarded(async { Ok(self.endpoint.rules.may_subscribe(self.session.principal(), pattern).await) }).await
     }
 
     fn subscriber(&self, subscribe: &Subscribe, begins: Begins) -> Result<Subscriber, Rejection> {

@@ -4,8 +4,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::{
     StreamExt,
-    future::ready,
-    stream::{self, AbortHandle, Abortable, BoxStream},
+    stream::{self, BoxStream},
 };
 
 use crate::{
@@ -13,7 +12,7 @@ use crate::{
     broker::{Publication, Subscriber},
     connection::{
         Closing,
-        background::{EndOnDrop, Job},
+        background::{EndOnDrop, Job, StreamPlace},
         dispatch::{Asked, CORRELATION_ID, Dispatch},
     },
     destination::{Destination, UserDestination},
@@ -55,7 +54,7 @@ impl Dispatch {
                 (Publications::Nothing, _) => {}
                 (Publications::One(publication), Target::Reply) => match reply_to {
                     ReplyTo::Subscription(..) => performed.replies.push(publication),
-                    ReplyTo::Session(correlation) => self.answer_request(correlation.as_deref(), publication)?,
+                    ReplyTo::Session(correlation) => self.answer_request(correlation.as_deref(), publication).await?,
                 },
                 (Publications::One(publication), to) => self.send_one(&to, publication).await?,
                 (Publications::Stream(items), to) => {
@@ -63,18 +62,18 @@ impl Dispatch {
                     let permit = Arc::clone(&self.streams)
                         .try_acquire_owned()
                         .map_err(|_| Rejection::too_many_streams(limit))?;
-                    let (handle, registration) = AbortHandle::new_pair();
-                    if let ReplyTo::Subscription(..) = reply_to {
-                        performed.streams.push(EndOnDrop(handle));
-                    }
+                    let place = Arc::new(StreamPlace::new(Some(permit)));
+                    let shared = Arc::downgrade(&place);
                     // Its receipt is sent when the handler has returned.
                     let asked = Asked { receipt: None, ..asked.clone() };
                     let sent = Arc::clone(self).stream(items, to, reply_to.clone(), asked);
-                    let sent = Abortable::new(sent, registration).map(move |item| {
-                        let _held = &permit;
-                        item
-                    });
-                    performed.jobs.push(Job::Stream(sent.boxed()));
+                    let (job, stream) = Job::stream(sent.inspect(move |_| {
+                        let _held = &place;
+                    }));
+                    if let ReplyTo::Subscription(..) = reply_to {
+                        performed.streams.push(EndOnDrop { stream, place: shared });
+                    }
+                    performed.jobs.push(job);
                 }
             }
         }
@@ -82,19 +81,18 @@ impl Dispatch {
     }
 
     pub(super) async fn send_one(&self, to: &Target, publication: Publication) -> Result<(), Rejection> {
-        to.send(self.broker(), &self.session, publication).await
+        // A journal may be the application's own.
+        self.guarded(to.send(self.broker(), &self.session, publication)).await
     }
 
     /// The reply to a message: at the session's replies, with the message's correlation id.
-    fn answer_request(&self, correlation: Option<&str>, publication: Publication) -> Result<(), Rejection> {
-        let path = format!("{}/replies", self.broker().prefixes().queue).parse::<Destination>();
-        let path = path.map_err(Rejection::internal)?;
+    async fn answer_request(&self, correlation: Option<&str>, publication: Publication) -> Result<(), Rejection> {
         let publication = match correlation {
             Some(correlation) => publication.with_header(CORRELATION_ID, correlation),
             None => publication,
         };
-        let replies = UserDestination { owner: self.session.owner(), path };
-        self.broker().send_to_owner(&replies, &publication, Some(self.session.id()));
+        let replies = UserDestination { owner: self.session.owner(), path: self.endpoint.replies.clone() };
+        self.broker().send_to_owner(&replies, &publication, Some(self.session.id())).await?;
         Ok(())
     }
 
@@ -118,33 +116,30 @@ impl Dispatch {
             .chain(stream::iter(complete));
         // A stream goes on when its frame was answered, as a part of it all the same.
         let frame = Observed::current();
-        let mut failed = false;
-        let items = items.take_while(move |item| {
-            let goes_on = !failed;
-            failed = item.is_err();
-            ready(goes_on)
-        });
-        items
-            .then(move |item| {
-                let this = Arc::clone(&self);
-                let (to, reply_to, asked) = (to.clone(), reply_to.clone(), asked.clone());
-                frame.clone().run(async move {
-                    let sent = match item {
-                        Ok(publication) => this.send_item(&to, &reply_to, publication).await,
-                        Err(rejection) => Err(rejection),
-                    };
-                    match sent {
-                        Ok(()) => Ok(()),
-                        Err(rejection) => this.refuse(&asked, &rejection),
-                    }
+        let sent = stream::unfold(Some(items), move |items| {
+            let (this, frame) = (Arc::clone(&self), frame.clone());
+            let (to, reply_to, asked) = (to.clone(), reply_to.clone(), asked.clone());
+            async move {
+                let mut items = items?;
+                let item = items.next().await?;
+                let refused = frame.run(async {
+                    let sent = async { this.send_item(&to, &reply_to, item?).await };
+                    sent.await.err().map(|rejection| this.refuse(&asked, &rejection))
+                });
+                Some(match refused.await {
+                    None => (Ok(()), Some(items)),
+                    Some(told) => (told, None),
                 })
-            })
-            .boxed()
+            }
+        });
+        sent.boxed()
     }
 
     async fn send_item(&self, to: &Target, reply_to: &ReplyTo, publication: Publication) -> Result<(), Rejection> {
         match (to, reply_to) {
-            (Target::Reply, ReplyTo::Session(correlation)) => self.answer_request(correlation.as_deref(), publication),
+            (Target::Reply, ReplyTo::Session(correlation)) => {
+                self.answer_request(correlation.as_deref(), publication).await
+            }
             (Target::Reply, ReplyTo::Subscription(subscriber, destination)) => {
                 self.reply(subscriber, destination, &publication);
                 Ok(())

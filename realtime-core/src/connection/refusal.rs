@@ -10,10 +10,12 @@ use serde_json::Value;
 
 use crate::{
     app::{Rejection, millis},
-    broker::{Broker, Publication},
+    broker::Publication,
     closing::Closing,
-    destination::{Destination, UserDestination},
+    destination::UserDestination,
+    endpoint::Endpoint,
     session::Session,
+    telemetry,
 };
 
 /// A frame that was refused.
@@ -35,8 +37,9 @@ struct Body<'a> {
 
 impl Refused<'_> {
     /// Tells the client; answers how the connection ends, if it has to.
-    pub(super) fn tell(&self, broker: &Broker, session: &Session, rejection: &Rejection) -> Option<Closing> {
-        let heard = self.send_error_message(broker, session, rejection);
+    pub(super) fn tell(&self, endpoint: &Endpoint, session: &Session, rejection: &Rejection) -> Option<Closing> {
+        let broker = &endpoint.broker;
+        let heard = self.send_error_message(endpoint, session, rejection);
         let closes = !heard && (self.is_subscribe || self.receipt.is_some());
         broker.meters().refused(session.id(), self.destination, rejection.code(), heard, closes);
         closes.then(|| {
@@ -48,18 +51,17 @@ impl Refused<'_> {
                 fault = fault.with_retry_after(time);
             }
             Closing::refused(fault.with_detail(format!(
-                "{} Subscribe to {}{}/errors to be told of refusals without losing the connection.",
+                "{} Subscribe to {}{} to be told of refusals without losing the connection.",
                 rejection.message(),
                 broker.prefixes().user,
-                broker.prefixes().queue,
+                endpoint.errors,
             )))
         })
     }
 
-    fn send_error_message(&self, broker: &Broker, session: &Session, rejection: &Rejection) -> bool {
+    fn send_error_message(&self, endpoint: &Endpoint, session: &Session, rejection: &Rejection) -> bool {
         let body = Body { code: rejection.code(), message: rejection.message(), details: rejection.details() };
-        let path = format!("{}/errors", broker.prefixes().queue).parse::<Destination>();
-        let (Ok(publication), Ok(path)) = (Publication::json(&body), path) else { return false };
+        let Ok(publication) = Publication::json(&body) else { return false };
         let mut publication =
             publication.with_header("code", rejection.code()).with_header("refused-destination", self.destination);
         if let Some(receipt) = self.receipt {
@@ -71,7 +73,13 @@ impl Refused<'_> {
         if let Some(time) = rejection.retry_after() {
             publication = publication.with_header("retry-after", &millis(time).to_string());
         }
-        let errors = UserDestination { owner: session.owner(), path };
-        broker.send_to_owner(&errors, &publication, Some(session.id())).subscriptions > 0
+        let errors = UserDestination { owner: session.owner(), path: endpoint.errors.clone() };
+        match endpoint.broker.hand_to_owner(&errors, &publication, Some(session.id())) {
+            Ok((sent, _)) => sent.subscriptions > 0,
+            Err(error) => {
+                telemetry::application_failed("a refusal could not be told", &error);
+                false
+            }
+        }
     }
 }

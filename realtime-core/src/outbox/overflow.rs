@@ -38,6 +38,6 @@ pub enum Overflow {
     /// The oldest messages are dropped: for streams whose latest part is worth the most.
     DropOldest,
     /// Of each subscription one message waits at most, the latest, at the end of the queue: for values that supersede each
-    /// other, such as cursors and typing.
+    /// other, such as cursors and typing. A subscription to a pattern has one for each destination.
     LatestOnly,
 }

@@ -6,7 +6,7 @@ use crate::{
     app::RouteError,
     auth::OriginError,
     broker::DeliveryRuleError,
-    destination::{Destination, PatternError},
+    destination::{Destination, DestinationError, PatternError},
 };
 
 /// What is wrong with an endpoint, found when it is built. One sentence for each fault.
@@ -61,6 +61,9 @@ pub enum BuildError {
     /// A prefix leaves no room for destinations below it.
     #[error("the topic prefix leaves no room for destinations below it: {0}")]
     Prefix(PatternError),
+    /// The queue prefix leaves no room for the destinations that replies and refusals go to.
+    #[error("the queue prefix leaves no room for replies and errors below it: {0}")]
+    QueuePrefix(DestinationError),
     /// Routes or rules are wrong.
     #[error("{}", sentences(.0))]
     Routes(Vec<RouteError>),

@@ -137,8 +137,33 @@ impl RealtimeBuilder {
         self
     }
 
-    /// Keeps messages of the topics that `pattern` matches, so that clients can resume after a reconnect; added to
-    /// [`delivery`](Self::delivery).
+    /// Keeps messages of the topics that `pattern` matches, so that clients can resume after a reconnect (rules 14 and 15); added
+    /// to [`delivery`](Self::delivery). Default: nothing is kept.
+    ///
+    /// ```
+    /// use parlor_core::{Realtime, app::{Router, Rules}, auth::Anonymous, history::Retain, testing::TestClient};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+    /// let realtime = Realtime::builder(Router::new().with_state(()))
+    ///     .authenticate(Anonymous)
+    ///     .authorize(Rules::deny_all().allow_subscribe("/topic/**"))
+    ///     .history("/topic/rooms/*/chat", Retain::last(500))
+    ///     .build()?;
+    ///
+    /// let ada = TestClient::connect(&realtime, "ada").await;
+    /// let chat = ada.subscribe("/topic/rooms/7/chat").await;
+    /// realtime.broker().publish("/topic/rooms/7/chat", "first").await?;
+    /// let position = chat.expect_json("first").await.position().unwrap_or_default().to_owned();
+    /// ada.abort().await;
+    /// realtime.broker().publish("/topic/rooms/7/chat", "missed").await?;
+    ///
+    /// let ada = TestClient::connect(&realtime, "ada").await;
+    /// let chat = ada.subscribe("/topic/rooms/7/chat").resume_from(&position).await;
+    /// assert_eq!(chat.recovered(), Some(true));
+    /// chat.expect_json("missed").await;
+    /// # Ok(()) }) }
+    /// ```
     #[must_use]
     pub fn history(mut self, pattern: &str, retain: Retain) -> Self {
         self.delivery = self.delivery.history(pattern, retain);
@@ -211,6 +236,8 @@ impl RealtimeBuilder {
             Profile::Production => tracing::info!(profile = "production", "all limits are on"),
         }
         let topic_pattern = format!("{}/**", prefixes.topic).parse().map_err(BuildError::Prefix)?;
+        let below_queue = |name| format!("{}/{name}", prefixes.queue).parse().map_err(BuildError::QueuePrefix);
+        let (replies, errors) = (below_queue("replies")?, below_queue("errors")?);
         let meters = broker.meters();
         self.routes.observe(meters);
         meters.destinations.declare(self.routes.destinations().chain(self.rules.destinations()));
@@ -230,6 +257,8 @@ impl RealtimeBuilder {
                 config: self.config,
                 broker,
                 topic_pattern,
+                replies,
+                errors,
                 interceptors: self.interceptors,
                 listeners,
                 stopping: AtomicBool::new(false),

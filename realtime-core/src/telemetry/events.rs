@@ -150,6 +150,11 @@ pub(crate) fn handler_panicked() {
     );
 }
 
+/// Something panicked that no guard is for.
+pub(crate) fn connection_panicked() {
+    fault("connection-panic", "a connection's task panicked; the connection ends, and no other", None, None, |_| {});
+}
+
 /// The server or its application failed while the current frame was answered.
 pub(crate) fn internal_error(error: &dyn fmt::Display) {
     let error = error.to_string();

@@ -31,8 +31,8 @@ pub(crate) use counter::{Counter, Gauge};
 pub(crate) use destinations::DestinationMeters;
 pub use destinations::DestinationStats;
 pub(crate) use events::{
-    OutboxHistory, application_failed, connection_span, handler_panicked, internal_error, listener_panicked,
-    listener_timed_out,
+    OutboxHistory, application_failed, connection_panicked, connection_span, handler_panicked, internal_error,
+    listener_panicked, listener_timed_out,
 };
 pub(crate) use family::Family;
 pub use family::{MAX_LABEL_VALUES, OTHER};

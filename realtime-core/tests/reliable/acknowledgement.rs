@@ -186,7 +186,7 @@ async fn rule_12_after_five_deliveries_a_message_is_dead_and_the_hook_has_it() {
     for attempt in 1..=5 {
         let given = jobs.expect_json(7).await;
         assert_eq!(is_redelivered(&given), attempt > 1);
-        id.get_or_insert(given.header("message-id").unwrap().to_owned());
+        id.get_or_insert_with(|| given.header("message-id").unwrap().to_owned());
         assert!(dead.lock().unwrap().is_empty(), "after {attempt} attempts");
         worker.nack(&given).await;
     }
@@ -268,12 +268,13 @@ async fn a_session_with_many_subscriptions_to_a_queue_attempts_a_message_once_as
     for _ in 0..8 {
         all.push(first.subscribe("/queue/jobs").ack(AckMode::Client).await);
     }
-    publish(&realtime, "/queue/jobs", [1]).await;
+    publish(&realtime, "/queue/jobs", 1..=8).await;
     first.sync().await;
     first.disconnect().await;
-    assert_eq!(all.iter().map(|jobs| jobs.messages().len()).sum::<usize>(), 1, "nobody reads after DISCONNECT");
+    assert_eq!(all.iter().map(|jobs| jobs.messages().len()).sum::<usize>(), 8, "nobody reads after DISCONNECT");
     let next = TestClient::connect(&realtime, "bob").await;
-    next.subscribe("/queue/jobs").await.expect_json(1).await;
+    let jobs = next.subscribe("/queue/jobs").await;
+    assert_eq!(numbers(&next, &jobs).await, [1, 2, 3, 4, 5, 6, 7, 8]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -160,6 +160,35 @@ impl Request {
     }
 }
 
+impl Request {
+    /// Octets of the frame's headers and body, for whoever bounds what waits: those of commands without much in them come out a
+    /// little less, as only what the command means is kept. A fault has none.
+    #[must_use]
+    pub fn octets(&self) -> usize {
+        let optional = |value: &Option<String>| value.as_ref().map_or(0, String::len);
+        match self {
+            Self::Abort(transaction) | Self::Begin(transaction) | Self::Commit(transaction) => {
+                transaction.id.len() + optional(&transaction.receipt)
+            }
+            Self::Ack(settle) | Self::Nack(settle) => {
+                settle.message.len()
+                    + optional(&settle.subscription)
+                    + optional(&settle.transaction)
+                    + optional(&settle.receipt)
+            }
+            Self::Connect(connect) => connect.headers.octets(),
+            Self::Disconnect(disconnect) => optional(&disconnect.receipt),
+            Self::Fault(_) => 0,
+            Self::Send(send) => send.headers.octets() + send.body.len(),
+            Self::Subscribe(subscribe) => subscribe.headers.octets(),
+            Self::Unsubscribe(Unsubscribe { id, receipt }) => {
+                let (SubscriptionId::Named(id) | SubscriptionId::Unnamed(id)) = id;
+                id.len() + optional(receipt)
+            }
+        }
+    }
+}
+
 impl fmt::Debug for Connect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connect")

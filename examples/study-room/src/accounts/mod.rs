@@ -1,6 +1,7 @@
 //! Accounts: signing up, logging in and out. The login is a JWT in an HttpOnly cookie.
 
 mod ended_logins;
+mod hasher;
 mod password;
 mod routes;
 mod throttle;

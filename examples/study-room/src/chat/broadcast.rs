@@ -1,6 +1,6 @@
 //! The broadcast service: sends what was kept to everyone in the room.
 
-use parlor::broker::Broker;
+use parlor::broker::{Broker, PublishError};
 
 use crate::{chat::Said, store::Message};
 
@@ -15,12 +15,11 @@ impl BroadcastService {
         Self { broker }
     }
 
-    /// Sends a message. A failure is logged and not the author's: the message is kept already.
-    pub(super) async fn message(&self, message: &Message) {
+    /// Sends a message. Where it fails, pages that are here miss it, and those that resume would: it has to be sent again.
+    pub(super) async fn message(&self, message: &Message) -> Result<(), PublishError> {
         let destination = format!("/topic/rooms/{}/chat", message.room);
-        match self.broker.publish(destination, &Said { message }).await {
-            Ok(reached) => tracing::debug!(id = message.id, subscriptions = reached.subscriptions, "said"),
-            Err(error) => tracing::error!(id = message.id, %error, "a message could not be broadcast"),
-        }
+        let reached = self.broker.publish(destination, &Said { message }).await?;
+        tracing::debug!(id = message.id, subscriptions = reached.subscriptions, "said");
+        Ok(())
     }
 }

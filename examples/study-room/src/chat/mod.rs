@@ -3,13 +3,13 @@
 mod broadcast;
 mod write;
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use parlor::{
     app::{Rejection, Route, Router},
     auth::Principal,
-    broker::Broker,
-    extract::{Path, Payload, Reply, State},
+    broker::{Broker, PublishError},
+    extract::{Header, NamedHeader, Path, Payload, Reply, State},
 };
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,9 @@ use crate::{
     chat::{broadcast::BroadcastService, write::WriteService},
     store::{Message, Page, Store, StoreError},
 };
+
+/// Where a room's messages are heard.
+pub(crate) const ROOM: &str = "/topic/rooms/{room}/chat";
 
 /// What a page sends.
 #[derive(Debug, Deserialize)]
@@ -27,7 +30,7 @@ pub(crate) struct Draft {
     key: String,
 }
 
-/// The first message of a room's subscription.
+/// The first message of a room's subscription, unless that goes on where it was.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename = "history")]
 pub(crate) struct History {
@@ -37,9 +40,7 @@ pub(crate) struct History {
 
 /// The routes of chat.
 pub(crate) fn routes() -> Router<ChatService> {
-    Router::new()
-        .mount(Route::message("/app/rooms/{room}/chat", say))
-        .mount(Route::subscribe("/topic/rooms/{room}/chat", enter))
+    Router::new().mount(Route::message("/app/rooms/{room}/chat", say)).mount(Route::subscribe(ROOM, enter))
 }
 
 /// Somebody says something in a room. The RECEIPT means that it is in the database.
@@ -53,18 +54,41 @@ async fn say(
 }
 
 /// Somebody enters a room: the newest messages come first, then what is said from now on.
-async fn enter(Path(room): Path<String>, State(chat): State<ChatService>) -> Result<Reply<History>, ChatError> {
-    Ok(Reply(History { page: chat.history(&room).await? }))
+///
+/// Whoever wants to go on from a position gets what was said since then, or `recovered:false` and what is said from now on; never
+/// the newest messages too. The page has most of them, they would stand before those that it missed, and this handler runs
+/// before it is known which of the two it will be. A page that cannot go on subscribes again, without a position.
+async fn enter(
+    Path(room): Path<String>,
+    State(chat): State<ChatService>,
+    position: Option<Header<ResumeFrom>>,
+) -> Result<Option<Reply<History>>, ChatError> {
+    if position.is_some() {
+        chat.expect_room(&room).await?;
+        return Ok(None);
+    }
+    Ok(Some(Reply(History { page: chat.history(&room).await? })))
+}
+
+/// The position that a subscription wants to go on from. Parlor reads it; here it matters that there is one.
+struct ResumeFrom;
+
+impl NamedHeader for ResumeFrom {
+    const NAME: &'static str = "resume-from";
+    type Error = Infallible;
+
+    fn from_value(_: &str) -> Result<Self, Infallible> {
+        Ok(Self)
+    }
 }
 
 /// Writes, then broadcasts.
 ///
 /// In this order, because what people saw must still be there after a crash, and because the database gives the message
-/// its id and place. If the broadcast fails, nobody has lost anything: whoever enters or reconnects reads the message from
-/// the history.
+/// its id and place. If the broadcast fails, there is no RECEIPT: the author sends it again.
 ///
-/// A message that is sent again, because its RECEIPT was lost on the way, is kept once and broadcast again: the first time
-/// may have failed between the two. Pages drop what they show already by its id.
+/// A message that is sent again, because its RECEIPT was lost on the way, is kept once, also after a restart, and broadcast
+/// again: the first time may have failed between the two. Pages drop what they show already by its id.
 #[derive(Clone)]
 pub(crate) struct ChatService {
     write: WriteService,
@@ -78,8 +102,11 @@ impl ChatService {
 
     async fn say(&self, room: &str, author: &Principal, draft: Draft) -> Result<(), ChatError> {
         let message = self.write.message(room, author, draft).await?;
-        self.broadcast.message(&message).await;
-        Ok(())
+        Ok(self.broadcast.message(&message).await?)
+    }
+
+    async fn expect_room(&self, room: &str) -> Result<(), ChatError> {
+        self.write.expect_room(room).await
     }
 
     async fn history(&self, room: &str) -> Result<Page, ChatError> {
@@ -96,6 +123,8 @@ pub(crate) enum ChatError {
     BadText,
     #[error("This message cannot be sent again: its key belongs to a message in another room.")]
     KeyUsed,
+    #[error(transparent)]
+    NotBroadcast(#[from] PublishError),
     #[error("Log in to chat.")]
     NotLoggedIn,
     #[error("There is no such room.")]
@@ -112,6 +141,7 @@ impl From<ChatError> for Rejection {
             ChatError::BadKey => "bad-key",
             ChatError::BadText | ChatError::TooLong(_) => "bad-text",
             ChatError::KeyUsed => "key-used",
+            ChatError::NotBroadcast(error) => return Self::internal(error),
             ChatError::NotLoggedIn => "not-logged-in",
             ChatError::RoomNotFound => "room-not-found",
             ChatError::Store(error) => return Self::internal(error),

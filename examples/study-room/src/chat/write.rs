@@ -60,9 +60,11 @@ impl WriteService {
 
     /// The newest messages of a room.
     pub(super) async fn newest(&self, room: &str) -> Result<Page, ChatError> {
-        if self.store.room(room).await?.is_none() {
-            return Err(ChatError::RoomNotFound);
-        }
+        self.expect_room(room).await?;
         Ok(self.store.messages(room, None, PAGE).await?)
+    }
+
+    pub(super) async fn expect_room(&self, room: &str) -> Result<(), ChatError> {
+        self.store.room(room).await?.map(drop).ok_or(ChatError::RoomNotFound)
     }
 }

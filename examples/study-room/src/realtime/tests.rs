@@ -37,11 +37,20 @@ impl StudyRoom {
             };
             store.create_room(room).await.unwrap();
         }
+        Self::open_on(store).await
+    }
+
+    async fn open_on(store: Arc<dyn Store>) -> Self {
         let ended = EndedLogins::load(Arc::clone(&store)).await.unwrap();
         let tokens = Tokens::new(b"only for tests, thirty-two octets", true, ended).unwrap();
         let origins = OriginPolicy::new([ORIGIN]).unwrap();
         let realtime = endpoint(Arc::clone(&store), tokens.verifier(), origins, Config::default()).unwrap();
         Self { realtime, store, tokens }
+    }
+
+    /// What comes after a restart: everything but the database is new.
+    async fn restarted(self) -> Self {
+        Self::open_on(self.store).await
     }
 
     async fn account(&self, name: &str) -> Account {
@@ -52,8 +61,14 @@ impl StudyRoom {
 
     /// A new account's client.
     async fn client(&self, name: &str) -> TestClient {
-        let account = self.account(name).await;
-        TestClient::connect(&self.realtime, Principal::user(account.id.parse().unwrap()).with_name(name)).await
+        self.account(name).await;
+        self.returning(name).await
+    }
+
+    /// The client of an account that is there already.
+    async fn returning(&self, name: &str) -> TestClient {
+        let user = Principal::user(format!("id-{name}").parse().unwrap());
+        TestClient::connect(&self.realtime, user.with_name(name)).await
     }
 }
 
@@ -70,6 +85,18 @@ async fn enter(client: &TestClient) -> (Vec<String>, TestSubscription) {
     let texts =
         history["messages"].as_array().unwrap().iter().map(|message| message["text"].as_str().unwrap().to_owned());
     (texts.collect(), room)
+}
+
+/// Goes on in `algebra` from a position, with whatever comes.
+async fn resume(client: &TestClient, position: &str) -> TestSubscription {
+    client.subscribe("/topic/rooms/algebra/chat").header("resume-from", position).await
+}
+
+/// What the next message says of itself: `recovered`, its position and its text.
+async fn heard(room: &TestSubscription) -> (Option<String>, String, String) {
+    let message = room.expect_message().await;
+    let text = message.json::<Value>()["message"]["text"].as_str().expect("a live message").to_owned();
+    (message.header("recovered").map(str::to_owned), message.header("position").expect("one").to_owned(), text)
 }
 
 /// The next live message.
@@ -126,6 +153,96 @@ async fn a_message_that_is_sent_again_is_kept_once_and_has_one_id() {
     say(&ada, "once", "same").await;
     assert_eq!(said(&room).await["id"], said(&room).await["id"]);
     assert_eq!(study.store.messages("algebra", None, 10).await.unwrap().messages.len(), 1);
+}
+
+#[tokio::test]
+async fn rule_14_whoever_resumes_hears_what_was_missed_once_and_no_history() {
+    let study = StudyRoom::open().await;
+    let (ada, bob) = (study.client("Ada").await, study.client("Bob").await);
+    let (_, room) = enter(&ada).await;
+    say(&bob, "heard", "k1").await;
+    let (_, position, _) = heard(&room).await;
+    ada.abort().await;
+    for (text, key) in [("missed", "k2"), ("missed too", "k3")] {
+        say(&bob, text, key).await;
+    }
+    let ada = study.returning("Ada").await;
+    let room = resume(&ada, &position).await;
+    say(&bob, "live", "k4").await;
+    let (recovered, _, text) = heard(&room).await;
+    assert_eq!((recovered.as_deref(), text.as_str()), (Some("true"), "missed"));
+    for expected in ["missed too", "live"] {
+        assert_eq!(heard(&room).await.2, expected);
+    }
+    room.assert_silent().await;
+}
+
+#[tokio::test]
+async fn rule_14_a_page_that_was_away_for_five_hundred_messages_misses_none() {
+    let study = StudyRoom::open().await;
+    let (ada, bob) = (study.client("Ada").await, study.client("Bob").await);
+    let (_, room) = enter(&ada).await;
+    say(&bob, "heard", "k").await;
+    let (_, position, _) = heard(&room).await;
+    ada.abort().await;
+    // Past the database, whose messages are as many as it likes.
+    for number in 0..KEPT.messages() {
+        study.realtime.broker().publish("/topic/rooms/algebra/chat", &numbered(number)).await.unwrap();
+    }
+    let room = resume(&study.returning("Ada").await, &position).await;
+    for number in 0..KEPT.messages() {
+        assert_eq!(heard(&room).await.2, number.to_string());
+    }
+    study.realtime.broker().publish("/topic/rooms/algebra/chat", &numbered(500)).await.unwrap();
+    let late = resume(&study.returning("Ada").await, &position).await;
+    study.realtime.broker().publish("/topic/rooms/algebra/chat", &numbered(501)).await.unwrap();
+    let (recovered, _, text) = heard(&late).await;
+    assert_eq!((recovered.as_deref(), text.as_str()), (Some("false"), "501"), "one more is a hole, and is told");
+}
+
+fn numbered(number: usize) -> Value {
+    json!({ "type": "message", "message": { "text": number.to_string() } })
+}
+
+#[tokio::test]
+async fn rule_15_after_a_restart_the_place_is_lost_and_the_history_has_it_all() {
+    let study = StudyRoom::open().await;
+    let bob = study.client("Bob").await;
+    let (_, room) = enter(&bob).await;
+    say(&bob, "before", "k1").await;
+    let (_, position, _) = heard(&room).await;
+    let study = study.restarted().await;
+    let bob = study.returning("Bob").await;
+    let room = resume(&bob, &position).await;
+    say(&bob, "after", "k2").await;
+    let (recovered, _, text) = heard(&room).await;
+    assert_eq!((recovered.as_deref(), text.as_str()), (Some("false"), "after"));
+    let (texts, anew) = enter(&bob).await;
+    assert_eq!(texts, ["before", "after"]);
+    anew.assert_silent().await;
+}
+
+#[tokio::test]
+async fn nobody_resumes_where_no_room_is() {
+    let study = StudyRoom::open().await;
+    let ada = study.client("Ada").await;
+    ada.subscribe("/topic/rooms/none/chat").header("resume-from", "x").refused("room-not-found").await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_sent_again_after_a_restart_is_kept_once() {
+    let study = StudyRoom::open().await;
+    let ada = study.client("Ada").await;
+    let draft = json!({ "text": "once", "key": "same" });
+    ada.send("/app/rooms/algebra/chat", &draft).header("message-key", "same").await;
+    let study = study.restarted().await;
+    let ada = study.returning("Ada").await;
+    let (texts, room) = enter(&ada).await;
+    assert_eq!(texts, ["once"]);
+    ada.send("/app/rooms/algebra/chat", &draft).header("message-key", "same").await;
+    let again = said(&room).await;
+    let kept = study.store.messages("algebra", None, 10).await.unwrap().messages;
+    assert_eq!(kept.iter().map(|message| message.id).collect::<Vec<_>>(), [again["id"].as_i64().unwrap()]);
 }
 
 #[tokio::test]

@@ -20,8 +20,8 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 /// Connections of one study room. A server has a hundred by default, and a statement takes a millisecond or two.
 const CONNECTIONS: u32 = 10;
 
-/// How long a request waits for a connection that is free.
-const ACQUIRE_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a request waits for a connection that is free, or for a new one. The page waits 15 s for a RECEIPT.
+const ACQUIRE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the server ends by itself, so that nothing waits for ever. The second is for a study room that has vanished in the
 /// middle of a transaction, with a room's lock.
@@ -40,6 +40,11 @@ impl PostgresStore {
     /// A commit is as durable as the server makes it: by default (`synchronous_commit = on`) it is on the disk when it returns,
     /// so a RECEIPT that follows it is a promise that survives a crash.
     pub(crate) async fn open(options: &PgConnectOptions) -> Result<Self, OpenError> {
+        Self::open_patiently(options, ACQUIRE_PATIENCE).await
+    }
+
+    /// The same where requests wait so long for a connection.
+    async fn open_patiently(options: &PgConnectOptions, patience: Duration) -> Result<Self, OpenError> {
         let options = match options.get_application_name() {
             Some(_) => options.clone(),
             None => options.clone().application_name("study-room"),
@@ -48,7 +53,7 @@ impl PostgresStore {
         // The pool would try again and again, and at last only say that it took too long: it opens when all is well.
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
-            .acquire_timeout(ACQUIRE_PATIENCE)
+            .acquire_timeout(patience)
             .connect_lazy_with(options.options(SERVER_PATIENCE));
         Ok(Self { pool })
     }
@@ -262,8 +267,9 @@ mod tests {
         }
     }
 
+    /// So patient that no test is about how fast the machine is.
     async fn open(url: &str) -> Result<PostgresStore, OpenError> {
-        PostgresStore::open(&options(url)).await
+        PostgresStore::open_patiently(&options(url), Duration::from_secs(120)).await
     }
 
     #[tokio::test]

@@ -25,8 +25,8 @@ use study_room::{App, Settings};
 use tokio::sync::oneshot;
 use tungstenite::{ClientRequestBuilder, Message, WebSocket, protocol::CloseFrame, stream::MaybeTlsStream};
 
-/// How long a client waits for anything.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a client waits for anything. So long that a slow machine comes in time: it ends a test that would never end.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A folder that is gone with the test.
 pub struct Folder(PathBuf);
@@ -111,6 +111,11 @@ impl Room {
 
     /// One request with exactly these headers.
     pub fn raw_request(&self, method: &str, path: &str, headers: &[(&str, String)], body: &str) -> Answer {
+        self.begin_request(method, path, headers, body).answer()
+    }
+
+    /// The same without waiting for the answer, so that many are under way.
+    pub fn begin_request(&self, method: &str, path: &str, headers: &[(&str, String)], body: &str) -> Asked {
         let mut stream = TcpStream::connect(self.addr).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
@@ -121,9 +126,7 @@ impl Room {
             self.addr
         )
         .unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        Answer::parse(&text)
+        Asked(stream)
     }
 
     /// Makes an account and gives back its cookie.
@@ -152,6 +155,17 @@ impl Room {
 impl Drop for Room {
     fn drop(&mut self) {
         self.finish();
+    }
+}
+
+/// A request that was sent.
+pub struct Asked(TcpStream);
+
+impl Asked {
+    pub fn answer(mut self) -> Answer {
+        let mut text = String::new();
+        self.0.read_to_string(&mut text).unwrap();
+        Answer::parse(&text)
     }
 }
 

@@ -326,7 +326,7 @@ impl World {
         let id: Arc<str> = format!("sub-{number}").into();
         let subscriber = Subscriber {
             session: session.id,
-            encoding: Encoding { version: session.version, subscription: Some(Arc::clone(&id)) },
+            encoding: Encoding::Stomp { version: session.version, subscription: Some(Arc::clone(&id)) },
             outbox: Arc::clone(&session.outbox),
             ack: mode,
             prefetch,
@@ -383,7 +383,9 @@ impl World {
     fn settle(&mut self, slot: usize, came: &Came, accepted: bool) -> Result<(), TestCaseError> {
         let session = &mut self.sessions[slot];
         let accepted = accepted || session.version == Version::V1_0;
-        let Some(ack) = came.ack.as_deref().or((session.version < Version::V1_2).then_some("")) else { return Ok(()) };
+        let Some(ack) = came.ack.as_deref().or_else(|| (session.version < Version::V1_2).then_some("")) else {
+            return Ok(());
+        };
         let settled = session.settle(&came.message_id, &format!("sub-{}", came.subscription), ack, accepted);
         // Before 1.2 any message of the broker is believed to have been given.
         let is_own = came.session == session.id;

@@ -1,0 +1,108 @@
+// The study room and people with browsers in front of it, for the scripts beside this file.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { once } from "node:events";
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+
+const { STUDY_ROOM, STUDY_ROOM_FOLDER, SCREENSHOTS, CHROMIUM, INSTALLED } = process.env;
+const PASSWORD = "correct horse";
+
+const { chromium } = createRequire(`${INSTALLED}/`)("playwright-core");
+mkdirSync(SCREENSHOTS, { recursive: true });
+
+export const browser = await chromium.launch({
+  executablePath: CHROMIUM,
+  args: [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+  ],
+});
+
+/** What went wrong in pages. */
+const problems = [];
+
+/** Starts the study room; resolves with its address when it says where to click. */
+export async function start(addr, settings = {}) {
+  const server = spawn(STUDY_ROOM, [], {
+    env: {
+      ...process.env,
+      STUDY_ROOM_ADDR: addr,
+      DATABASE_URL: `sqlite://${STUDY_ROOM_FOLDER}/browser.sqlite`,
+      JWT_SECRET: "only for tests, thirty-two octets",
+      ...settings,
+    },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  // However this script ends, the server ends with it.
+  process.on("exit", () => server.kill("SIGKILL"));
+  for await (const line of createInterface({ input: server.stdout })) {
+    const url = /open (http:\S+)/.exec(line)?.[1];
+    if (url) {
+      server.stdout.resume();
+      return { server, url };
+    }
+  }
+  throw new Error("the study room did not start");
+}
+
+export async function kill(server) {
+  server.kill("SIGKILL");
+  await once(server, "exit");
+}
+
+/** A browser of its own, through the door. */
+export async function person(url, name, options) {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  page.on("pageerror", (error) => problems.push(`${name}: ${error.message}`));
+  page.on("console", (message) => {
+    const text = message.text();
+    // What a killed server and a refused password leave in the console is meant to be there.
+    if (message.type() === "error" && !/Failed to load resource|WebSocket connection/.test(text)) problems.push(`${name}: ${text}`);
+  });
+  await page.goto(url);
+  await page.getByRole("button", { name: "New here? Make an account" }).click();
+  await page.getByLabel("Name", { exact: true }).fill("<b>");
+  await page.getByLabel("Password", { exact: true }).fill("short");
+  await page.getByRole("button", { name: "Make it and enter" }).click();
+  await page.getByText("This password cannot be used").waitFor();
+  assert.ok(await page.getByText("This name cannot be used").isVisible(), "all faults of the form are shown at once");
+  assert.equal(await page.evaluate(() => document.activeElement.id), "name", "and the first is where one mends it");
+  await screenshot(page, `door-faults-${name}`);
+  await page.getByLabel("Name", { exact: true }).fill(name);
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await screenshot(page, `door-${name}`);
+  await page.getByRole("button", { name: "Make it and enter" }).click();
+  await page.waitForURL("**/rooms");
+  return page;
+}
+
+/** Makes a room and enters it; resolves with its address. */
+export async function makeRoom(page, name) {
+  await page.getByRole("button", { name: "New room" }).first().click();
+  await page.getByLabel("Name", { exact: true }).fill(name);
+  await page.getByRole("button", { name: "Make it" }).click();
+  await page.waitForURL("**/rooms/*");
+  return page.url();
+}
+
+export async function say(page, text) {
+  await page.getByLabel("Message", { exact: true }).fill(text);
+  await page.keyboard.press("Enter");
+}
+
+/** Waits for a message that is kept: one's own has its RECEIPT. */
+export const hears = (page, text) => page.locator(".message:not(.waiting)", { hasText: text }).waitFor();
+export const screenshot = (page, name) => page.screenshot({ path: `${SCREENSHOTS}/${name}.png` });
+export const step = (text) => console.log(`ok - ${text}`);
+
+/** The end of a script where all went well. */
+export async function finish(server) {
+  await browser.close();
+  await kill(server);
+  assert.deepEqual(problems, [], "nothing went wrong in the pages");
+  process.exit(0);
+}
