@@ -13,9 +13,11 @@ mod client;
 
 use std::{
     fs,
-    io::{Read, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    process::Command,
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::Once,
     thread,
     time::{Duration, Instant},
 };
@@ -24,6 +26,21 @@ use client::{Client, now};
 use support::{Server, built, root};
 
 const EXAMPLES: [&str; 2] = ["plain_hyper", "tower_stack"];
+
+/// The program of an example that has tests of its own: `cargo test` builds those instead of it.
+fn built_beside_its_tests(example: &str) -> PathBuf {
+    static BUILT: Once = Once::new();
+    BUILT.call_once(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.current_dir(root()).args(["build", "--quiet", "--workspace"]);
+        cargo.args(["--example", "metrics", "--example", "permissions", "--example", "testing"]);
+        if !cfg!(debug_assertions) {
+            cargo.arg("--release");
+        }
+        assert!(cargo.status().expect("cargo runs").success(), "the examples are built");
+    });
+    built(&format!("examples/{example}"))
+}
 
 fn start(example: &str) -> Server {
     Server::start(Command::new(built(&format!("examples/{example}"))).arg("127.0.0.1:0"))
@@ -76,7 +93,7 @@ fn the_chat_of_attributes_welcomes_and_passes_on() {
 #[test]
 fn the_figures_have_an_address_of_their_own() {
     // The first address that it prints is that of the figures.
-    let server = Server::start(Command::new(built("examples/metrics")).args(["127.0.0.1:0", "127.0.0.1:0"]));
+    let server = Server::start(Command::new(built_beside_its_tests("metrics")).args(["127.0.0.1:0", "127.0.0.1:0"]));
     let answer = get(&server, "/metrics");
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("# TYPE "), "{answer}");
     assert!(get(&server, "/stats").contains("application/json"));
@@ -86,10 +103,27 @@ fn the_figures_have_an_address_of_their_own() {
 #[test]
 fn a_program_that_serves_nobody_prints_and_ends_well() {
     for (example, says) in [("permissions", "/topic/"), ("testing", "is built")] {
-        let output = Command::new(built(&format!("examples/{example}"))).output().expect("it runs");
+        let output = Command::new(built_beside_its_tests(example)).output().expect("it runs");
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success() && text.contains(says), "{example}: {text}");
     }
+}
+
+#[test]
+fn the_client_of_the_terminal_says_what_it_hears() {
+    let server = Server::broker(&[]);
+    let address = format!("ws://{}/ws", server.addr);
+    let mut client = Command::new(built("examples/client"))
+        .args([&address, "/topic/a"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let (mut input, output) = client.stdin.take().zip(client.stdout.take()).expect("both are piped");
+    writeln!(input, "hello").expect("it reads");
+    let heard = BufReader::new(output).lines().map_while(Result::ok).any(|line| line == "> hello");
+    drop(input);
+    assert!(client.wait().expect("it ends").success() && heard);
 }
 
 /// A new example is not only compiled.

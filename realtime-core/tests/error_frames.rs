@@ -24,7 +24,7 @@ use parlor_core::{
     broker::OutboxLimits,
     destination::Destination,
     extract::{Header, NamedHeader, Path as Segments, Payload, Replies},
-    limits::RateLimits,
+    limits::{RateLimits, TransactionLimits},
     stomp::Limits,
 };
 use support::{Client, Received, user};
@@ -59,6 +59,11 @@ const FAULTS: &[(&str, &[&str])] = &[
     ("server-command", &[CONNECT, "MESSAGE\nreceipt:r\n\n"]),
     ("too-many-headers", &[CONNECT, "SEND\nreceipt:r\na:1\nb:1\nc:1\nd:1\ne:1\nf:1\n\n"]),
     ("too-many-subscriptions", &[CONNECT, SUBSCRIBE, "SUBSCRIBE\nid:1\ndestination:/topic/a\nreceipt:r\n\n"]),
+    ("too-many-transactions", &[CONNECT, "BEGIN\ntransaction:t\n\n", "BEGIN\ntransaction:u\nreceipt:r\n\n"]),
+    (
+        "transaction-too-large",
+        &[CONNECT, "BEGIN\ntransaction:t\n\n", "SEND\ndestination:/topic/a\ntransaction:t\nreceipt:r\n\n"],
+    ),
     ("transaction-open", &[CONNECT, "BEGIN\ntransaction:t\n\n", "BEGIN\ntransaction:t\nreceipt:r\n\n"]),
     ("undefined-escape", &[CONNECT, "SEND\nreceipt:r\ndestination:/topic/\\t\n\n"]),
     ("unknown-ack", &[CONNECT, "ACK\nid:1\nreceipt:r\n\n"]),
@@ -73,6 +78,8 @@ const REFUSALS: &[(&str, &str)] = &[
     ("internal", "SEND\ndestination:/app/internal\nreceipt:r\n\n"),
     ("invalid-header", "SEND\ndestination:/app/colour\ncolour:blue\nreceipt:r\n\n"),
     ("invalid-destination", "SEND\ndestination:/topic//a\nreceipt:r\n\n"),
+    ("invalid-message-key", "SEND\ndestination:/topic/a\nmessage-key:\nreceipt:r\n\n"),
+    ("invalid-prefetch-count", "SUBSCRIBE\nid:1\ndestination:/topic/a\nprefetch-count:0\nreceipt:r\n\n"),
     ("invalid-path", "SEND\ndestination:/app/number/x\nreceipt:r\n\n"),
     ("invalid-payload", "SEND\ndestination:/app/json\nreceipt:r\n\n{"),
     ("missing-header", "SEND\ndestination:/app/colour\nreceipt:r\n\n"),
@@ -80,8 +87,10 @@ const REFUSALS: &[(&str, &str)] = &[
     ("not-supported", "SUBSCRIBE\nid:1\ndestination:/topic/*\nreceipt:r\n\n"),
     ("overloaded", "SEND\ndestination:/app/overloaded\nreceipt:r\n\n"),
     ("payload-too-large", "SEND\ndestination:/app/small\nreceipt:r\n\nxx"),
+    ("queue-full", "SEND\ndestination:/queue/a\nreceipt:r\n\n"),
     ("rate-limited", "SEND\ndestination:/app/never\nreceipt:r\n\n"),
     ("timeout", "SEND\ndestination:/app/slow\nreceipt:r\n\n"),
+    ("too-many-queues", "SUBSCRIBE\nid:1\ndestination:/queue/a\nreceipt:r\n\n"),
     ("too-many-streams", "SUBSCRIBE\nid:1\ndestination:/app/endless\nreceipt:r\n\n"),
     ("unsupported-content-type", "SEND\ndestination:/app/json\ncontent-type:text/plain\nreceipt:r\n\n1"),
 ];
@@ -129,12 +138,9 @@ fn realtime(config: Config) -> Realtime {
         .mount(Route::message("/app/never", async || {}).rate(Rate::per_minute(1).burst(0)))
         .mount(Route::message("/app/slow", never).layer(TimeoutLayer::new(Duration::from_secs(1))))
         .mount(Route::subscribe("/app/endless", endless));
-    Realtime::builder(routes.with_state(()))
-        .authenticate(Anonymous)
-        .authorize(Rules::deny_all().allow_subscribe("/topic/a").allow_send("/topic/a"))
-        .config(config)
-        .build()
-        .unwrap()
+    let rules = ["/topic/a", "/queue/a"].into_iter();
+    let rules = rules.fold(Rules::deny_all(), |rules, place| rules.allow_subscribe(place).allow_send(place));
+    Realtime::builder(routes.with_state(())).authenticate(Anonymous).authorize(rules).config(config).build().unwrap()
 }
 
 /// Limits that a line of text reaches.
@@ -145,7 +151,8 @@ fn tight() -> Config {
         .max_head_bytes(90)
         .max_header_bytes(50)
         .max_headers(6);
-    Config::development().stomp(stomp).max_subscriptions(1).max_streams(0)
+    let transactions = TransactionLimits::default().max_open(1).max_frames(0);
+    Config::development().stomp(stomp).max_subscriptions(1).max_streams(0).max_queues(0).transactions(transactions)
 }
 
 /// What the client hears at the end, as text.
@@ -199,6 +206,11 @@ async fn all() -> Vec<(String, String)> {
     let rates = RateLimits::unlimited().frames(Rate::per_second(1).burst(1));
     let limited = realtime(Config::development().rates(rates));
     all.push(("rate-limited".to_owned(), told(&limited, user("ada"), &[CONNECT, SUBSCRIBE]).await));
+
+    let transactions = TransactionLimits::default().timeout(Duration::ZERO);
+    let hurried = realtime(Config::development().transactions(transactions));
+    let frames = [CONNECT, "BEGIN\ntransaction:t\n\n", "COMMIT\ntransaction:t\nreceipt:r\n\n"];
+    all.push(("transaction-timeout".to_owned(), told(&hurried, user("ada"), &frames).await));
 
     let expired = user("ada").with_expiry(SystemTime::UNIX_EPOCH);
     all.push(("token-expired".to_owned(), told(&endpoint, expired, &[]).await));

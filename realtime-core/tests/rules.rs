@@ -66,15 +66,6 @@ async fn a_rule_that_hangs_does_not_keep_a_session_that_is_gone() {
     assert_eq!(realtime.registry().session_count(), 0);
 }
 
-#[tokio::test(start_paused = true)]
-async fn resuming_is_refused_and_not_ignored() {
-    let realtime = unreliable();
-    let mut client = Client::connect(&realtime, user("ada")).await;
-    client.send("SUBSCRIBE\nid:0\nresume-from:x\ndestination:/topic/a\n\n").await;
-    let (error, _) = client.error_and_close().await;
-    assert_eq!(header(&error, "code"), Some("not-supported"));
-}
-
 async fn burst(broker: Broker) {
     for number in 0..3000 {
         broker.publish("/topic/burst", &number).await.unwrap();

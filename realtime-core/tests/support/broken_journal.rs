@@ -47,7 +47,8 @@ impl Journal for BrokenJournal {
         let page = self.inner.read(of, after, limit);
         async {
             let mut page = page.await?;
-            page.entries.clear();
+            // There is more, so that it is read on.
+            page.entries.truncate(1);
             Ok(page)
         }
         .boxed()
@@ -75,11 +76,13 @@ pub async fn client_of_a_broken_journal(routes: Router<()>) -> (Realtime, Client
         .unwrap();
     let mut client = Client::connect(&realtime, user("ada")).await;
     client.subscribe("0", "/topic/a").await;
-    for n in 0..2 {
+    for n in 0..3 {
         realtime.broker().publish("/topic/a", &n).await.unwrap();
     }
     let position = header(&client.frame().await, "position").unwrap().to_owned();
     client.frame().await;
+    client.frame().await;
     client.send(&format!("SUBSCRIBE\nid:1\ndestination:/topic/a\nresume-from:{position}\n\n")).await;
+    assert_eq!(header(&client.frame().await, "recovered"), Some("true"));
     (realtime, client)
 }

@@ -48,11 +48,10 @@ impl JournalSink for Order {
     }
 }
 
-/// Follows a destination from its top until told to stop, and returns how many entries it read and how often it was told that
+/// Follows a destination from `after` until told to stop, and returns how many entries it read and how often it was told that
 /// it missed some.
-fn follow(journal: &MemoryJournal, on: &Destination, stop: &AtomicBool) -> (usize, usize) {
+fn follow(journal: &MemoryJournal, on: &Destination, mut after: Position, stop: &AtomicBool) -> (usize, usize) {
     let (mut read, mut lost) = (0, 0);
-    let mut after = journal.top(on).now_or_never().unwrap().unwrap();
     loop {
         // Asked before the read, so that the last read comes after the last append.
         let last = stop.load(Ordering::Acquire);
@@ -86,7 +85,11 @@ fn run(limits: MemoryLimits, retain: Retain, forgets: bool) -> Vec<(usize, usize
     let stop = AtomicBool::new(false);
     let read = thread::scope(|scope| {
         let (journal, stop, destinations) = (&journal, &stop, &destinations);
-        let readers = destinations.each_ref().map(|on| scope.spawn(move || follow(journal, on, stop)));
+        let readers = destinations.each_ref().map(|on| {
+            // Before there is an entry.
+            let begin = journal.top(on).now_or_never().unwrap().unwrap();
+            scope.spawn(move || follow(journal, on, begin, stop))
+        });
         let appenders: [_; APPENDERS] = std::array::from_fn(|appender| {
             scope.spawn(move || {
                 let mut before = HashMap::new();
