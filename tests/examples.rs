@@ -131,7 +131,7 @@ fn the_client_of_the_terminal_says_what_it_hears() {
 fn every_example_is_run_by_a_test() {
     let read =
         |folder: &str| fs::read_dir(root().join(folder)).expect("a folder").map(|entry| entry.expect("a file").path());
-    let is_code = |path: &std::path::PathBuf| path.extension().is_some_and(|extension| extension == "rs");
+    let is_code = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rs");
     let tests = read("tests").chain(read("tests/support")).filter(is_code);
     let tests: String = tests.map(|path| fs::read_to_string(path).expect("a text")).collect();
     for example in read("examples").filter(is_code) {

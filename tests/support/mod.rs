@@ -107,7 +107,7 @@ pub fn run_script(program: &Path, script: &str, variables: &[(&str, String)]) {
     let source = root().join("tests").join(script);
     let copy = installed().join(source.file_name().expect("a script has a name"));
     fs::copy(&source, &copy).expect("the script can be copied beside the clients");
-    println!("{}", run(program, &copy, variables));
+    show(&run(program, &copy, variables));
 }
 
 /// Runs a script of several files, which are a folder of `tests/`, and returns what it printed; panics where it fails.
@@ -125,7 +125,12 @@ pub fn run_folder(program: &Path, folder: &str, script: &str, variables: &[(&str
 /// Runs a script where it lies, beside those that it needs; `INSTALLED` tells it where the clients are. Panics where it fails.
 pub fn run_in_place(program: &Path, script: &str, variables: &[(&str, String)]) {
     let clients = ("INSTALLED", installed().display().to_string());
-    println!("{}", run(program, &root().join("tests").join(script), &[variables, &[clients]].concat()));
+    show(&run(program, &root().join("tests").join(script), &[variables, &[clients]].concat()));
+}
+
+#[expect(clippy::print_stdout, reason = "the script's own lines say what was checked")]
+fn show(printed: &str) {
+    println!("{printed}");
 }
 
 fn run(program: &Path, script: &Path, variables: &[(&str, String)]) -> String {
