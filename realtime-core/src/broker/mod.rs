@@ -2,8 +2,8 @@
 //!
 //! Every subscriber is a direct handle to the outbox of its connection, so a publish is: find the topic, take its lock
 //! (which is the destination's order), encode once per encoding group, push to each outbox. Nothing here waits for a
-//! subscriber. A destination with history gets its positions from the journal first, in the same order. Queues and
-//! subscriptions that acknowledge have a [`SharedQueue`](shared_queue::SharedQueue) between the message and the outbox.
+//! subscriber. A destination with history gets its positions from the journal first, in the same order. Between a message and
+//! the outbox of a queue's consumer, or of a subscription that acknowledges, stands what is not acknowledged yet.
 
 mod address;
 mod by_pattern;
