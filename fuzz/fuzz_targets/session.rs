@@ -165,6 +165,7 @@ fn answer(server: &ServerSession, request: Request, client: &mut ClientSession) 
                 destination: &send.destination,
                 content_type: send.content_type.as_deref(),
                 ack: None,
+                extensions: &[],
                 headers: &send.headers,
             };
             let mut bytes = Vec::new();
