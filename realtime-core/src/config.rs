@@ -75,6 +75,8 @@ pub struct Config {
     pub transactions: TransactionLimits,
     /// How many sends are remembered by their `message-key`, and for how long.
     pub repeats: RepeatLimits,
+    /// Of how many users that left is remembered when they were here, default 10,000; the latest.
+    pub max_last_seen: usize,
     /// How long one lifecycle listener may take for one event, default 5 s; what takes longer is cut off and logged.
     pub listener_timeout: Duration,
     /// Octets that the operating system may hold back for one client behind what the outbox holds (`SO_SNDBUF`, which Linux
@@ -172,6 +174,7 @@ impl Default for Config {
             max_queued_bytes: queues.max_bytes,
             transactions: TransactionLimits::default(),
             repeats: RepeatLimits::default(),
+            max_last_seen: 10_000,
             listener_timeout: Duration::from_secs(5),
             send_buffer_bytes: 128 * 1024,
             close_linger: Duration::from_secs(5),
@@ -222,6 +225,7 @@ setters! {
     max_queued_bytes: usize,
     transactions: TransactionLimits,
     repeats: RepeatLimits,
+    max_last_seen: usize,
     listener_timeout: Duration,
     send_buffer_bytes: usize,
     close_linger: Duration,

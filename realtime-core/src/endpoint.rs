@@ -11,8 +11,8 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{
-    app::{Authorize, Interceptor, Routes},
-    broker::Broker,
+    app::{Authorize, Interceptor, Part, Routes},
+    broker::{Broker, Publication},
     config::Config,
     destination::{Destination, Pattern},
     limits::Repeats,
@@ -41,6 +41,8 @@ pub(crate) struct Endpoint {
     /// The sends that were handled lately, by their keys.
     pub(crate) repeats: Mutex<Repeats>,
     pub(crate) stopping: AtomicBool,
+    /// What was mounted beside the routes and watches sessions.
+    pub(crate) parts: Vec<Arc<dyn Part>>,
 }
 
 impl Endpoint {
@@ -51,6 +53,16 @@ impl Endpoint {
     /// Whether the endpoint lets nobody in any more.
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Whether a part has something to say first to whoever subscribes to `destination`.
+    pub(crate) fn greets(&self, destination: &Destination) -> bool {
+        self.parts.iter().any(|part| part.greets(destination))
+    }
+
+    /// What parts say first to a subscription of `destination` that is registered and held back.
+    pub(crate) fn greetings(&self, destination: &Destination) -> Vec<Publication> {
+        self.parts.iter().filter_map(|part| part.greeting(destination)).collect()
     }
 
     /// Tells every listener in turn: those of the builder, then those of the routes.

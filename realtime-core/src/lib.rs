@@ -35,6 +35,7 @@ pub mod history;
 pub mod limits;
 mod message;
 mod outbox;
+pub mod presence;
 mod publication;
 mod realtime;
 pub mod session;

@@ -9,7 +9,7 @@ use tracing::Span;
 
 use crate::{
     app::{
-        Context, Failed, HandlerError, Outcome, RouteError, Routed, Subscribe,
+        Context, Failed, HandlerError, Outcome, Part, RouteError, Routed, Subscribe,
         error_handler::{BoundErrorHandler, Failure},
         listener::BoundListener,
         route::{BoundCall, RouteOptions, RouteTarget},
@@ -38,6 +38,8 @@ pub struct Routes {
     pub(super) subscribes: RouteTable<BoundCall<Subscribe>>,
     pub(super) listeners: Vec<BoundListener>,
     pub(super) error_handlers: HashMap<TypeId, BoundErrorHandler>,
+    /// What was mounted beside the routes and watches sessions.
+    pub(super) parts: Vec<Arc<dyn Part>>,
     /// Whether any route lets messages of one session be handled at the same time.
     pub(super) has_concurrent: bool,
     /// What was wrong already when it was mounted.
@@ -108,6 +110,10 @@ impl Routes {
         &self.listeners
     }
 
+    pub(crate) fn parts(&self) -> &[Arc<dyn Part>] {
+        &self.parts
+    }
+
     /// Whether a subscribe handler judges any destination that `pattern` can match.
     pub(crate) fn judges_within(&self, pattern: &Pattern) -> bool {
         self.subscribes.iter().any(|entry| entry.pattern.overlaps(pattern))
@@ -130,6 +136,9 @@ impl Routes {
         errors.extend(self.messages.check("the route for SENDs", &[&prefixes.app], prefixes));
         let subscribes = [&prefixes.topic, &prefixes.app, &prefixes.queue];
         errors.extend(self.subscribes.check("the route for SUBSCRIBEs", &subscribes, prefixes));
+        let watched = self.parts.iter().flat_map(|part| part.watched());
+        let broker = [&prefixes.topic, &prefixes.queue];
+        errors.extend(watched.filter_map(|(place, text)| RouteError::misplaced(place, &text, &broker, prefixes)));
         errors
     }
 

@@ -26,7 +26,7 @@ use crate::{
     },
     endpoint::{Endpoint, RECONNECT_SPREAD},
     outbox::Outbox,
-    session::{self, DisconnectReason, LifecycleEvent, RegistryEntry, Session, Waiting},
+    session::{self, DisconnectReason, LifecycleEvent, ListeningEntry, RegistryEntry, Session, Waiting},
     session_id::SessionId,
     websocket::{Opcode, encode_frame},
 };
@@ -40,8 +40,8 @@ pub(super) enum Flow {
 
 impl Flow {
     pub(super) fn end_by_server(closing: Closing) -> Self {
-        let code = closing.code().to_owned();
-        Self::End(closing, DisconnectReason::Server { code })
+        let reason = DisconnectReason::by_server(&closing);
+        Self::End(closing, reason)
     }
 }
 
@@ -74,13 +74,16 @@ pub(super) struct Conversation {
 struct Live {
     session: Session,
     dispatch: Arc<Dispatch>,
-    entry: RegistryEntry,
     subscriptions: Subscriptions<Held>,
+    /// Dropped after the subscriptions.
+    entry: RegistryEntry,
 }
 
 /// A subscription in force.
 struct Held {
     destination: String,
+    /// None where that is a pattern.
+    _listening: Option<ListeningEntry>,
     /// Neither of these for a subscription that was only a question to a handler (`/app/…`): its reply was all.
     _active: Option<ActiveSubscription>,
     _consumer: Option<Arc<Consumer>>,
@@ -146,6 +149,8 @@ impl Conversation {
         let Some(Live { session, entry, subscriptions, dispatch }) = self.live else { return };
         drop(dispatch);
         self.acknowledgements.pause();
+        // Before anything of it goes: whoever sees it go is told why.
+        session.ends_by(reason.clone());
         drop(subscriptions);
         let last_session = entry.leave();
         self.endpoint.meters().session_ended(session.id(), reason.as_str(), reason.code(), last_session);
@@ -251,7 +256,9 @@ impl Conversation {
         self.jobs.extend(jobs);
         let begins = consumer.clone();
         let destination = subscribe.destination.clone();
-        let held = Held { destination, _active: active, _consumer: consumer, _streams: streams };
+        let listening = destination.parse().ok().map(|named| self.endpoint.registry.listen(&live.session, named));
+        let held =
+            Held { destination, _listening: listening, _active: active, _consumer: consumer, _streams: streams };
         live.subscriptions.insert(subscribe.id.clone(), held).map_err(Closing::fault)?;
         live.session.subscribed(&subscribe.id, &subscribe.destination);
         live.dispatch.receipt_of_subscribe(receipt, recovered);
@@ -284,6 +291,7 @@ impl Conversation {
         // Before the RECEIPT: no MESSAGE may follow it.
         if let Some(live) = &mut self.live {
             self.acknowledgements.pause();
+            live.session.ends_by(DisconnectReason::Client);
             live.subscriptions.drain().for_each(drop);
             live.dispatch.receipt(disconnect.receipt.as_deref());
         }

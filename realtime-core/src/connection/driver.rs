@@ -96,8 +96,8 @@ struct Ended {
 
 impl Ended {
     fn by_server(closing: Closing) -> Self {
-        let code = closing.code().to_owned();
-        Self { closing: Some(closing), reason: DisconnectReason::Server { code } }
+        let reason = DisconnectReason::by_server(&closing);
+        Self { closing: Some(closing), reason }
     }
 }
 

@@ -121,13 +121,20 @@ impl Dispatch {
         }
         let topic = matches!(address, Address::Topic(_)).then_some(&destination);
         let resume_from = subscribe.headers.get(RESUME_FROM);
-        let begins = if resume_from.is_some() { Begins::Resuming } else { Begins::Live };
+        let is_greeted = topic.is_some_and(|topic| self.endpoint.greets(topic));
+        let begins = match resume_from {
+            Some(_) => Begins::Resuming,
+            None if is_greeted => Begins::WithReply,
+            None => Begins::Live,
+        };
         let entered = self.register(address, self.subscriber(subscribe, begins)?)?;
+        // Registered before it is asked for, so that nothing is missed between the two.
+        let greetings = if is_greeted { self.endpoint.greetings(&destination) } else { Vec::new() };
         if resume_from.is_none() {
-            return Ok(entered.begin(destination.as_str(), topic, None, &[]).await);
+            return Ok(entered.begin(destination.as_str(), topic, None, &greetings).await);
         }
         // A journal may be the application's own.
-        let begun = entered.begin(destination.as_str(), topic, resume_from, &[]).map(Ok);
+        let begun = entered.begin(destination.as_str(), topic, resume_from, &greetings).map(Ok);
         Ok(self.guarded::<_, Rejection>(begun).await?)
     }
 

@@ -97,7 +97,8 @@ impl Driver {
     async fn end(self, closing: Option<Closing>) {
         let Self { endpoint, outbox, entry, active, replay, .. } = self;
         // Whoever is gone is gone for others before the client has read so.
-        drop((replay, active, entry));
+        drop((replay, active));
+        entry.leave(closing.as_ref());
         let (config, meters) = (&endpoint.config, endpoint.meters());
         meters.connection_ended(outbox.history());
         if let Some(closing) = closing {

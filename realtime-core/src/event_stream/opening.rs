@@ -68,13 +68,18 @@ impl<'a> EventsRequest<'a> {
         let session = Session::new(principal.clone(), Version::V1_2, Arc::clone(&outbox));
         let address = self.judge(endpoint, &session, &destination).await?;
         // In the registry before it is subscribed: a stop that comes later finds it there, and one before is seen here.
-        let entry = endpoint.registry.stream(principal.clone(), destination.clone(), Arc::clone(&outbox));
+        let entry = endpoint.registry.stream(&session, destination.clone());
         if endpoint.is_stopping() {
             outbox.stop(Closing::going_away(RECONNECT_SPREAD));
         }
         let topic = matches!(address, Address::Topic(_)).then_some(&destination);
         outbox.push(self.greeting(endpoint, topic).await);
-        let begins = if self.resume_from.is_some() { Begins::Resuming } else { Begins::Live };
+        let is_greeted = topic.is_some_and(|topic| endpoint.greets(topic));
+        let begins = match self.resume_from {
+            Some(_) => Begins::Resuming,
+            None if is_greeted => Begins::WithReply,
+            None => Begins::Live,
+        };
         let subscriber = Subscriber {
             session: session.id(),
             encoding: Encoding::Event,
@@ -84,9 +89,14 @@ impl<'a> EventsRequest<'a> {
             begins,
         };
         let (active, _) = endpoint.broker.subscribe(address, subscriber);
+        let greetings = if is_greeted { endpoint.greetings(&destination) } else { Vec::new() };
         let replay = match self.resume_from {
-            Some(token) => active.resume(topic, token, destination.as_str(), &[]).await,
-            None => None,
+            Some(token) => active.resume(topic, token, destination.as_str(), &greetings).await,
+            None => {
+                active.send_first(destination.as_str(), &greetings);
+                active.go_live();
+                None
+            }
         };
         let driver = Driver::new(Arc::clone(endpoint), outbox, stream.abandonment(), principal, entry, active, replay);
         Ok((stream, driver))

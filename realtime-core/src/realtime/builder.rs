@@ -16,7 +16,7 @@ use crate::{
     history::Retain,
     limits::{Gate, Repeats},
     realtime::{BuildError, Realtime},
-    session::{LifecycleListener, Registry},
+    session::{LifecycleListener, Observer, Registry},
 };
 
 /// Puts a [`Realtime`] together.
@@ -238,6 +238,10 @@ impl RealtimeBuilder {
         let topic_pattern = format!("{}/**", prefixes.topic).parse().map_err(BuildError::Prefix)?;
         let below_queue = |name| format!("{}/{name}", prefixes.queue).parse().map_err(BuildError::QueuePrefix);
         let (replies, errors) = (below_queue("replies")?, below_queue("errors")?);
+        let parts = self.routes.parts().to_vec();
+        for part in &parts {
+            part.start(&broker, self.config.listener_timeout);
+        }
         let meters = broker.meters();
         self.routes.observe(meters);
         meters.destinations.declare(self.routes.destinations().chain(self.rules.destinations()));
@@ -250,7 +254,12 @@ impl RealtimeBuilder {
             unready: Arc::default(),
             shows_users: self.shows_users,
             endpoint: Arc::new(Endpoint {
-                registry: Registry::new(Arc::clone(meters)),
+                registry: Registry::new(
+                    Arc::clone(meters),
+                    parts.iter().map(|part| Arc::clone(part) as Arc<dyn Observer>).collect(),
+                    self.config.max_last_seen,
+                ),
+                parts,
                 routes: self.routes,
                 rules: self.rules,
                 repeats: Mutex::new(Repeats::new(self.config.repeats)),

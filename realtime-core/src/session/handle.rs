@@ -1,6 +1,12 @@
 //! The handle to a connected session: who it is, what it listens to, and how to end it.
 
-use std::{collections::HashMap, fmt, io, sync::Arc, task, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt, io,
+    sync::{Arc, OnceLock},
+    task,
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use parlor_stomp::{SubscriptionId, Version};
@@ -12,7 +18,7 @@ use crate::{
     destination::{Destination, Owner},
     limits::{Rate, TokenBucket},
     outbox::{Outbox, OutboxLimits, WireWriter},
-    session::Extensions,
+    session::{DisconnectReason, Extensions},
     session_id::SessionId,
 };
 
@@ -43,6 +49,8 @@ struct Shared {
     extensions: Extensions,
     /// By route: what was used of its rate. As many entries as there are routes with a rate, at most.
     turns: Mutex<HashMap<usize, TokenBucket>>,
+    /// Why it ends, once it does.
+    end: OnceLock<DisconnectReason>,
 }
 
 impl Session {
@@ -57,6 +65,7 @@ impl Session {
                 subscriptions: Mutex::default(),
                 extensions: Extensions::default(),
                 turns: Mutex::default(),
+                end: OnceLock::new(),
             }),
         }
     }
@@ -119,6 +128,17 @@ impl Session {
     #[must_use]
     pub fn owner(&self) -> Owner {
         self.principal().id().map_or_else(|| Owner::Session(self.id()), |user| Owner::User(user.clone()))
+    }
+
+    /// Why it ended, or ends; none while it goes on.
+    #[must_use]
+    pub fn disconnect_reason(&self) -> Option<&DisconnectReason> {
+        self.shared.end.get()
+    }
+
+    /// Says why it ends; the first to say so counts.
+    pub(crate) fn ends_by(&self, reason: DisconnectReason) -> &DisconnectReason {
+        self.shared.end.get_or_init(|| reason)
     }
 
     pub(crate) fn outbox(&self) -> &Arc<Outbox> {
