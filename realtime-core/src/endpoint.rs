@@ -11,8 +11,8 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{
-    app::{Authorize, Interceptor, Routes},
-    broker::Broker,
+    app::{Authorize, Interceptor, Routes, Snapshot},
+    broker::{Address, Broker},
     config::Config,
     destination::{Destination, Pattern},
     limits::Repeats,
@@ -36,6 +36,8 @@ pub(crate) struct Endpoint {
     pub(crate) replies: Destination,
     /// Where refusals are told.
     pub(crate) errors: Destination,
+    /// What subscriptions to a user's own destinations begin with, by their paths.
+    pub(crate) snapshots: Vec<(Destination, Arc<dyn Snapshot>)>,
     pub(crate) interceptors: Vec<Arc<dyn Interceptor>>,
     pub(crate) listeners: Vec<Arc<dyn LifecycleListener>>,
     /// The sends that were handled lately, by their keys.
@@ -46,6 +48,12 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     pub(crate) fn meters(&self) -> &Arc<Meters> {
         self.broker.meters()
+    }
+
+    /// What a subscription there begins with.
+    pub(crate) fn snapshot_of(&self, address: &Address) -> Option<Arc<dyn Snapshot>> {
+        let Address::User(user) = address else { return None };
+        self.snapshots.iter().find(|(path, _)| *path == user.path).map(|(_, snapshot)| Arc::clone(snapshot))
     }
 
     /// Whether the endpoint lets nobody in any more.

@@ -43,6 +43,7 @@ mod route_table;
 mod router;
 mod routes;
 mod rule;
+mod snapshot;
 
 pub use authorize::{Authorize, Rules, SendTarget};
 pub use capture_error::CaptureError;
@@ -69,6 +70,7 @@ pub use router::Router;
 pub(crate) use routes::Matched;
 pub use routes::{RouteEntry, RouteKind, Routes};
 pub use rule::Rule;
+pub use snapshot::Snapshot;
 
 pub use crate::{
     limits::Rate,

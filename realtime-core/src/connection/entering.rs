@@ -121,13 +121,23 @@ impl Dispatch {
         }
         let topic = matches!(address, Address::Topic(_)).then_some(&destination);
         let resume_from = subscribe.headers.get(RESUME_FROM);
-        let begins = if resume_from.is_some() { Begins::Resuming } else { Begins::Live };
+        let snapshot = self.endpoint.snapshot_of(&address);
+        let begins = match (resume_from, &snapshot) {
+            (Some(_), _) => Begins::Resuming,
+            (None, Some(_)) => Begins::WithReply,
+            (None, None) => Begins::Live,
+        };
         let entered = self.register(address, self.subscriber(subscribe, begins)?)?;
+        let first = match snapshot {
+            // Asked for after the subscription was registered, so that nothing lies between the two.
+            Some(snapshot) => self.guarded::<_, Rejection>(snapshot.messages(self.session.principal())).await?,
+            None => Vec::new(),
+        };
         if resume_from.is_none() {
-            return Ok(entered.begin(destination.as_str(), topic, None, &[]).await);
+            return Ok(entered.begin(destination.as_str(), topic, None, &first).await);
         }
         // A journal may be the application's own.
-        let begun = entered.begin(destination.as_str(), topic, resume_from, &[]).map(Ok);
+        let begun = entered.begin(destination.as_str(), topic, resume_from, &first).map(Ok);
         Ok(self.guarded::<_, Rejection>(begun).await?)
     }
 

@@ -68,13 +68,18 @@ impl<'a> EventsRequest<'a> {
         let session = Session::new(principal.clone(), Version::V1_2, Arc::clone(&outbox));
         let address = self.judge(endpoint, &session, &destination).await?;
         // In the registry before it is subscribed: a stop that comes later finds it there, and one before is seen here.
-        let entry = endpoint.registry.stream(principal.clone(), destination.clone(), Arc::clone(&outbox));
+        let entry = endpoint.registry.stream(principal.clone(), Some(destination.clone()), Arc::clone(&outbox));
         if endpoint.is_stopping() {
             outbox.stop(Closing::going_away(RECONNECT_SPREAD));
         }
         let topic = matches!(address, Address::Topic(_)).then_some(&destination);
         outbox.push(self.greeting(endpoint, topic).await);
-        let begins = if self.resume_from.is_some() { Begins::Resuming } else { Begins::Live };
+        let snapshot = endpoint.snapshot_of(&address);
+        let begins = match (self.resume_from, &snapshot) {
+            (Some(_), _) => Begins::Resuming,
+            (None, Some(_)) => Begins::WithReply,
+            (None, None) => Begins::Live,
+        };
         let subscriber = Subscriber {
             session: session.id(),
             encoding: Encoding::Event,
@@ -84,12 +89,21 @@ impl<'a> EventsRequest<'a> {
             begins,
         };
         let (active, _) = endpoint.broker.subscribe(address, subscriber);
-        let replay = match self.resume_from {
-            Some(token) => active.resume(topic, token, destination.as_str(), &[]).await,
-            None => None,
+        let first = match snapshot {
+            // Asked for after the subscription was registered, so that nothing lies between the two.
+            Some(snapshot) => guarded(snapshot.messages(principal)).await?,
+            None => Vec::new(),
         };
-        let driver = Driver::new(Arc::clone(endpoint), outbox, stream.abandonment(), principal, entry, active, replay);
-        Ok((stream, driver))
+        let replay = match self.resume_from {
+            Some(token) => active.resume(topic, token, destination.as_str(), &first).await,
+            None => {
+                active.send_first(destination.as_str(), &first);
+                active.go_live();
+                None
+            }
+        };
+        let driver = Driver::new(Arc::clone(endpoint), outbox, stream.abandonment(), principal, entry);
+        Ok((stream, driver.with_subscription(active, replay)))
     }
 
     /// How long to wait before a reconnect, and where the stream begins: a client that is cut off before its first message

@@ -53,7 +53,8 @@ struct State {
 #[derive(Clone, Debug)]
 struct Stream {
     principal: Principal,
-    destination: Destination,
+    /// What its client named; none where the application sends the events itself.
+    destination: Option<Destination>,
     outbox: Arc<Outbox>,
 }
 
@@ -122,7 +123,7 @@ impl Registry {
     /// of it; returns how many there were.
     pub fn disconnect_destination(&self, destination: &Destination, closing: &Closing) -> usize {
         let streams: Vec<Stream> = self.state.lock().streams.values().cloned().collect();
-        let streams = streams.iter().filter(|stream| stream.destination == *destination);
+        let streams = streams.iter().filter(|stream| stream.destination.as_ref() == Some(destination));
         let streams = streams.map(|stream| stream.outbox.stop(closing.clone())).count();
         streams + self.sessions_at(destination).iter().map(|session| session.close(closing.clone())).count()
     }
@@ -161,8 +162,13 @@ impl Registry {
         Waiting { registry: self.clone(), key }
     }
 
-    /// Enters an event stream of `destination`, as its client named it.
-    pub(crate) fn stream(&self, principal: Principal, destination: Destination, outbox: Arc<Outbox>) -> Streaming {
+    /// Enters an event stream of `destination`, as its client named it, or one of the application's own events.
+    pub(crate) fn stream(
+        &self,
+        principal: Principal,
+        destination: Option<Destination>,
+        outbox: Arc<Outbox>,
+    ) -> Streaming {
         let mut state = self.state.lock();
         let key = state.take_key();
         state.streams.insert(key, Stream { principal, destination, outbox });
