@@ -38,16 +38,18 @@
 
 mod authenticated;
 mod broker_handle;
-mod events;
+mod mounted;
 mod serve;
-mod websocket;
+mod sse;
 
 pub use authenticated::{Authenticated, NotAuthenticated};
 pub use broker_handle::BrokerHandle;
-pub use events::{Events, events};
+pub use mounted::{Mounted, events, websocket};
 /// The Origin gate for an application's own routes: `Router::layer(OriginLayer::new(&realtime))`.
 pub use parlor_hyper::OriginLayer;
 /// The accept loop, its limits and its probes, which are services for `route_service` as well.
 pub use parlor_hyper::{LiveService, ReadyService, ServeOptions, Server};
+/// An event stream of an application's own, and what refuses one.
+pub use parlor_hyper::{SseClient, SseRefusal};
 pub use serve::serve;
-pub use websocket::{WebSocket, websocket};
+pub use sse::Sse;

@@ -104,6 +104,12 @@ impl Closing {
         )
     }
 
+    /// Nothing more will come, and no reconnect changes that: ERROR, then close with 4410.
+    #[must_use]
+    pub fn ended() -> Self {
+        Self::told("ended", 4410, "Nothing more will come here", "It is over; there is no reason to reconnect.")
+    }
+
     /// The server itself failed while it served the connection: ERROR, then close with 1011.
     #[must_use]
     pub(crate) fn internal() -> Self {

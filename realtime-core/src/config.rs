@@ -137,7 +137,8 @@ impl Config {
         let connections = ConnectionLimits::default()
             .failed_handshakes(Rate::unlimited())
             .max_anonymous(usize::MAX)
-            .max_per_address(usize::MAX);
+            .max_per_address(usize::MAX)
+            .max_event_streams_per_address(usize::MAX);
         Self { profile: Profile::Development, rates: RateLimits::unlimited(), connections, ..Self::default() }
     }
 

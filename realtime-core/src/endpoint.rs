@@ -11,8 +11,9 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{
-    app::{Authorize, Interceptor, Part, Routes},
-    broker::{Broker, Publication},
+    app::{Authorize, Interceptor, Part, Rejection, Routes, Snapshot},
+    auth::Principal,
+    broker::{Address, Broker, Publication},
     config::Config,
     destination::{Destination, Pattern},
     limits::Repeats,
@@ -36,6 +37,8 @@ pub(crate) struct Endpoint {
     pub(crate) replies: Destination,
     /// Where refusals are told.
     pub(crate) errors: Destination,
+    /// What subscriptions to a user's own destinations begin with, by their paths.
+    pub(crate) snapshots: Vec<(Destination, Arc<dyn Snapshot>)>,
     pub(crate) interceptors: Vec<Arc<dyn Interceptor>>,
     pub(crate) listeners: Vec<Arc<dyn LifecycleListener>>,
     /// The sends that were handled lately, by their keys.
@@ -55,14 +58,36 @@ impl Endpoint {
         self.stopping.load(Ordering::Acquire)
     }
 
-    /// Whether a part has something to say first to whoever subscribes to `destination`.
-    pub(crate) fn greets(&self, destination: &Destination) -> bool {
-        self.parts.iter().any(|part| part.greets(destination))
+    /// Whether a subscription there begins with messages of its own.
+    pub(crate) fn greets(&self, address: &Address) -> bool {
+        match address {
+            Address::Topic(topic) => self.parts.iter().any(|part| part.greets(topic)),
+            Address::User(user) => self.snapshot_of(&user.path).is_some(),
+            Address::Queue(_) => false,
+        }
     }
 
-    /// What parts say first to a subscription of `destination` that is registered and held back.
-    pub(crate) fn greetings(&self, destination: &Destination) -> Vec<Publication> {
-        self.parts.iter().filter_map(|part| part.greeting(destination)).collect()
+    /// What a subscription there begins with. It is registered already and held back, so that nothing lies between the two.
+    ///
+    /// # Errors
+    /// Why the client may not subscribe.
+    pub(crate) async fn greetings(
+        &self,
+        address: &Address,
+        principal: &Principal,
+    ) -> Result<Vec<Publication>, Rejection> {
+        match address {
+            Address::Topic(topic) => Ok(self.parts.iter().filter_map(|part| part.greeting(topic)).collect()),
+            Address::User(user) => match self.snapshot_of(&user.path) {
+                Some(snapshot) => snapshot.messages(principal).await,
+                None => Ok(Vec::new()),
+            },
+            Address::Queue(_) => Ok(Vec::new()),
+        }
+    }
+
+    fn snapshot_of(&self, path: &Destination) -> Option<&Arc<dyn Snapshot>> {
+        self.snapshots.iter().find(|(of, _)| of == path).map(|(_, snapshot)| snapshot)
     }
 
     /// Tells every listener in turn: those of the builder, then those of the routes.

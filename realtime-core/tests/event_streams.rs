@@ -516,6 +516,25 @@ async fn a_users_own_messages_reach_their_streams_and_nobody_elses() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_address_has_so_many_streams_and_not_one_more() {
+    let limits = ConnectionLimits::default().max_event_streams_per_address(2);
+    let realtime = realtime_with(Config::development().connections(limits));
+    let enter = |from: &str, who| {
+        let applicant = realtime.admit(Some(from.parse().expect("an address"))).expect("room");
+        applicant.for_event_stream(&who)
+    };
+    let one = enter("192.0.2.1", user("ada")).expect("room");
+    let two = enter("192.0.2.1", Principal::anonymous()).expect("room");
+    assert_eq!(enter("192.0.2.1", user("bob")).err(), Some(AdmissionError::AddressStreamsFull));
+    assert!(enter("192.0.2.2", user("bob")).is_ok());
+    // WebSockets have room beside them.
+    let websocket = realtime.admit(Some("192.0.2.1".parse().expect("an address"))).expect("room");
+    assert!(websocket.for_principal(&user("bob")).is_ok());
+    drop((one, two));
+    assert!(enter("192.0.2.1", user("bob")).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_user_has_so_many_streams_and_not_one_more() {
     let limits = ConnectionLimits::default().max_event_streams_per_user(2);
     let realtime = realtime_with(Config::development().connections(limits));

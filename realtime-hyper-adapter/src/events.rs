@@ -8,20 +8,15 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use parlor_core::{
-    Realtime,
-    app::Rejection,
-    auth::Handshake,
-    event_stream::{EventStream, EventsRequest},
-};
+use http::{Method, Request, Response, request::Parts};
+use parlor_core::Realtime;
 use tower_service::Service;
 
-use crate::{EventsBody, PeerAddr, Refusal, peer::client_addr, refusal::with_retry_after};
-
-/// The header with which a client says where it was.
-const LAST_EVENT_ID: &str = "last-event-id";
+use crate::{
+    EventsBody, Refusal, SseClient, SseRefusal,
+    cors::{Cors, is_preflight},
+    peer::client_addr,
+};
 
 /// The response, on its way.
 type Answer = Pin<Box<dyn Future<Output = Result<Response<EventsBody>, Infallible>> + Send>>;
@@ -33,9 +28,13 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<EventsBody>, Infallibl
 /// (`&resume-from=…`); the header `Last-Event-ID`, which browsers send when they reconnect, counts before that one.
 ///
 /// In this order: the request must be a GET (405) that names one destination (400), its Origin allowed (403), the endpoint
-/// neither full nor stopping (503), its address within its limits (429), the authenticator satisfied (401, 403, or 503
-/// where it cannot tell), the user within theirs (429), and the destination one that the client may subscribe to (400, 403,
-/// 404). A refusal's body is `{"code": …, "message": …}`. A browser's `EventSource` never tries again after one.
+/// neither full nor stopping, its address within its limits, the authenticator satisfied (401, 403), the user within their
+/// limits, and the destination one that the client may subscribe to (400, 403, 404). A browser's `EventSource` never tries
+/// again after any status but 200, so what passes by itself is answered with a stream of one event, `parlor.closed`, which says
+/// when to come back: see [`SseRefusal`]. Other refusals have the body `{"code": …, "message": …}`.
+///
+/// Pages of the origins on the endpoint's list may connect from there, with credentials (CORS, with the preflight for clients
+/// that are no `EventSource`).
 ///
 /// What follows is described in `docs/sse.md`. The stream is driven by a task of its own, which ends with it, or when
 /// [`Realtime::shutdown`] ends it.
@@ -60,20 +59,6 @@ pub struct EventsService {
     realtime: Realtime,
 }
 
-/// Why there is no stream.
-enum Denied {
-    /// Before it was known who asks for what.
-    Handshake(Refusal),
-    /// The destination.
-    Subscription(Rejection),
-}
-
-/// What a request asks for.
-struct Asked {
-    destination: String,
-    resume_from: Option<String>,
-}
-
 impl EventsService {
     /// A service for `realtime`.
     #[must_use]
@@ -81,105 +66,32 @@ impl EventsService {
         Self { realtime: realtime.clone() }
     }
 
-    async fn open(&self, request: &Request<()>) -> Result<EventStream, Denied> {
-        if request.method() != Method::GET {
-            return Err(Refusal::Method.into());
-        }
-        let asked = Asked::by(request)?;
-        let headers = request.headers();
-        self.realtime.origins().judge_get(headers).map_err(Refusal::from)?;
-        let client = client_addr(&self.realtime, request);
-        let applicant = self.realtime.admit(client.map(|client| client.ip())).map_err(Refusal::from)?;
-        let peer = request.extensions().get::<PeerAddr>().map(|peer| peer.0);
-        let handshake = Handshake::new(headers, request.uri(), peer);
-        let principal = applicant.authenticate(handshake).await.map_err(Refusal::from)?;
-        let admission = applicant.for_event_stream(&principal).map_err(Refusal::from)?;
-        let mut wanted = EventsRequest::new(&asked.destination);
-        if let Some(position) = &asked.resume_from {
-            wanted = wanted.resume_from(position);
-        }
-        if let Some(client) = client {
-            wanted = wanted.with_peer(client);
-        }
-        let opened = self.realtime.events(wanted, principal, admission).await;
-        let (stream, running) = opened.map_err(Denied::Subscription)?;
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the stream owns itself: its admission is what shutdown waits for"
-        )]
-        tokio::spawn(running);
-        Ok(stream)
-    }
-
-    async fn answer(self, request: Request<()>) -> Response<EventsBody> {
-        match self.open(&request).await {
-            Ok(stream) => response(stream),
-            Err(Denied::Handshake(refusal)) => {
-                let client = client_addr(&self.realtime, &request);
-                self.realtime.handshake_refused(refusal.code(), request.headers(), client);
-                not_stored(refusal.to_response()).map(EventsBody::from)
-            }
-            Err(Denied::Subscription(rejection)) => not_stored(refuse(&rejection)).map(EventsBody::from),
-        }
-    }
-}
-
-impl Asked {
-    fn by(request: &Request<()>) -> Result<Self, Refusal> {
-        let query = request.uri().query().unwrap_or_default();
-        let only = |name: &str| {
-            let mut all = form_urlencoded::parse(query.as_bytes()).filter(|(known, _)| known == name);
-            let value = all.next().map(|(_, value)| value.into_owned());
-            if all.next().is_some() { Err(Refusal::Query) } else { Ok(value) }
+    async fn answer(self, request: &Parts) -> Result<Response<EventsBody>, SseRefusal> {
+        let (realtime, headers) = (&self.realtime, &request.headers);
+        let cors = Cors::of(realtime.origins(), headers);
+        let refused = |refusal: Refusal| {
+            let client = client_addr(realtime, &request.extensions, headers);
+            SseRefusal::handshake(realtime, headers, client, refusal, cors.clone())
         };
-        let destination = only("destination")?.ok_or(Refusal::Query)?;
-        let resume_from = match last_event_id(request.headers()) {
-            Some(id) => Some(id),
-            None => only("resume-from")?,
-        };
-        Ok(Self { destination, resume_from: resume_from.filter(|position| !position.is_empty()) })
+        if is_preflight(&request.method, headers) {
+            realtime.origins().judge_get(headers).map_err(|refusal| refused(refusal.into()))?;
+            return Ok(cors.preflight().map(EventsBody::from));
+        }
+        if request.method != Method::GET {
+            return Err(refused(Refusal::Method));
+        }
+        let query = request.uri.query().unwrap_or_default();
+        let destination = only(query, "destination").and_then(|named| named.ok_or(Refusal::Query)).map_err(refused)?;
+        let position = only(query, "resume-from").map_err(refused)?;
+        SseClient::admit(realtime, request).await?.subscribe(&destination, position).await
     }
 }
 
-/// What the header says; what is no text is a position that nobody gave out.
-fn last_event_id(headers: &HeaderMap) -> Option<String> {
-    headers.get(LAST_EVENT_ID).map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned())
-}
-
-fn response(stream: EventStream) -> Response<EventsBody> {
-    let mut response = Response::new(stream.into());
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    // nginx would collect events until its buffer is full.
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    not_stored(response)
-}
-
-fn not_stored<B>(mut response: Response<B>) -> Response<B> {
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-fn refuse(rejection: &Rejection) -> Response<Bytes> {
-    let body = serde_json::json!({ "code": rejection.code(), "message": rejection.message() });
-    let mut response = Response::new(Bytes::from(body.to_string()));
-    *response.status_mut() = match rejection.code() {
-        "invalid-destination" | "not-supported" => StatusCode::BAD_REQUEST,
-        "no-such-destination" => StatusCode::NOT_FOUND,
-        "rate-limited" => StatusCode::TOO_MANY_REQUESTS,
-        "overloaded" => StatusCode::SERVICE_UNAVAILABLE,
-        "internal" => StatusCode::INTERNAL_SERVER_ERROR,
-        // What an interceptor of the application says too.
-        _ => StatusCode::FORBIDDEN,
-    };
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    with_retry_after(response, rejection.retry_after())
-}
-
-impl From<Refusal> for Denied {
-    fn from(refusal: Refusal) -> Self {
-        Self::Handshake(refusal)
-    }
+/// The parameter of that name; several are refused.
+fn only(query: &str, name: &str) -> Result<Option<String>, Refusal> {
+    let mut all = form_urlencoded::parse(query.as_bytes()).filter(|(known, _)| known == name);
+    let value = all.next().map(|(_, value)| value.into_owned());
+    if all.next().is_some() { Err(Refusal::Query) } else { Ok(value) }
 }
 
 impl<B> Service<Request<B>> for EventsService {
@@ -194,8 +106,8 @@ impl<B> Service<Request<B>> for EventsService {
     fn call(&mut self, request: Request<B>) -> Answer {
         let service = self.clone();
         // A GET has no body that means anything (RFC 9110 section 9.3.1).
-        let request = request.map(drop);
-        Box::pin(async move { Ok(service.answer(request).await) })
+        let (request, _) = request.map(drop).into_parts();
+        Box::pin(async move { Ok(service.answer(&request).await.unwrap_or_else(SseRefusal::into_response)) })
     }
 }
 

@@ -26,7 +26,9 @@
 
 mod activity;
 mod addresses;
+mod applicant;
 mod connection;
+mod cors;
 mod echo;
 mod events;
 mod events_body;
@@ -44,6 +46,7 @@ mod serve;
 mod server;
 mod signals;
 mod slots;
+mod sse_client;
 #[cfg(feature = "tls")]
 mod tls;
 mod transport;
@@ -63,6 +66,7 @@ pub use request_body::{BodyTimeout, RequestBody};
 pub use serve::serve;
 pub use server::Server;
 pub use signals::{Signals, stop_signal};
+pub use sse_client::{SseClient, SseRefusal};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError};
 /// rustls, for a configuration of your own.

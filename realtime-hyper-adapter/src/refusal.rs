@@ -126,7 +126,7 @@ impl Refusal {
 }
 
 /// The response with `Retry-After`, where there is a time.
-pub(crate) fn with_retry_after<B>(mut response: Response<B>, time: Option<Duration>) -> Response<B> {
+fn with_retry_after<B>(mut response: Response<B>, time: Option<Duration>) -> Response<B> {
     if let Some(time) = time {
         // Whole seconds (RFC 9110 section 10.2.3), never too few.
         let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);

@@ -11,14 +11,12 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use parlor_core::{
-    Admission, Realtime,
-    auth::{Handshake, Principal},
-};
+use parlor_core::{Admission, Realtime, auth::Principal};
 use tower_service::Service;
 
 use crate::{
-    PeerAddr, Refusal,
+    Refusal,
+    applicant::authenticated,
     handshake::{Accepted, refuse},
     peer::client_addr,
     transport::transport,
@@ -35,7 +33,7 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, Infallib
 /// In this order: the request must be a WebSocket handshake (400, 405, 426) with a known subprotocol where any is offered
 /// (400), its Origin allowed (403), the endpoint neither full nor stopping (503), its address within its limits (429), the
 /// authenticator satisfied (401, 403, or 503 where it cannot tell) and the user within theirs (429). The peer address is
-/// taken from a [`PeerAddr`] extension, and behind trusted proxies the client's from their header. The connection then runs
+/// taken from a [`PeerAddr`](crate::PeerAddr) extension, and behind trusted proxies the client's from their header. The connection then runs
 /// in a task of its own, which ends with it, or when [`Realtime::shutdown`] closes it.
 ///
 /// ```
@@ -65,17 +63,15 @@ impl WebSocketService {
     async fn judge(&self, request: &Request<()>) -> Result<(Accepted, Admission, Principal), Refusal> {
         let accepted = Accepted::check(request, true)?;
         self.realtime.origins().judge_upgrade(request.headers())?;
-        let applicant = self.realtime.admit(client_addr(&self.realtime, request).map(|client| client.ip()))?;
-        let peer = request.extensions().get::<PeerAddr>().map(|peer| peer.0);
-        let handshake = Handshake::new(request.headers(), request.uri(), peer);
-        let principal = applicant.authenticate(handshake).await?;
+        let (extensions, headers) = (request.extensions(), request.headers());
+        let (applicant, principal) = authenticated(&self.realtime, extensions, headers, request.uri()).await?;
         let admission = applicant.for_principal(&principal)?;
         Ok((accepted, admission, principal))
     }
 
     async fn answer(self, mut request: Request<()>) -> Response<Full<Bytes>> {
         let version = request.version();
-        let client = client_addr(&self.realtime, &request);
+        let client = client_addr(&self.realtime, request.extensions(), request.headers());
         let (accepted, admission, principal) = match self.judge(&request).await {
             Ok(judged) => judged,
             Err(refusal) => {

@@ -45,6 +45,7 @@ mod route_table;
 mod router;
 mod routes;
 mod rule;
+mod snapshot;
 
 pub use authorize::{Authorize, Rules, SendTarget};
 pub use capture_error::CaptureError;
@@ -73,6 +74,7 @@ pub use router::Router;
 pub(crate) use routes::Matched;
 pub use routes::{RouteEntry, RouteKind, Routes};
 pub use rule::Rule;
+pub use snapshot::Snapshot;
 
 pub use crate::{
     limits::Rate,

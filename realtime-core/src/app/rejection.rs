@@ -62,6 +62,13 @@ impl Rejection {
         self
     }
 
+    /// There is nothing more to come at this destination, and there never will be: the answer to whoever asks again. An event
+    /// stream is answered with 204 without a body, the end for good of HTTP.
+    #[must_use]
+    pub fn ended() -> Self {
+        Self::new("ended", "Nothing more will come here. There is no reason to ask again.")
+    }
+
     /// A failure of the server's own: `error` is logged with the session and the destination, the client learns only that
     /// something went wrong.
     #[must_use]

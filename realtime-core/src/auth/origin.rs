@@ -97,7 +97,7 @@ impl OriginPolicy {
     /// # Errors
     /// Why the request is refused.
     pub fn judge_upgrade(&self, headers: &HeaderMap) -> Result<(), OriginRefusal> {
-        if self.any || self.has_allowed_origin(headers)? {
+        if self.any || self.has_listed_origin(headers)? {
             return Ok(());
         }
         if headers.contains_key(header::COOKIE) {
@@ -122,19 +122,38 @@ impl OriginPolicy {
     /// # Errors
     /// Why the request is refused.
     pub fn judge_get(&self, headers: &HeaderMap) -> Result<(), OriginRefusal> {
-        if self.any || self.has_allowed_origin(headers)? {
+        if self.any || self.has_listed_origin(headers)? {
             return Ok(());
         }
         from_own_page(headers)
     }
 
+    /// The Origin of a request, where there is exactly one and it is on the list: whose page may read the answer, with
+    /// credentials. None where any origin is allowed and this one is not on the list.
+    ///
+    /// ```
+    /// use http::{HeaderMap, HeaderValue, header::ORIGIN};
+    /// use parlor_core::auth::OriginPolicy;
+    ///
+    /// let policy = OriginPolicy::new(["https://app.example"])?;
+    /// let from = |origin| HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(origin))]);
+    /// assert!(policy.listed_origin(&from("https://app.example")).is_some());
+    /// assert!(policy.listed_origin(&from("https://app.example.evil.example")).is_none());
+    /// # Ok::<(), parlor_core::auth::OriginError>(())
+    /// ```
+    #[must_use]
+    pub fn listed_origin<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
+        if self.has_listed_origin(headers) == Ok(true) { headers.get(header::ORIGIN) } else { None }
+    }
+
     /// Whether every page of the web may connect.
-    pub(crate) fn allows_any(&self) -> bool {
+    #[must_use]
+    pub fn allows_any(&self) -> bool {
         self.any
     }
 
     /// Whether there is an Origin; it is on the list then.
-    fn has_allowed_origin(&self, headers: &HeaderMap) -> Result<bool, OriginRefusal> {
+    fn has_listed_origin(&self, headers: &HeaderMap) -> Result<bool, OriginRefusal> {
         let mut all = headers.get_all(header::ORIGIN).iter();
         let (Some(origin), None) = (all.next(), all.next()) else {
             return if headers.contains_key(header::ORIGIN) { Err(OriginRefusal::NotAllowed) } else { Ok(false) };

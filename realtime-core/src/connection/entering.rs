@@ -121,20 +121,23 @@ impl Dispatch {
         }
         let topic = matches!(address, Address::Topic(_)).then_some(&destination);
         let resume_from = subscribe.headers.get(RESUME_FROM);
-        let is_greeted = topic.is_some_and(|topic| self.endpoint.greets(topic));
+        let is_greeted = self.endpoint.greets(&address);
         let begins = match resume_from {
             Some(_) => Begins::Resuming,
             None if is_greeted => Begins::WithReply,
             None => Begins::Live,
         };
-        let entered = self.register(address, self.subscriber(subscribe, begins)?)?;
-        // Registered before it is asked for, so that nothing is missed between the two.
-        let greetings = if is_greeted { self.endpoint.greetings(&destination) } else { Vec::new() };
+        let entered = self.register(address.clone(), self.subscriber(subscribe, begins)?)?;
+        let first = if is_greeted {
+            self.guarded::<_, Rejection>(self.endpoint.greetings(&address, self.session.principal())).await?
+        } else {
+            Vec::new()
+        };
         if resume_from.is_none() {
-            return Ok(entered.begin(destination.as_str(), topic, None, &greetings).await);
+            return Ok(entered.begin(destination.as_str(), topic, None, &first).await);
         }
         // A journal may be the application's own.
-        let begun = entered.begin(destination.as_str(), topic, resume_from, &greetings).map(Ok);
+        let begun = entered.begin(destination.as_str(), topic, resume_from, &first).map(Ok);
         Ok(self.guarded::<_, Rejection>(begun).await?)
     }
 

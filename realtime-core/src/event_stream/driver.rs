@@ -2,6 +2,7 @@
 
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll};
 
+use bytes::Bytes;
 use futures_util::{StreamExt, stream::BoxStream};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -11,10 +12,10 @@ use crate::{
     clock,
     closing::Closing,
     endpoint::Endpoint,
-    event_stream::pipe::Abandonment,
+    event_stream::{emitter::Ending, pipe::Abandonment},
     outbox::{FlushEvent, Outbox},
     session::Streaming,
-    sse::{self, SseEvent},
+    sse::SseEvent,
 };
 
 /// What was missed, message by message.
@@ -28,9 +29,15 @@ pub(crate) struct Driver {
     /// When the token ends that the stream was opened with.
     expires: Option<Instant>,
     entry: Streaming,
-    active: ActiveSubscription,
+    /// What the stream is subscribed to; none where the application sends the events itself.
+    active: Option<ActiveSubscription>,
     replay: Option<Replay>,
+    /// Tells the application's handle that the stream has ended.
+    ending: Option<Ending>,
 }
+
+/// What a silent stream says.
+const BEAT: &[u8] = b": \n\n";
 
 impl Driver {
     pub(super) fn new(
@@ -39,13 +46,23 @@ impl Driver {
         abandonment: Abandonment,
         principal: &Principal,
         entry: Streaming,
-        active: ActiveSubscription,
-        replay: Option<Replay>,
     ) -> Self {
         let expires = principal
             .expires_at()
             .map(|expiry| clock::after(clock::now(), expiry.duration_since(clock::wall()).unwrap_or_default()));
-        Self { endpoint, outbox, abandonment, expires, entry, active, replay }
+        Self { endpoint, outbox, abandonment, expires, entry, active: None, replay: None, ending: None }
+    }
+
+    /// Keeps a subscription for as long as the stream lasts, and sends what it missed.
+    pub(super) fn with_subscription(mut self, active: ActiveSubscription, replay: Option<Replay>) -> Self {
+        (self.active, self.replay) = (Some(active), replay);
+        self
+    }
+
+    /// Tells of the end.
+    pub(super) fn with_ending(mut self, ending: Ending) -> Self {
+        self.ending = Some(ending);
+        self
     }
 
     /// Ends the stream as soon as it runs.
@@ -95,16 +112,19 @@ impl Driver {
 
     /// Says the last event, and waits for the client to take it.
     async fn end(self, closing: Option<Closing>) {
-        let Self { endpoint, outbox, entry, active, replay, .. } = self;
+        let Self { endpoint, outbox, entry, active, replay, ending, .. } = self;
         // Whoever is gone is gone for others before the client has read so.
         drop((replay, active));
         entry.leave(closing.as_ref());
+        if let Some(ending) = ending {
+            ending.tell(closing.as_ref());
+        }
         let (config, meters) = (&endpoint.config, endpoint.meters());
         meters.connection_ended(outbox.history());
         if let Some(closing) = closing {
             meters.closed(closing.code(), closing.status(), closing.reason());
             let retry = closing.invites_back().then(|| closing.retry_after().unwrap_or(config.sse_retry));
-            outbox.finish([sse::closed(closing.code(), retry).into()]);
+            outbox.finish([SseEvent::closed(closing.code(), retry).encode().into()]);
             let taken = async {
                 while !matches!(poll_fn(|cx| outbox.poll_flush(cx)).await, FlushEvent::Drained | FlushEvent::Failed(_))
                 {
@@ -133,9 +153,8 @@ impl Driver {
         }
         self.outbox.check_age(now);
         if self.next_beat() <= now && self.outbox.waiting_bytes() == 0 {
-            let beat = SseEvent::comment("").encode();
-            self.endpoint.meters().traffic.beat_sent(beat.len());
-            self.outbox.push(beat.into());
+            self.endpoint.meters().traffic.beat_sent(BEAT.len());
+            self.outbox.push(Bytes::from_static(BEAT));
         }
         None
     }

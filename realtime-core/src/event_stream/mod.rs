@@ -1,4 +1,5 @@
-//! Event streams: subscriptions over HTTP, one for each request, that need no session and no STOMP.
+//! Event streams: subscriptions over HTTP, one for each request, that need no session and no STOMP; and streams of events that
+//! the application sends itself.
 //!
 //! ```text
 //! request -> opening.rs: interceptors, rules -> broker: subscribed, resumed
@@ -11,9 +12,13 @@
 //! nothing, whose body nobody asks for more.
 
 mod driver;
+mod emitter;
+mod hub;
 mod opening;
 mod pipe;
 
 pub(crate) use driver::Driver;
+pub use emitter::{OpenEmitter, SseEmitter, SseSendError};
+pub use hub::{SseHub, TooManyKeys};
 pub use opening::EventsRequest;
 pub use pipe::EventStream;

@@ -68,13 +68,13 @@ impl<'a> EventsRequest<'a> {
         let session = Session::new(principal.clone(), Version::V1_2, Arc::clone(&outbox));
         let address = self.judge(endpoint, &session, &destination).await?;
         // In the registry before it is subscribed: a stop that comes later finds it there, and one before is seen here.
-        let entry = endpoint.registry.stream(&session, destination.clone());
+        let entry = endpoint.registry.stream(&session, Some(destination.clone()));
         if endpoint.is_stopping() {
             outbox.stop(Closing::going_away(RECONNECT_SPREAD));
         }
         let topic = matches!(address, Address::Topic(_)).then_some(&destination);
         outbox.push(self.greeting(endpoint, topic).await);
-        let is_greeted = topic.is_some_and(|topic| endpoint.greets(topic));
+        let is_greeted = endpoint.greets(&address);
         let begins = match self.resume_from {
             Some(_) => Begins::Resuming,
             None if is_greeted => Begins::WithReply,
@@ -88,18 +88,18 @@ impl<'a> EventsRequest<'a> {
             prefetch: usize::MAX,
             begins,
         };
-        let (active, _) = endpoint.broker.subscribe(address, subscriber);
-        let greetings = if is_greeted { endpoint.greetings(&destination) } else { Vec::new() };
+        let (active, _) = endpoint.broker.subscribe(address.clone(), subscriber);
+        let first = if is_greeted { guarded(endpoint.greetings(&address, principal)).await? } else { Vec::new() };
         let replay = match self.resume_from {
-            Some(token) => active.resume(topic, token, destination.as_str(), &greetings).await,
+            Some(token) => active.resume(topic, token, destination.as_str(), &first).await,
             None => {
-                active.send_first(destination.as_str(), &greetings);
+                active.send_first(destination.as_str(), &first);
                 active.go_live();
                 None
             }
         };
-        let driver = Driver::new(Arc::clone(endpoint), outbox, stream.abandonment(), principal, entry, active, replay);
-        Ok((stream, driver))
+        let driver = Driver::new(Arc::clone(endpoint), outbox, stream.abandonment(), principal, entry);
+        Ok((stream, driver.with_subscription(active, replay)))
     }
 
     /// How long to wait before a reconnect, and where the stream begins: a client that is cut off before its first message

@@ -6,7 +6,7 @@ use crate::{
     auth::{AuthError, Handshake, Judge, Principal, UserId},
     limits::{
         AdmissionError, Gate, SharedBucket,
-        gate::{Place, Stranger},
+        gate::{Place, Stranger, StreamSeats},
         parties::Seat,
     },
 };
@@ -59,8 +59,8 @@ pub struct Admission {
     _stranger: Option<Stranger>,
     /// Of who is.
     user: Option<Seat<UserId>>,
-    /// Of an event stream of who is.
-    _stream: Option<Seat<UserId>>,
+    /// Of an event stream.
+    _stream: Option<StreamSeats>,
 }
 
 impl Applicant {
@@ -97,10 +97,10 @@ impl Applicant {
     /// The right to an event stream of `principal`, which is a connection too.
     ///
     /// # Errors
-    /// [`AdmissionError::UserFull`] and [`AdmissionError::UserStreamsFull`].
+    /// [`AdmissionError::AddressStreamsFull`], [`AdmissionError::UserFull`] and [`AdmissionError::UserStreamsFull`].
     pub fn for_event_stream(self, principal: &Principal) -> Result<Admission, AdmissionError> {
-        let stream = principal.id().map(|user| self.gate.stream_seat(user.clone())).transpose()?;
-        Ok(Admission { _stream: stream, ..self.for_principal(principal)? })
+        let seats = self.gate.stream_seats(&self.place, principal.id())?;
+        Ok(Admission { _stream: Some(seats), ..self.for_principal(principal)? })
     }
 }
 

@@ -28,6 +28,9 @@ pub struct ConnectionLimits {
     /// Connections from one network address: an IPv4 address or a /64 of IPv6. Default 100; one more is refused with 429.
     /// Protects everyone else's room.
     pub max_per_address: usize,
+    /// Event streams from one network address, which count as connections too. Default 64; one more is refused with 429. Protects
+    /// the room of WebSockets from pages that open streams without end; a school or an office behind one address has several.
+    pub max_event_streams_per_address: usize,
     /// Event streams of one user, which count as connections too. Default 8; one more is refused with 429. Protects from
     /// tabs and scripts that run away.
     pub max_event_streams_per_user: usize,
@@ -45,6 +48,7 @@ impl Default for ConnectionLimits {
             failed_handshakes: Rate::per_minute(10),
             max_anonymous: 1000,
             max_per_address: 100,
+            max_event_streams_per_address: 64,
             max_event_streams_per_user: 8,
             max_per_user: 32,
             max_remembered: 10_000,
@@ -71,6 +75,13 @@ impl ConnectionLimits {
     #[must_use]
     pub const fn max_per_address(mut self, connections: usize) -> Self {
         self.max_per_address = connections;
+        self
+    }
+
+    /// Sets [`max_event_streams_per_address`](Self#structfield.max_event_streams_per_address).
+    #[must_use]
+    pub const fn max_event_streams_per_address(mut self, streams: usize) -> Self {
+        self.max_event_streams_per_address = streams;
         self
     }
 

@@ -28,6 +28,9 @@ pub enum AdmissionError {
     /// Its network address has as many connections as it may: 429.
     #[error("There are too many connections from your network. Close one, or try again later.")]
     AddressFull,
+    /// Its network address has as many event streams as it may: 429.
+    #[error("There are too many event streams from your network. Close one, or try again later.")]
+    AddressStreamsFull,
     /// There are as many anonymous clients and handshakes under way as there may be: 503.
     #[error("The server takes no more guests now. Log in, or try again later.")]
     AnonymousFull,
@@ -54,6 +57,7 @@ impl AdmissionError {
     pub const fn code(self) -> &'static str {
         match self {
             Self::AddressFull => "too-many-connections-from-address",
+            Self::AddressStreamsFull => "too-many-event-streams-from-address",
             Self::AnonymousFull => "too-many-anonymous-connections",
             Self::Full => "full",
             Self::TooManyFailures { .. } => "too-many-failed-handshakes",
@@ -89,8 +93,10 @@ pub(crate) struct Gate {
     strangers: Arc<AtomicUsize>,
     networks: Arc<Parties<Network>>,
     users: Arc<Parties<UserId>>,
+    /// Network addresses by their event streams.
+    streaming_networks: Arc<Parties<Network>>,
     /// Users by their event streams.
-    streaming: Arc<Parties<UserId>>,
+    streaming_users: Arc<Parties<UserId>>,
     has_warned: AtomicBool,
 }
 
@@ -99,6 +105,13 @@ pub(crate) struct Gate {
 pub(super) struct Place {
     _permit: OwnedSemaphorePermit,
     network: Option<Seat<Network>>,
+}
+
+/// What an event stream takes beside that.
+#[derive(Debug)]
+pub(super) struct StreamSeats {
+    _network: Option<Seat<Network>>,
+    _user: Option<Seat<UserId>>,
 }
 
 /// One who is not known by name, or not yet.
@@ -124,8 +137,13 @@ impl Gate {
             strangers: Arc::default(),
             networks: Parties::new(limits.max_per_address, limits.failed_handshakes, limits.max_remembered),
             users: Parties::new(limits.max_per_user, user_frames, limits.max_remembered),
-            // Nothing is sent on a stream, so there is nothing to remember of a user without one.
-            streaming: Parties::new(limits.max_event_streams_per_user, Rate::unlimited(), limits.max_remembered),
+            // Nothing is sent on a stream, so there is nothing to remember of who has none.
+            streaming_networks: Parties::new(
+                limits.max_event_streams_per_address,
+                Rate::unlimited(),
+                limits.max_remembered,
+            ),
+            streaming_users: Parties::new(limits.max_event_streams_per_user, Rate::unlimited(), limits.max_remembered),
             has_warned: AtomicBool::new(false),
             limits,
         }
@@ -156,9 +174,13 @@ impl Gate {
         self.users.seat(user).ok_or(AdmissionError::UserFull)
     }
 
-    /// A seat for one more event stream of a user.
-    pub(super) fn stream_seat(&self, user: UserId) -> Result<Seat<UserId>, AdmissionError> {
-        self.streaming.seat(user).ok_or(AdmissionError::UserStreamsFull)
+    /// Seats for one more event stream of whoever has that place, and of a user where it is known who it is.
+    pub(super) fn stream_seats(&self, place: &Place, user: Option<&UserId>) -> Result<StreamSeats, AdmissionError> {
+        let network = place.network.as_ref().map(|seat| *seat.key());
+        let network =
+            network.map(|network| self.streaming_networks.seat(network).ok_or(AdmissionError::AddressStreamsFull));
+        let user = user.map(|user| self.streaming_users.seat(user.clone()).ok_or(AdmissionError::UserStreamsFull));
+        Ok(StreamSeats { _network: network.transpose()?, _user: user.transpose()? })
     }
 
     /// Ready when every connection has ended; nobody may be let in any more.

@@ -135,6 +135,11 @@ impl<K: Clone + Eq + Hash> Seat<K> {
         &self.bucket
     }
 
+    /// Whose seat it is.
+    pub(super) fn key(&self) -> &K {
+        &self.key
+    }
+
     pub(super) fn rate(&self) -> Rate {
         self.all.rate
     }

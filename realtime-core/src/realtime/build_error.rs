@@ -64,6 +64,9 @@ pub enum BuildError {
     /// The queue prefix leaves no room for the destinations that replies and refusals go to.
     #[error("the queue prefix leaves no room for replies and errors below it: {0}")]
     QueuePrefix(DestinationError),
+    /// A snapshot is for what cannot be a user's own destination.
+    #[error("there is no destination `/user{0}`, so no subscription could begin with its snapshot; write /queue/…")]
+    SnapshotPath(String),
     /// Routes or rules are wrong.
     #[error("{}", sentences(.0))]
     Routes(Vec<RouteError>),

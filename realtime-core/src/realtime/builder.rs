@@ -8,10 +8,11 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{
-    app::{Authorize, Interceptor, RouteListener, Routes, Rules},
+    app::{Authorize, Interceptor, RouteListener, Routes, Rules, Snapshot},
     auth::{Authenticator, Judge, OriginError, OriginPolicy},
     broker::{Broker, DeliveryRules, OutboundInterceptor, Overflow, QueueSettings},
     config::{Config, Profile},
+    destination::{Class, Destination, Prefixes, UserPath},
     endpoint::Endpoint,
     history::Retain,
     limits::{Gate, Repeats},
@@ -29,6 +30,7 @@ pub struct RealtimeBuilder {
     config: Config,
     interceptors: Vec<Arc<dyn Interceptor>>,
     outbound: Vec<Arc<dyn OutboundInterceptor>>,
+    snapshots: Vec<(String, Arc<dyn Snapshot>)>,
     listeners: Vec<Arc<dyn LifecycleListener>>,
     delivery: DeliveryRules,
     shows_users: bool,
@@ -45,6 +47,7 @@ impl RealtimeBuilder {
             config: Config::default(),
             interceptors: Vec::new(),
             outbound: Vec::new(),
+            snapshots: Vec::new(),
             listeners: Vec::new(),
             delivery: DeliveryRules::default(),
             shows_users: true,
@@ -106,6 +109,14 @@ impl RealtimeBuilder {
     #[must_use]
     pub fn intercept_outbound(mut self, interceptor: impl OutboundInterceptor) -> Self {
         self.outbound.push(Arc::new(interceptor));
+        self
+    }
+
+    /// Begins each subscription to `/user` + `path`, for example `/queue/notes`, with what `snapshot` says. One for each path: of
+    /// several the first counts.
+    #[must_use]
+    pub fn snapshot(mut self, path: &str, snapshot: impl Snapshot) -> Self {
+        self.snapshots.push((path.to_owned(), Arc::new(snapshot)));
         self
     }
 
@@ -217,6 +228,7 @@ impl RealtimeBuilder {
         if !self.delivery.is_empty() && !broker.declare(self.delivery).map_err(BuildError::Delivery)? {
             return Err(BuildError::DeliveryDeclared);
         }
+        let snapshots = snapshots(self.snapshots, prefixes)?;
         broker.set_queues(QueueSettings {
             queues: self.config.queues,
             acknowledgements: self.config.acknowledgements,
@@ -268,12 +280,28 @@ impl RealtimeBuilder {
                 topic_pattern,
                 replies,
                 errors,
+                snapshots,
                 interceptors: self.interceptors,
                 listeners,
                 stopping: AtomicBool::new(false),
             }),
         })
     }
+}
+
+/// The snapshots by their paths, where each of them is a path behind `/user`.
+fn snapshots(
+    all: Vec<(String, Arc<dyn Snapshot>)>,
+    prefixes: &Prefixes,
+) -> Result<Vec<(Destination, Arc<dyn Snapshot>)>, BuildError> {
+    let checked = |(path, snapshot): (String, Arc<dyn Snapshot>)| {
+        let named: Result<Destination, _> = format!("{}{path}", prefixes.user).parse();
+        match named.map(|named| prefixes.classify(&named)) {
+            Ok(Class::User(UserPath::Own(path))) => Ok((path, snapshot)),
+            _ => Err(BuildError::SnapshotPath(path)),
+        }
+    };
+    all.into_iter().map(checked).collect()
 }
 
 impl fmt::Debug for RealtimeBuilder {

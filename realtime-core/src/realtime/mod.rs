@@ -26,7 +26,7 @@ use crate::{
     config::Config,
     connection::{Closing, Driver, Transport},
     endpoint::{Endpoint, RECONNECT_SPREAD},
-    event_stream::{EventStream, EventsRequest},
+    event_stream::{EventStream, EventsRequest, OpenEmitter, SseEmitter},
     limits::{Admission, AdmissionError, Applicant, Gate},
     session::Registry,
     telemetry::{self, Stats},
@@ -193,6 +193,26 @@ impl Realtime {
             drop(admission);
         };
         Ok((stream, Box::pin(running.instrument(span))))
+    }
+
+    /// Opens an event stream for `principal`, who the request authenticated, on which the application sends what it likes. The
+    /// example stands with [`SseEmitter`].
+    ///
+    /// It ends with the token, by a stop, and by whatever disconnects its user, as any other stream; `admission` is given back
+    /// then.
+    pub async fn emitter(&self, principal: Principal, admission: Admission) -> OpenEmitter {
+        let user = principal.id().filter(|_| self.shows_users).map(UserId::as_str);
+        let span = telemetry::connection_span(user, None);
+        let (emitter, stream, driver) = SseEmitter::open(&self.endpoint, &principal);
+        // After it was entered in the registry, as for a connection.
+        if !self.judge.is_still_good(&principal).await {
+            driver.stop(Closing::token_expired());
+        }
+        let running = async move {
+            driver.run().await;
+            drop(admission);
+        };
+        OpenEmitter { emitter, stream, running: Box::pin(running.instrument(span)) }
     }
 
     /// Who a client is, by the endpoint's authenticator, which may take

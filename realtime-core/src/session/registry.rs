@@ -50,8 +50,7 @@ struct State {
     users: HashMap<UserId, Vec<SessionId>>,
     /// Connections that have not sent CONNECT yet: whoever is banned or stopped is so before it too.
     waiting: HashMap<u64, (Principal, Arc<Outbox>)>,
-    /// Event streams: each has a session of its own, which is not among the sessions.
-    streams: HashMap<u64, Listening>,
+    streams: HashMap<u64, Stream>,
     /// How many event streams each user has.
     streaming: HashMap<UserId, usize>,
     /// The sessions, and event streams, that listen to a destination.
@@ -59,6 +58,15 @@ struct State {
     departed: Departed,
     /// Names the next entry of any of these.
     next_key: u64,
+}
+
+/// An event stream.
+#[derive(Clone, Debug)]
+struct Stream {
+    /// A session of its own, which is not among the sessions.
+    session: Session,
+    /// What its client named; none where the application sends the events itself.
+    destination: Option<Destination>,
 }
 
 impl Registry {
@@ -150,8 +158,8 @@ impl Registry {
     /// Ends every session that subscribed to `destination`, as in [`sessions_at`](Self::sessions_at), and every event stream
     /// of it; returns how many there were.
     pub fn disconnect_destination(&self, destination: &Destination, closing: &Closing) -> usize {
-        let streams: Vec<Listening> = self.state.lock().streams.values().cloned().collect();
-        let streams = streams.iter().filter(|stream| stream.destination == *destination);
+        let streams: Vec<Stream> = self.state.lock().streams.values().cloned().collect();
+        let streams = streams.iter().filter(|stream| stream.destination.as_ref() == Some(destination));
         let streams = streams.map(|stream| stream.session.close(closing.clone())).count();
         streams + self.sessions_at(destination).iter().map(|session| session.close(closing.clone())).count()
     }
@@ -190,22 +198,23 @@ impl Registry {
         Waiting { registry: self.clone(), key }
     }
 
-    /// Enters an event stream of `destination`, as its client named it.
-    pub(crate) fn stream(&self, session: &Session, destination: Destination) -> Streaming {
-        let listens = {
+    /// Enters an event stream of `destination`, as its client named it, or one of the application's own events.
+    pub(crate) fn stream(&self, session: &Session, destination: Option<Destination>) -> Streaming {
+        let (key, listens) = {
             let mut state = self.state.lock();
             if let Some(user) = session.principal().id() {
                 *state.streaming.entry(user.clone()).or_default() += 1;
                 state.departed.came(user);
             }
-            let listening = state.listen(session, destination);
-            state.streams.insert(listening.key, listening.clone());
+            let listening = destination.clone().map(|destination| state.listen(session, destination));
+            let key = state.take_key();
+            state.streams.insert(key, Stream { session: session.clone(), destination });
             self.meters.connections.stream_opened();
-            Listens { registry: self.clone(), listening }
+            (key, listening.map(|listening| Listens { registry: self.clone(), listening }))
         };
         self.observers.iter().for_each(|observer| observer.came(session));
-        listens.announce();
-        Streaming { listens: Some(listens) }
+        listens.iter().for_each(Listens::announce);
+        Streaming { registry: self.clone(), key, session: session.clone(), listens }
     }
 
     /// Enters that a session listens to a destination, as its client named it.
@@ -360,7 +369,10 @@ impl Drop for Listens {
 /// The entry of an event stream: dropping it takes it out.
 #[derive(Debug)]
 pub(crate) struct Streaming {
-    /// There until it is dropped.
+    registry: Registry,
+    key: u64,
+    session: Session,
+    /// None where the application sends the events itself, and once it is dropped.
     listens: Option<Listens>,
 }
 
@@ -368,21 +380,19 @@ impl Streaming {
     /// Takes it out, as the server ended it, or else its client did.
     pub(crate) fn leave(self, closing: Option<&Closing>) {
         let reason = closing.map_or(DisconnectReason::ClosedByClient, DisconnectReason::by_server);
-        if let Some(listens) = &self.listens {
-            listens.listening.session.ends_by(reason);
-        }
+        self.session.ends_by(reason);
     }
 }
 
 impl Drop for Streaming {
     fn drop(&mut self) {
-        let Some(listens) = self.listens.take() else { return };
-        let (registry, Listening { key, session, .. }) = (listens.registry.clone(), listens.listening.clone());
+        let Self { registry, key, session, listens } = self;
         session.ends_by(DisconnectReason::Lost);
-        drop(listens);
+        // It listens to nothing any more when it is told that it went.
+        drop(listens.take());
         {
             let mut state = registry.state.lock();
-            state.streams.remove(&key);
+            state.streams.remove(key);
             if let Some(user) = session.principal().id()
                 && let Some(count) = state.streaming.get_mut(user)
             {
@@ -394,7 +404,7 @@ impl Drop for Streaming {
             }
             registry.meters.connections.stream_ended();
         }
-        registry.went(&session);
+        registry.went(session);
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, time::Duration};
 
+use serde::Serialize;
+
 /// A unit of an event stream: any of event name, id, data, reconnection time and comment.
 ///
 /// Data and comments may hold any text; a name or id that would break the stream is refused when it is set, so encoding
@@ -56,6 +58,22 @@ impl<'a> SseEvent<'a> {
         Self { data: Some(data.into()), ..Self::default() }
     }
 
+    /// An event whose data is a value as JSON, in one line.
+    ///
+    /// ```
+    /// use parlor_core::sse::SseEvent;
+    ///
+    /// let event = SseEvent::json(&[1, 2])?.named("figures")?;
+    /// assert_eq!(event.encode(), b"event: figures\ndata: [1,2]\n\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When `value` cannot be represented in JSON, for example a map with keys that are not strings.
+    pub fn json(value: &(impl Serialize + ?Sized)) -> Result<Self, serde_json::Error> {
+        Ok(Self::message(serde_json::to_string(value)?))
+    }
+
     /// A comment, which clients skip: it keeps the connection in use.
     #[must_use]
     pub fn comment(text: impl Into<Cow<'a, str>>) -> Self {
@@ -78,6 +96,12 @@ impl<'a> SseEvent<'a> {
     pub fn with_id(mut self, id: impl Into<Cow<'a, str>>) -> Result<Self, SseFieldError> {
         self.id = Some(checked("id", id.into())?);
         Ok(self)
+    }
+
+    /// The event's name, where it has one.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
     /// Names the event where such a name can stand there.

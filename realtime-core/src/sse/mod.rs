@@ -10,4 +10,4 @@ mod notes;
 pub use event::{SseEvent, SseFieldError};
 pub(crate) use names::application_name;
 pub use names::{BINARY, CLOSED, DROPPED, RECOVERED, is_reserved};
-pub(crate) use notes::{annotate_event, closed, note};
+pub(crate) use notes::{annotate_event, note};

@@ -18,16 +18,28 @@ pub(crate) fn annotate_event(wire: &Bytes, name: &str, value: &str) -> Bytes {
     noted.into()
 }
 
-/// The last event. Without `retry` the client should not come back by itself.
-pub(crate) fn closed(code: &str, retry: Option<Duration>) -> Vec<u8> {
-    let code = serde_json::Value::from(code);
-    let event = match retry {
-        Some(time) => {
-            SseEvent::message(format!(r#"{{"code":{code},"retry":{}}}"#, whole_millis(time))).with_retry(time)
-        }
-        None => SseEvent::message(format!(r#"{{"code":{code}}}"#)),
-    };
-    event.named_where_valid(CLOSED).encode()
+impl SseEvent<'static> {
+    /// The last event of a stream that the server ends, or refuses for now: `parlor.closed`. With `retry` the client may come
+    /// back after that time, without it should not by itself.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use parlor_core::sse::SseEvent;
+    ///
+    /// let event = SseEvent::closed("full", Some(Duration::from_secs(5)));
+    /// assert_eq!(event.encode(), b"event: parlor.closed\nretry: 5000\ndata: {\"code\":\"full\",\"retry\":5000}\n\n");
+    /// ```
+    #[must_use]
+    pub fn closed(code: &str, retry: Option<Duration>) -> Self {
+        let code = serde_json::Value::from(code);
+        let event = match retry {
+            Some(time) => {
+                Self::message(format!(r#"{{"code":{code},"retry":{}}}"#, whole_millis(time))).with_retry(time)
+            }
+            None => Self::message(format!(r#"{{"code":{code}}}"#)),
+        };
+        event.named_where_valid(CLOSED)
+    }
 }
 
 #[cfg(test)]
@@ -45,7 +57,7 @@ mod tests {
     fn the_last_event_says_why_and_when_to_come_back() {
         let retry = Duration::from_millis(1500);
         let told = "event: parlor.closed\nretry: 1500\ndata: {\"code\":\"going-away\",\"retry\":1500}\n\n";
-        assert_eq!(closed("going-away", Some(retry)), told.as_bytes());
-        assert_eq!(closed("gone", None), b"event: parlor.closed\ndata: {\"code\":\"gone\"}\n\n");
+        assert_eq!(SseEvent::closed("going-away", Some(retry)).encode(), told.as_bytes());
+        assert_eq!(SseEvent::closed("gone", None).encode(), b"event: parlor.closed\ndata: {\"code\":\"gone\"}\n\n");
     }
 }
