@@ -257,8 +257,7 @@ impl Conversation {
         let begins = consumer.clone();
         let destination = subscribe.destination.clone();
         let listening = destination.parse().ok().map(|named| self.endpoint.registry.listen(&live.session, named));
-        let held =
-            Held { destination, _listening: listening, _active: active, _consumer: consumer, _streams: streams };
+        let held = Held { destination, _listening: listening, _active: active, _consumer: consumer, _streams: streams };
         live.subscriptions.insert(subscribe.id.clone(), held).map_err(Closing::fault)?;
         live.session.subscribed(&subscribe.id, &subscribe.destination);
         live.dispatch.receipt_of_subscribe(receipt, recovered);

@@ -69,10 +69,7 @@ where
 }
 
 /// Changes something, and has it told. `change` runs under the lock.
-pub(super) fn change<T: Part, R>(
-    part: &Arc<T>,
-    change: impl FnOnce(&mut Roll<T::Place, T::Data>, Moment) -> R,
-) -> R {
+pub(super) fn change<T: Part, R>(part: &Arc<T>, change: impl FnOnce(&mut Roll<T::Place, T::Data>, Moment) -> R) -> R {
     let desk = part.desk();
     let result = desk.ask(change);
     wake(part);

@@ -234,7 +234,8 @@ where
 
     /// Looks at all entries: for what is rare.
     fn owned_by(&self, wanted: impl Fn(&Slot<D>) -> bool) -> Vec<(P, UserId)> {
-        let users = self.places.iter().flat_map(|(place, users)| users.iter().map(move |(user, slots)| (place, user, slots)));
+        let users =
+            self.places.iter().flat_map(|(place, users)| users.iter().map(move |(user, slots)| (place, user, slots)));
         let found = users.filter(|(_, _, slots)| slots.iter().any(&wanted));
         found.map(|(place, user, _)| (place.clone(), user.clone())).collect()
     }

@@ -150,7 +150,11 @@ fn converges(arrival: &Arrival, planted: Planted) -> Result<(), TestCaseError> {
                 continue;
             }
             let entries: Vec<_> = fold.entries(&place, &user, now).copied().collect();
-            if entries.is_empty() { told.remove(&(place, user)) } else { told.insert((place, user), entries) };
+            if entries.is_empty() {
+                told.remove(&(place, user))
+            } else {
+                told.insert((place, user), entries)
+            };
         }
         prop_assert_eq!(&told, &view(&fold, now), "what was told, at {:?}", now);
     }
@@ -158,7 +162,11 @@ fn converges(arrival: &Arrival, planted: Planted) -> Result<(), TestCaseError> {
     if planted != Planted::NobodyLetsTimePass {
         for Touched { place, user, .. } in fold.expire(end) {
             let entries: Vec<_> = fold.entries(&place, &user, end).copied().collect();
-            if entries.is_empty() { told.remove(&(place, user)) } else { told.insert((place, user), entries) };
+            if entries.is_empty() {
+                told.remove(&(place, user))
+            } else {
+                told.insert((place, user), entries)
+            };
         }
     }
     let model = model(&arrival.history, &arrival.down, end);
@@ -205,7 +213,8 @@ fn planted_bugs_are_found() {
         Planted::SilentChanges,
         Planted::NobodyLetsTimePass,
     ] {
-        let config = ProptestConfig { cases: 2000, failure_persistence: None, max_shrink_iters: 0, ..ProptestConfig::default() };
+        let config =
+            ProptestConfig { cases: 2000, failure_persistence: None, max_shrink_iters: 0, ..ProptestConfig::default() };
         let found = TestRunner::new(config).run(&arrival(), |arrival| converges(&arrival, planted));
         assert!(found.is_err(), "{planted:?} was not found");
     }

@@ -100,8 +100,7 @@ impl<P: Clone + Ord, S: Clone + PartialEq> Groups<P, S> {
         users: impl IntoIterator<Item = (UserId, Option<Member<S>>)>,
         gone: Option<&S>,
     ) -> Option<Told<S>> {
-        let group =
-            self.places.entry(place.clone()).or_insert_with(|| Group { version: 0, members: BTreeMap::new() });
+        let group = self.places.entry(place.clone()).or_insert_with(|| Group { version: 0, members: BTreeMap::new() });
         let (mut joined, mut updated, mut left) = (Vec::new(), Vec::new(), Vec::new());
         for (user, now) in users {
             match now {

@@ -27,12 +27,7 @@ pub struct PresenceLimits {
 
 impl Default for PresenceLimits {
     fn default() -> Self {
-        Self {
-            max_members: 100_000,
-            max_members_per_place: 1_000,
-            max_meta_bytes: 1_024,
-            max_tracked_per_session: 128,
-        }
+        Self { max_members: 100_000, max_members_per_place: 1_000, max_meta_bytes: 1_024, max_tracked_per_session: 128 }
     }
 }
 

@@ -167,7 +167,9 @@ where
     /// Ends the grace of a user at a place now; false where none is running.
     pub(super) fn let_go(&mut self, place: &P, user: &UserId, departs: impl FnOnce(&mut D), now: Moment) -> bool {
         self.pass(now);
-        let Some(local) = self.local_mut(place, user).filter(|local| local.connections.is_empty()) else { return false };
+        let Some(local) = self.local_mut(place, user).filter(|local| local.connections.is_empty()) else {
+            return false;
+        };
         departs(&mut local.data);
         self.hold_until(place, user, now, now);
         true

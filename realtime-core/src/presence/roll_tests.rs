@@ -52,10 +52,19 @@ fn tab(number: u64) -> Connection {
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Open { place: u8, user: u8 },
+    Open {
+        place: u8,
+        user: u8,
+    },
     /// Some open tab.
-    Close { which: prop::sample::Index, for_good: bool },
-    Reload { which: prop::sample::Index, after: u64 },
+    Close {
+        which: prop::sample::Index,
+        for_good: bool,
+    },
+    Reload {
+        which: prop::sample::Index,
+        after: u64,
+    },
     Wait(u64),
 }
 
@@ -227,9 +236,8 @@ fn members_are_bounded_at_the_limit_and_graces_make_room() {
     let (mut roll, _) = roll(1, Bounds { members: 2, per_place: 2 });
     let now = Moment::from_millis(0);
     let grace = Duration::from_secs(10);
-    let open = |roll: &mut Roll<u8, u8>, place: u8, who: u8| {
-        roll.open(tab(who.into()), &place, &user(who), || 0, |_| {}, now)
-    };
+    let open =
+        |roll: &mut Roll<u8, u8>, place: u8, who: u8| roll.open(tab(who.into()), &place, &user(who), || 0, |_| {}, now);
     assert_eq!([open(&mut roll, 0, 0), open(&mut roll, 1, 1), open(&mut roll, 1, 2)], [Ok(()), Ok(()), Err(Full)]);
     roll.close(tab(0), &0, &user(0), grace, |_, _| false, now);
     assert!(roll.fold().is_present(&0, &user(0), now), "the grace is running");

@@ -403,7 +403,9 @@ where
         let Some(Started { broker, .. }) = self.started.get() else { return };
         let Some(diff) = self.diff(&place, changes) else { return };
         let published = match Publication::json(&diff) {
-            Ok(publication) => broker.publish_message(place, publication).await.map(drop).map_err(|error| error.to_string()),
+            Ok(publication) => {
+                broker.publish_message(place, publication).await.map(drop).map_err(|error| error.to_string())
+            }
             Err(error) => Err(error.to_string()),
         };
         if let Err(error) = published {

@@ -10,8 +10,8 @@ mod registry;
 
 pub use departure::Departure;
 pub use extensions::Extensions;
-pub use last_seen::LastSeen;
 pub use handle::Session;
+pub use last_seen::LastSeen;
 pub(crate) use lifecycle::announce;
 pub use lifecycle::{
     Connected, DisconnectReason, Disconnected, LifecycleEvent, LifecycleListener, Subscribed, Unsubscribed,

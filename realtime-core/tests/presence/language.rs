@@ -16,10 +16,15 @@ use super::*;
 /// What a client does.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Subscribe { place: u8, waits: bool },
+    Subscribe {
+        place: u8,
+        waits: bool,
+    },
     Unsubscribe(prop::sample::Index),
     /// To a handler that panics, or one that is slow.
-    Send { panics: bool },
+    Send {
+        panics: bool,
+    },
     Wait(u16),
 }
 
@@ -40,7 +45,8 @@ fn client() -> impl Strategy<Value = (u8, Vec<Step>, End)> {
         1 => any::<bool>().prop_map(|panics| Step::Send { panics }),
         1 => (0..200_u16).prop_map(Step::Wait),
     ];
-    let end = prop_oneof![Just(End::Abort), Just(End::Close), Just(End::Disconnect), Just(End::Banned), Just(End::Freeze)];
+    let end =
+        prop_oneof![Just(End::Abort), Just(End::Close), Just(End::Disconnect), Just(End::Banned), Just(End::Freeze)];
     (0..2_u8, prop::collection::vec(step, 0..8), end)
 }
 

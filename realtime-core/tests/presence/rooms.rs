@@ -250,7 +250,10 @@ fn what_is_wrong_is_said_when_the_endpoint_is_built() {
     assert!(wrong(rooms.clone(), Router::new()).contains("`rooms` is not a pattern"));
     let rooms = Rooms::at("/rooms/{room}");
     let told = wrong(rooms.clone(), Router::new().mount(rooms.on_joined(one)));
-    assert_eq!(told, "the pattern of rooms `/rooms/{room}` must lie under /topic or /queue; write `/topic/rooms/{room}`");
+    assert_eq!(
+        told,
+        "the pattern of rooms `/rooms/{room}` must lie under /topic or /queue; write `/topic/rooms/{room}`"
+    );
     let rooms = Rooms::at("/topic/rooms/{room}");
     let told = wrong(rooms.clone(), Router::new().mount(rooms.on_joined(two)));
     assert!(told.contains("takes 2 segments and the pattern captures 1"), "{told}");
@@ -273,7 +276,11 @@ async fn rule_20_ten_thousand_reloads_are_no_leave() {
     for reload in 0..RELOADS {
         let user = reload * 7 % USERS;
         let tab = tabs[user].take().unwrap();
-        if reload % 3 == 0 { tab.close(1001).await } else { tab.abort().await }
+        if reload % 3 == 0 {
+            tab.close(1001).await
+        } else {
+            tab.abort().await
+        }
         // From at once to just before the end.
         tokio::time::sleep(Duration::from_millis((reload * 37 % 9_990) as u64)).await;
         let back = TestClient::connect(&realtime, &*format!("user-{user}")).await;

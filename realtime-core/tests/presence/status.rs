@@ -37,7 +37,11 @@ async fn status(
     Ok(presence.update(&place(room), user, &status)?)
 }
 
-async fn everywhere(user: Principal, presence: State<Presence<Status>>, status: Payload<Status>) -> Result<(), Rejection> {
+async fn everywhere(
+    user: Principal,
+    presence: State<Presence<Status>>,
+    status: Payload<Status>,
+) -> Result<(), Rejection> {
     presence.0.update_everywhere(user.id().ok_or(PresenceError::Anonymous)?, &status.0)?;
     Ok(())
 }
@@ -138,7 +142,7 @@ async fn rule_21_diffs_are_batched_and_one_that_changes_nothing_is_not_sent() {
     let ada = TestClient::connect(&realtime, "ada").await;
     let seen = ada.subscribe("/topic/rooms/7/presence").await;
     advance(SECOND).await;
-    seen.messages();
+    let _ = seen.messages();
     for name in ["bob", "cy", "dee"] {
         let tab = TestClient::connect(&realtime, name).await;
         tab.subscribe("/topic/rooms/7/presence").await;
