@@ -170,3 +170,7 @@ impl<P, D> fmt::Debug for Desk<P, D> {
         f.debug_struct("Desk").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+#[path = "desk_tests.rs"]
+mod tests;

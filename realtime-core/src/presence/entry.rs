@@ -66,6 +66,7 @@ pub(super) enum Update<P, D> {
 
 impl Moment {
     /// That many milliseconds after the beginning.
+    #[cfg(test)]
     pub(super) fn from_millis(millis: u64) -> Self {
         Self(millis)
     }

@@ -175,6 +175,17 @@ where
         true
     }
 
+    /// The connections of a user at a place.
+    pub(super) fn connections(&self, place: &P, user: &UserId) -> &[Connection] {
+        let local = self.local.get(place).and_then(|users| users.get(user));
+        local.map(|local| local.connections.as_slice()).unwrap_or_default()
+    }
+
+    /// The places where a user is by a connection of this node, or is held. Looks at all places.
+    pub(super) fn places_of(&self, user: &UserId) -> Vec<P> {
+        self.local.iter().filter(|(_, users)| users.contains_key(user)).map(|(place, _)| place.clone()).collect()
+    }
+
     /// The places at which the grace of a user is running.
     pub(super) fn leaving_of(&self, user: &UserId) -> Vec<P> {
         self.leaving.iter().filter(|(_, _, leaving)| leaving == user).map(|(_, place, _)| place.clone()).collect()
@@ -326,3 +337,7 @@ where
         }
     }
 }
+
+#[cfg(test)]
+#[path = "roll_tests.rs"]
+mod tests;
