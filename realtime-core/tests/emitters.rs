@@ -37,8 +37,7 @@ fn realtime_with(config: Config) -> Realtime {
 
 async fn open(realtime: &Realtime, who: Principal) -> (SseEmitter, EventStream) {
     let admission = realtime.admit(None).and_then(|applicant| applicant.for_event_stream(&who));
-    let OpenEmitter { emitter, stream, running, .. } =
-        realtime.emitter(who, admission.expect("there is room")).await;
+    let OpenEmitter { emitter, stream, running, .. } = realtime.emitter(who, admission.expect("there is room")).await;
     tokio::spawn(running);
     (emitter, stream)
 }

@@ -54,7 +54,9 @@ impl EchoService {
     fn answer<B>(&self, mut request: Request<B>) -> Result<Response<Full<Bytes>>, Refusal> {
         let accepted = Accepted::check(&request, false)?;
         self.realtime.origins().judge_upgrade(request.headers())?;
-        let applicant = self.realtime.admit(client_addr(&self.realtime, request.extensions(), request.headers()).map(|client| client.ip()))?;
+        let applicant = self
+            .realtime
+            .admit(client_addr(&self.realtime, request.extensions(), request.headers()).map(|client| client.ip()))?;
         let admission = applicant.for_principal(&Principal::anonymous())?;
         let upgrade = hyper::upgrade::on(&mut request);
         let response =

@@ -6,7 +6,7 @@ use crate::{
     auth::{AuthError, Handshake, Judge, Principal, UserId},
     limits::{
         AdmissionError, Gate, SharedBucket,
-        gate::{Place, StreamSeats, Stranger},
+        gate::{Place, Stranger, StreamSeats},
         parties::Seat,
     },
 };

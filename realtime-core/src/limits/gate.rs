@@ -177,7 +177,8 @@ impl Gate {
     /// Seats for one more event stream of whoever has that place, and of a user where it is known who it is.
     pub(super) fn stream_seats(&self, place: &Place, user: Option<&UserId>) -> Result<StreamSeats, AdmissionError> {
         let network = place.network.as_ref().map(|seat| *seat.key());
-        let network = network.map(|network| self.streaming_networks.seat(network).ok_or(AdmissionError::AddressStreamsFull));
+        let network =
+            network.map(|network| self.streaming_networks.seat(network).ok_or(AdmissionError::AddressStreamsFull));
         let user = user.map(|user| self.streaming_users.seat(user.clone()).ok_or(AdmissionError::UserStreamsFull));
         Ok(StreamSeats { _network: network.transpose()?, _user: user.transpose()? })
     }
