@@ -10,24 +10,30 @@ use parlor_core::{
     broker::Broker,
     event_stream::{EventStream, EventsRequest},
     notifications::{
-        MemoryNotifications, Notification, NotificationEvent, NotificationId, NotificationLimits, Notifications,
+        MemoryNotifications, Notification, NotificationEvent, NotificationId, NotificationLimits, NotificationStore,
+        Notifications,
     },
     testing::{TestClient, TestSubscription},
 };
 
-pub const AT: &str = "/user/queue/notifications";
+pub(crate) const AT: &str = "/user/queue/notifications";
 
 /// A server: what dies together.
-pub struct Node {
-    pub realtime: Realtime,
-    pub notifications: Notifications,
+pub(crate) struct Node {
+    pub(crate) realtime: Realtime,
+    pub(crate) notifications: Notifications,
 }
 
 impl Node {
     /// On mailboxes that outlive it.
-    pub fn start(store: &Arc<MemoryNotifications>, limits: NotificationLimits) -> Self {
+    pub(crate) fn start(store: &Arc<MemoryNotifications>, limits: NotificationLimits) -> Self {
+        Self::on(Arc::clone(store), limits)
+    }
+
+    /// On any store.
+    pub(crate) fn on(store: impl NotificationStore, limits: NotificationLimits) -> Self {
         let broker = Broker::default();
-        let notifications = Notifications::new(broker.clone(), Arc::clone(store)).with_limits(limits);
+        let notifications = Notifications::new(broker.clone(), store).with_limits(limits);
         let routes = Router::new().merge(notifications.routes("/app/notifications")).with_state(());
         let realtime = Realtime::builder(routes)
             .broker(broker)
@@ -40,16 +46,16 @@ impl Node {
     }
 
     /// With mailboxes of its own and the default bounds.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::start(&Arc::default(), NotificationLimits::default())
     }
 
-    pub async fn notify(&self, who: &str, what: &str) -> NotificationId {
+    pub(crate) async fn notify(&self, who: &str, what: &str) -> NotificationId {
         self.notifications.notify(&id(who), "test", what).await.expect("there is room").id
     }
 }
 
-pub fn id(who: &str) -> UserId {
+pub(crate) fn id(who: &str) -> UserId {
     who.parse().expect("an id")
 }
 
@@ -60,20 +66,20 @@ enum Line {
 }
 
 /// A page: what it heard, and what it shows for that.
-pub struct Bell {
+pub(crate) struct Bell {
     line: Line,
-    pub heard: Vec<NotificationEvent>,
-    pub shows: BTreeMap<NotificationId, Notification>,
+    pub(crate) heard: Vec<NotificationEvent>,
+    pub(crate) shows: BTreeMap<NotificationId, Notification>,
 }
 
 impl Bell {
-    pub async fn over_stomp(node: &Node, who: &str) -> Self {
+    pub(crate) async fn over_stomp(node: &Node, who: &str) -> Self {
         let client = TestClient::connect(&node.realtime, who).await;
         let subscription = client.subscribe(AT).await;
         Self::new(Line::Stomp { client, subscription })
     }
 
-    pub async fn over_events(node: &Node, who: &str) -> Self {
+    pub(crate) async fn over_events(node: &Node, who: &str) -> Self {
         let who = Principal::user(id(who));
         let admission = node.realtime.admit(None).and_then(|applicant| applicant.for_event_stream(&who));
         let request = EventsRequest::new(AT);
@@ -88,7 +94,7 @@ impl Bell {
     }
 
     /// The client, of one over STOMP.
-    pub fn client(&self) -> &TestClient {
+    pub(crate) fn client(&self) -> &TestClient {
         match &self.line {
             Line::Stomp { client, .. } => client,
             Line::Events { .. } => panic!("an event stream cannot send"),
@@ -96,7 +102,7 @@ impl Bell {
     }
 
     /// Takes what has come.
-    pub async fn look(&mut self) {
+    pub(crate) async fn look(&mut self) {
         let mut bodies = Vec::new();
         match &mut self.line {
             Line::Stomp { client, subscription } => {
@@ -138,7 +144,7 @@ impl Bell {
     }
 
     /// The ids that it shows now.
-    pub async fn ids(&mut self) -> Vec<NotificationId> {
+    pub(crate) async fn ids(&mut self) -> Vec<NotificationId> {
         self.look().await;
         self.shows.keys().copied().collect()
     }

@@ -1,6 +1,6 @@
 //! What holds for notifications, one by one.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use parlor_core::{
@@ -16,6 +16,7 @@ use parlor_core::{
     testing::{TestClient, check_notification_store},
 };
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use crate::bell::{AT, Bell, Node, id};
 
@@ -177,6 +178,71 @@ async fn what_a_client_says_wrongly_is_refused_and_nothing_is_acknowledged() {
         tab.client().send("/app/notifications/acknowledge", &wrong).refused("invalid-payload").await;
     }
     assert_eq!(tab.ids().await, [one]);
+}
+
+/// A store that takes its time to read: it has read already, and answers when the gate is open.
+struct Slow {
+    inner: MemoryNotifications,
+    gate: Arc<Semaphore>,
+}
+
+impl NotificationStore for Slow {
+    fn append<'a>(
+        &'a self,
+        user: &'a UserId,
+        new: NewNotification,
+        max_unread: usize,
+    ) -> BoxFuture<'a, Result<Notification, NotificationStoreError>> {
+        self.inner.append(user, new, max_unread)
+    }
+
+    fn unread<'a>(
+        &'a self,
+        user: &'a UserId,
+        after: Option<NotificationId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Unread, NotificationStoreError>> {
+        async move {
+            let unread = self.inner.unread(user, after, limit).await;
+            drop(self.gate.acquire().await);
+            unread
+        }
+        .boxed()
+    }
+
+    fn acknowledge<'a>(
+        &'a self,
+        user: &'a UserId,
+        which: &'a Acknowledge,
+    ) -> BoxFuture<'a, Result<Vec<NotificationId>, NotificationStoreError>> {
+        self.inner.acknowledge(user, which)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_while_the_mailbox_is_read_comes_behind_what_was_read() {
+    let gate = Arc::new(Semaphore::new(0));
+    let store = Slow { inner: MemoryNotifications::default(), gate: Arc::clone(&gate) };
+    let node = Arc::new(Node::on(store, NotificationLimits::default()));
+    let (one, two) = (node.notify("ada", "1").await, node.notify("ada", "2").await);
+    let opening = [true, false].map(|is_stomp| {
+        let node = Arc::clone(&node);
+        tokio::spawn(async move {
+            if is_stomp { Bell::over_stomp(&node, "ada").await } else { Bell::over_events(&node, "ada").await }
+        })
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let three = node.notify("ada", "3").await;
+    let these = Acknowledge::These { ids: vec![one] };
+    node.notifications.acknowledge(&id("ada"), &these).await.expect("acknowledged");
+    gate.add_permits(10);
+    for opening in opening {
+        let mut tab = opening.await.expect("no panic");
+        assert_eq!(tab.ids().await, [two, three]);
+        let names: Vec<_> = tab.heard.iter().map(std::mem::discriminant).collect();
+        let unread = NotificationEvent::Unread(Unread::default());
+        assert_eq!((names.len(), names[0]), (3, std::mem::discriminant(&unread)));
+    }
 }
 
 /// A store that fails.
