@@ -34,6 +34,7 @@ pub mod extract;
 pub mod history;
 pub mod limits;
 mod message;
+pub mod notifications;
 mod outbox;
 pub mod presence;
 mod publication;

@@ -16,6 +16,7 @@ use crate::{
     endpoint::Endpoint,
     history::Retain,
     limits::{Gate, Repeats},
+    notifications::Notifications,
     realtime::{BuildError, Realtime},
     session::{LifecycleListener, Observer, Registry},
 };
@@ -118,6 +119,12 @@ impl RealtimeBuilder {
     pub fn snapshot(mut self, path: &str, snapshot: impl Snapshot) -> Self {
         self.snapshots.push((path.to_owned(), Arc::new(snapshot)));
         self
+    }
+
+    /// Begins each subscription to a user's notifications with what is unread.
+    #[must_use]
+    pub fn notifications(self, notifications: &Notifications) -> Self {
+        self.snapshot(notifications.path().as_str(), notifications.clone())
     }
 
     /// Adds a listener to the events of every session. Where extractors are wanted, use

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, clippy::expect_used, reason = "each test file uses a part")]
 
 pub mod client;
+pub mod streams;
 
 use std::{
     convert::Infallible,
