@@ -28,6 +28,20 @@ pub fn events(realtime: &Realtime) -> Events {
 }
 
 /// The service made by [`events`]. It also knows axum's `ConnectInfo<SocketAddr>`.
+///
+/// ```
+/// use parlor_axum::Events;
+/// use parlor_core::{Realtime, app, auth::Anonymous};
+/// use tower_service::Service;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let realtime = Realtime::builder(app::Router::new().with_state(())).authenticate(Anonymous).build()?;
+/// let mut events: Events = parlor_axum::events(&realtime);
+/// // No rule allows anything.
+/// let request = http::Request::get("/events?destination=/topic/secrets").body(axum::body::Body::empty())?;
+/// assert_eq!(events.call(request).await?.status(), 403);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Events {
     inner: EventsService,

@@ -27,6 +27,19 @@ pub fn websocket(realtime: &Realtime) -> WebSocket {
 }
 
 /// The service made by [`websocket`]. It also knows axum's `ConnectInfo<SocketAddr>`.
+///
+/// ```
+/// use parlor_axum::WebSocket;
+/// use parlor_core::{Realtime, app, auth::Anonymous};
+/// use tower_service::Service;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let realtime = Realtime::builder(app::Router::new().with_state(())).authenticate(Anonymous).build()?;
+/// let mut websocket: WebSocket = parlor_axum::websocket(&realtime);
+/// let page = http::Request::get("/ws").body(axum::body::Body::empty())?;
+/// assert_eq!(websocket.call(page).await?.status(), 426); // no WebSocket handshake
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct WebSocket {
     inner: WebSocketService,
