@@ -10,6 +10,19 @@ use parlor_stomp::Fault;
 use crate::limits::Excess;
 
 /// The end of a connection, as the server decided it.
+///
+/// ```
+/// use std::time::Duration;
+/// use parlor_core::connection::Closing;
+///
+/// let stop = Closing::going_away(Duration::from_secs(2));
+/// assert_eq!((stop.code(), stop.status(), stop.reason()), ("going-away", 1012, "retry-after=2000"));
+/// assert!(stop.invites_back() && stop.error().is_none());
+///
+/// let banned = Closing::application("banned", 4403, "You were banned from this room");
+/// assert!(!banned.invites_back(), "statuses 4400 to 4499 do not");
+/// assert_eq!(banned.error().unwrap().message, "You were banned from this room");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Closing {
     code: Cow<'static, str>,

@@ -14,6 +14,17 @@ use parlor_core::{
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// A handshake that is refused before the upgrade. The response's body is `{"code": …, "message": …}`.
+///
+/// ```
+/// use parlor_core::auth::AuthError;
+/// use parlor_hyper::Refusal;
+///
+/// // A route of your own refuses in the same words as a handshake.
+/// let refusal = Refusal::from(AuthError::Missing);
+/// assert_eq!((refusal.status().as_u16(), refusal.code()), (401, AuthError::Missing.code()));
+/// let response = refusal.into_response();
+/// assert_eq!(response.headers()["content-type"], "application/json");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {

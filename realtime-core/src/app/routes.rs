@@ -57,6 +57,18 @@ pub(crate) struct Matched<'a, K> {
 }
 
 /// A route as others may know it, for tables and tests.
+///
+/// ```
+/// use parlor_core::app::{RouteEntry, RouteKind, Router, Route, require_role};
+///
+/// async fn close_room() {}
+///
+/// let route = Route::message("/app/rooms/{room}/close", close_room).authorize(require_role("admin"));
+/// let routes = Router::new().mount(route).with_state(());
+/// // A table of all routes, for a page or a log line.
+/// let line = |route: RouteEntry<'_>| format!("{:?} {} ({})", route.kind, route.pattern.as_str(), route.guards.join(", "));
+/// assert_eq!(routes.entries().map(line).collect::<Vec<_>>(), ["Message /app/rooms/{room}/close (role admin)"]);
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct RouteEntry<'a> {
@@ -71,6 +83,20 @@ pub struct RouteEntry<'a> {
 }
 
 /// What a route is for.
+///
+/// ```
+/// use parlor_core::app::{Route, RouteKind, Router};
+///
+/// async fn say(_: String) {}
+/// async fn history() {}
+///
+/// let routes = Router::new()
+///     .mount(Route::subscribe("/app/history", history))
+///     .mount(Route::message("/app/say", say))
+///     .with_state(());
+/// let kinds: Vec<_> = routes.entries().map(|route| route.kind).collect();
+/// assert_eq!(kinds, [RouteKind::Message, RouteKind::Subscribe]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RouteKind {

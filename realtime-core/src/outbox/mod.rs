@@ -42,6 +42,34 @@ use crate::{
 };
 
 /// What became of a push.
+///
+/// ```
+/// use std::{io, io::IoSlice, task::{Context, Poll}};
+/// use bytes::Bytes;
+/// use parlor_core::{broker::{Outbox, OutboxLimits, Pushed, WireWriter}, connection::Closing};
+///
+/// /// A socket with room for eight octets, whose peer does not read.
+/// struct Stalled(usize);
+///
+/// impl WireWriter for Stalled {
+///     fn try_write(&mut self, octets: &[u8]) -> io::Result<usize> {
+///         let taken = octets.len().min(self.0);
+///         self.0 -= taken;
+///         if taken > 0 { Ok(taken) } else { Err(io::ErrorKind::WouldBlock.into()) }
+///     }
+///     // …
+/// #     fn poll_write(&mut self, _: &mut Context<'_>, _: &[IoSlice<'_>]) -> Poll<io::Result<usize>> { Poll::Pending }
+/// #     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> { Poll::Ready(Ok(())) }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let outbox = Outbox::new(Box::new(Stalled(8)), OutboxLimits::default());
+/// assert_eq!(outbox.push(Bytes::from_static(b"a frame")), Pushed::Written);
+/// assert_eq!(outbox.push(Bytes::from_static(b"another")), Pushed::Queued);
+/// outbox.stop(Closing::normal());
+/// assert_eq!(outbox.push(Bytes::from_static(b"too late")), Pushed::Refused);
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pushed {

@@ -16,6 +16,31 @@ use crate::testing::{Refusal, TestSubscription, client::Guard, wait::PATIENCE, w
 /// * [`refused`](Self::refused): the same, where it must be refused.
 /// * [`outcome`](Self::outcome): the same, where the test decides.
 /// * [`unconfirmed`](Self::unconfirmed): sends and does not wait.
+///
+/// ```
+/// use parlor_core::{
+///     Realtime,
+///     app::{Rejection, Route, Router},
+///     auth::Anonymous,
+///     testing::TestClient,
+/// };
+///
+/// async fn divide(number: String) -> Result<(), Rejection> {
+///     if number == "0" { Err(Rejection::new("zero", "Nothing is divided by zero.")) } else { Ok(()) }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// let routes = Router::new().mount(Route::message("/app/divide", divide)).with_state(());
+/// let realtime = Realtime::builder(routes).authenticate(Anonymous).build()?;
+/// let ada = TestClient::connect(&realtime, "ada").await;
+/// ada.send_text("/app/divide", "2").header("colour", "red").await;
+/// ada.send_text("/app/divide", "0").refused("zero").await;
+/// assert!(ada.send_text("/app/divide", "0").outcome().await.is_err());
+/// ada.send_text("/app/divide", "0").unconfirmed();
+/// ada.expect_refusal("zero").await;
+/// # Ok(()) }) }
+/// ```
 #[must_use = "a message is sent when this is awaited, or by `unconfirmed`"]
 pub struct Sending<'a> {
     wire: &'a Wire,
@@ -28,6 +53,19 @@ pub struct Sending<'a> {
 ///   and a handler's reply has arrived.
 /// * [`refused`](Self::refused): the same, where it must be refused.
 /// * [`unconfirmed`](Self::unconfirmed): sends and does not wait.
+///
+/// ```
+/// # use parlor_core::{Realtime, app::{Router, Rules}, auth::Anonymous, testing::TestClient};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// let rules = Rules::deny_all().allow_subscribe("/topic/news");
+/// # let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).authorize(rules).build()?;
+/// let ada = TestClient::connect(&realtime, "ada").await;
+/// let news = ada.subscribe("/topic/news").id("news").await;
+/// assert_eq!((news.id(), news.recovered()), ("news", None));
+/// ada.subscribe("/topic/secrets").refused("forbidden").await;
+/// # Ok(()) }) }
+/// ```
 #[must_use = "a subscription is made when this is awaited, or by `unconfirmed`"]
 pub struct Subscribing<'a> {
     guard: &'a Arc<Guard>,

@@ -42,6 +42,21 @@ pub struct TestSubscription {
 }
 
 /// The wait for the next message. `await` it; [`within`](Self::within) bounds it.
+///
+/// ```
+/// # use parlor_core::{Realtime, app::{Router, Rules}, auth::Anonymous, testing::TestClient};
+/// use std::time::Duration;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// # let rules = Rules::deny_all().allow_subscribe("/topic/news");
+/// # let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).authorize(rules).build()?;
+/// let news = TestClient::connect(&realtime, "ada").await.subscribe("/topic/news").await;
+/// let waiting = news.expect::<u32>().within(Duration::from_secs(30));
+/// realtime.broker().publish("/topic/news", &7).await?;
+/// assert_eq!(waiting.await, 7);
+/// # Ok(()) }) }
+/// ```
 #[must_use = "nothing is expected before this is awaited"]
 pub struct Expectation<'a, T> {
     subscription: &'a TestSubscription,
@@ -52,6 +67,20 @@ pub struct Expectation<'a, T> {
 }
 
 /// The check that nothing more comes. `await` it; [`during`](Self::during) makes it last.
+///
+/// ```
+/// # use parlor_core::{Realtime, app::{Router, Rules}, auth::Anonymous, testing::TestClient};
+/// use std::time::Duration;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// # let rules = Rules::deny_all().allow_subscribe("/topic/*");
+/// # let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).authorize(rules).build()?;
+/// let news = TestClient::connect(&realtime, "ada").await.subscribe("/topic/news").await;
+/// realtime.broker().publish("/topic/weather", "rain").await?;
+/// news.assert_silent().during(Duration::from_secs(3600)).await; // an hour of test time
+/// # Ok(()) }) }
+/// ```
 #[must_use = "nothing is checked before this is awaited"]
 pub struct Silence<'a> {
     subscription: &'a TestSubscription,
