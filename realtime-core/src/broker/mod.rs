@@ -42,7 +42,7 @@ pub use address::Address;
 pub(crate) use consumer::Consumer;
 pub use dead_letter::{DeadLetter, DeadLetterCause, DeadLetters};
 pub use delivery_rules::{DeliveryRuleError, DeliveryRules};
-pub(crate) use encoding::Encoding;
+pub(crate) use encoding::{Encoding, POSITION};
 pub use outbound::OutboundInterceptor;
 pub use publish_error::{PublishError, Published, SentToUser};
 pub use queues::QueueSettings;
