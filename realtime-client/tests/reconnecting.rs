@@ -192,9 +192,13 @@ async fn a_message_without_a_key_is_unknown_and_one_with_a_key_is_sent_again_unt
 
 #[tokio::test(start_paused = true)]
 async fn an_error_for_silence_lets_a_message_be_sent_again_and_one_that_may_be_because_of_it_does_not() {
-    for (code, again) in
-        [("heart-beat-timeout", true), ("slow-consumer", true), ("frame-timeout", true), ("malformed-frame", false)]
-    {
+    for (code, again) in [
+        ("frame-timeout", true),
+        ("heart-beat-timeout", true),
+        ("malformed-frame", false),
+        ("slow-consumer", true),
+        ("slow-handler", true),
+    ] {
         let (builder, mut listener) = client();
         let (client, mut peer) = connected(builder, &mut listener).await;
         let (outcome, ()) = tokio::join!(client.send("/app/a").resend_with_key("k").receipt(), async {
