@@ -13,7 +13,7 @@ use parlor_core::{
     Config, Realtime,
     app::{Route, Router, Rules},
     auth::Anonymous,
-    broker::{Broker, DeliveryRules, Publication},
+    broker::{Broker, DeliveryRules, OutboxLimits, Publication},
     extract::Reply,
     history::Retain,
     testing::TestClient,
@@ -76,10 +76,10 @@ async fn what_is_published_while_a_subscription_is_made_is_held_back_up_to_a_num
     let config = || Config::default().max_held_messages(3);
     assert_eq!(subscribe(&publishing(3, 1, config())).await, Ok(3));
     assert_eq!(subscribe(&publishing(4, 1, config())).await, too_slow());
-    // By default.
-    assert_eq!(subscribe(&publishing(1024, 0, Config::default())).await, too_slow());
-    let roomy = Config::default().max_held_bytes(1 << 20);
-    assert_eq!(subscribe(&publishing(1023, 1, roomy.clone())).await, Ok(1023));
+    // By default, where the outbox takes all of them at once.
+    let outbox = OutboxLimits::default().max_messages(usize::MAX).max_bytes(usize::MAX);
+    let roomy = Config::default().outbox(outbox).max_held_bytes(usize::MAX);
+    assert_eq!(subscribe(&publishing(1024, 1, roomy.clone())).await, Ok(1024));
     assert_eq!(subscribe(&publishing(1025, 1, roomy)).await, too_slow());
 }
 
