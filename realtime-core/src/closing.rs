@@ -64,6 +64,17 @@ impl Closing {
         )
     }
 
+    /// A handler of SUBSCRIBE took so long that more was published meanwhile than may wait for it: ERROR, then close with 1013.
+    #[must_use]
+    pub(crate) fn slow_handler() -> Self {
+        Self::told(
+            "slow-handler",
+            1013,
+            "The server took too long to begin a subscription",
+            "Too many messages were published while it was made. It was not the fault of the client; it is safe to reconnect.",
+        )
+    }
+
     /// No CONNECT came in time: ERROR, then close with 1008.
     #[must_use]
     pub fn connect_timeout(limit: Duration) -> Self {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use parlor_stomp::{HeartBeat, Limits};
 
 use crate::{
-    broker::QueueSettings,
+    broker::{HeldLimits, QueueSettings},
     destination::Prefixes,
     limits::{ConnectionLimits, QueueLimits, Rate, RateLimits, RepeatLimits, TransactionLimits, TrustedProxies},
     outbox::OutboxLimits,
@@ -58,6 +58,12 @@ pub struct Config {
     pub max_inbox_frames: usize,
     /// Octets of frames, headers and bodies, that were read and wait for a handler, default 256 KiB; one frame always may.
     pub max_inbox_bytes: usize,
+    /// Messages that a subscription holds back while its handler makes the reply that comes first, default 1,024; one more ends
+    /// the connection with `slow-handler` (1013). While a subscription catches up from a history instead, what is beyond is read
+    /// from there.
+    pub max_held_messages: usize,
+    /// Octets of those messages, and 256 for each, default 256 KiB; beyond, the same.
+    pub max_held_bytes: usize,
     /// Streams of payloads that one session's handlers may have running, default 16; one more is refused with
     /// `too-many-streams`.
     pub max_streams: usize,
@@ -151,7 +157,7 @@ impl Config {
 
 impl Default for Config {
     fn default() -> Self {
-        let queues = QueueSettings::default();
+        let (queues, held) = (QueueSettings::default(), HeldLimits::default());
         Self {
             profile: Profile::Production,
             stomp: Limits::default(),
@@ -168,6 +174,8 @@ impl Default for Config {
             max_subscriptions: 128,
             max_inbox_frames: 64,
             max_inbox_bytes: 256 * 1024,
+            max_held_messages: held.max_messages,
+            max_held_bytes: held.max_bytes,
             max_streams: 16,
             queues: queues.queues,
             acknowledgements: queues.acknowledgements,
@@ -219,6 +227,8 @@ setters! {
     max_subscriptions: usize,
     max_inbox_frames: usize,
     max_inbox_bytes: usize,
+    max_held_messages: usize,
+    max_held_bytes: usize,
     max_streams: usize,
     queues: QueueLimits,
     acknowledgements: QueueLimits,

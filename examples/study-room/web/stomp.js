@@ -141,18 +141,20 @@ export class StompClient extends EventTarget {
 
   #enter(id) {
     const subscription = this.#subscriptions.get(id);
-    const headers = { id, destination: subscription.destination, ...subscription.resumption.headers() };
-    if ("resume-from" in headers) {
-      // Where nothing was said meanwhile, the RECEIPT alone tells how it goes on.
-      const { receipt, confirmed } = this.#receipts.expect();
-      headers.receipt = receipt;
-      confirmed.then(
-        (answer) => this.#resumed(id, answer),
-        // A first MESSAGE may have told it as well: only a refusal is news.
-        (error) => error.code !== "offline" && error.code !== "late" && this.#tell(error),
-      );
-    }
-    this.#sendFrame("SUBSCRIBE", headers);
+    const { receipt, confirmed } = this.#receipts.expect();
+    // Where nothing was said meanwhile, the RECEIPT alone tells where it begins, and how it goes on.
+    confirmed.then(
+      (answer) => this.#begun(id, answer),
+      // A first MESSAGE may have told it as well: only a refusal is news.
+      (error) => error.code !== "offline" && error.code !== "late" && this.#tell(error),
+    );
+    const { destination, resumption } = subscription;
+    this.#sendFrame("SUBSCRIBE", { id, destination, receipt, ...resumption.headers() });
+  }
+
+  #begun(id, headers) {
+    this.#resumed(id, headers);
+    this.#subscriptions.get(id)?.resumption.begin(headers);
   }
 
   #message(id, frame) {

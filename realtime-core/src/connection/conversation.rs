@@ -252,7 +252,7 @@ impl Conversation {
         let receipt = subscribe.receipt.as_deref();
         live.subscriptions.check(&subscribe.id).map_err(|fault| Closing::fault(asked(fault, receipt)))?;
         let Some(entered) = live.dispatch.subscribe(&subscribe).await? else { return Ok(()) };
-        let Entered { active, consumer, recovered, streams, jobs } = entered;
+        let Entered { active, consumer, recovered, position, streams, jobs } = entered;
         self.jobs.extend(jobs);
         let begins = consumer.clone();
         let destination = subscribe.destination.clone();
@@ -260,7 +260,7 @@ impl Conversation {
         let held = Held { destination, _listening: listening, _active: active, _consumer: consumer, _streams: streams };
         live.subscriptions.insert(subscribe.id.clone(), held).map_err(Closing::fault)?;
         live.session.subscribed(&subscribe.id, &subscribe.destination);
-        live.dispatch.receipt_of_subscribe(receipt, recovered);
+        live.dispatch.receipt_of_subscribe(receipt, recovered, position.as_deref());
         if let Some(consumer) = begins {
             // Entered first, so that nothing can be acknowledged that is not known.
             self.acknowledgements.enter(&subscribe.id, &consumer);

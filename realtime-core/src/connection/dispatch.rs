@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::{
     app::{self, Context, Failure, Recipient, Rejection, SendTarget, Target},
-    broker::{Broker, Publication, recovered_header},
+    broker::{Broker, POSITION, Publication, recovered_header},
     clock,
     connection::{
         Closing,
@@ -133,9 +133,12 @@ impl Dispatch {
     }
 
     /// The RECEIPT of a SUBSCRIBE, which says whether anything was missed where the client wanted to resume.
-    pub(super) fn receipt_of_subscribe(&self, receipt: Option<&str>, recovered: Option<bool>) {
-        let (Some(receipt), Some(recovered)) = (receipt, recovered) else { return self.receipt(receipt) };
-        let headers = [("receipt-id", receipt), recovered_header(recovered)].into_iter().collect();
+    /// Confirms a SUBSCRIBE: whether it missed nothing, where it goes on from somewhere, and the place that it begins at.
+    pub(super) fn receipt_of_subscribe(&self, receipt: Option<&str>, recovered: Option<bool>, position: Option<&str>) {
+        let Some(receipt) = receipt else { return };
+        let recovered = recovered.map(recovered_header);
+        let position = position.map(|position| (POSITION, position));
+        let headers = [("receipt-id", receipt)].into_iter().chain(recovered).chain(position).collect();
         self.send_receipt(&encode_frame(Command::Receipt, &headers, b"", self.session.version()));
     }
 

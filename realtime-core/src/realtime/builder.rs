@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use crate::{
     app::{Authorize, Interceptor, RouteListener, Routes, Rules, Snapshot},
     auth::{Authenticator, Judge, OriginError, OriginPolicy},
-    broker::{Broker, DeliveryRules, OutboundInterceptor, Overflow, QueueSettings},
+    broker::{Broker, DeliveryRules, HeldLimits, OutboundInterceptor, Overflow, QueueSettings},
     config::{Config, Profile},
     destination::{Class, Destination, Prefixes, UserPath},
     endpoint::Endpoint,
@@ -241,6 +241,10 @@ impl RealtimeBuilder {
             acknowledgements: self.config.acknowledgements,
             max_queues: self.config.max_queues,
             max_bytes: self.config.max_queued_bytes,
+        });
+        broker.set_held(HeldLimits {
+            max_messages: self.config.max_held_messages,
+            max_bytes: self.config.max_held_bytes,
         });
         let mut listeners = self.listeners;
         for listener in self.routes.listeners() {

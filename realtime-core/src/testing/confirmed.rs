@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use parlor_stomp::{Command, Frame};
 
-use crate::testing::{Refusal, TestSubscription, client::Guard, wait::PATIENCE, wire::Wire};
+use crate::testing::{Refusal, TestSubscription, client::Guard, state::Beginning, wait::PATIENCE, wire::Wire};
 
 /// A SEND, not sent yet, from [`TestClient::send`](crate::testing::TestClient::send) and its kin; or an ACK, a NACK, or the
 /// begin or end of a transaction.
@@ -100,14 +100,14 @@ impl Confirmed {
     }
 
     /// Sends the frame with a receipt; `Err` where it is refused.
-    async fn outcome(mut self, wire: &Wire) -> Result<Option<bool>, Refusal> {
+    async fn outcome(mut self, wire: &Wire) -> Result<Beginning, Refusal> {
         let receipt = wire.with(|state| state.fresh("receipt"));
         self.frame.headers.push("receipt", &receipt);
         wire.send(&self.frame);
         let answer = wire
             .wait_for(self.limit, |state| {
                 if state.take_receipt(&receipt) {
-                    Some(Ok(state.take_recovery(&receipt)))
+                    Some(Ok(state.take_beginning(&receipt)))
                 } else if let Some(refusal) = state.take_refusal_of(&receipt) {
                     Some(Err(Some(refusal)))
                 } else {
@@ -116,7 +116,7 @@ impl Confirmed {
             })
             .await;
         match answer {
-            Ok(Ok(recovered)) => Ok(recovered),
+            Ok(Ok(beginning)) => Ok(beginning),
             Ok(Err(Some(refusal))) => Err(refusal),
             Ok(Err(None)) => wire.fail(self.at, &format!("{} was not confirmed before the end", self.name())),
             Err(timed_out) => wire.fail(
@@ -126,11 +126,11 @@ impl Confirmed {
         }
     }
 
-    /// Sends the frame and waits until it is accepted. Gives back what the receipt said about resuming.
-    pub(super) async fn accepted(self, wire: &Wire) -> Option<bool> {
+    /// Sends the frame and waits until it is accepted. Gives back what the receipt of a SUBSCRIBE said.
+    pub(super) async fn accepted(self, wire: &Wire) -> Beginning {
         let (at, name) = (self.at, self.name());
         match self.outcome(wire).await {
-            Ok(recovered) => recovered,
+            Ok(beginning) => beginning,
             Err(refusal) => wire.fail(at, &format!("{name} was refused: {refusal}")),
         }
     }
@@ -223,8 +223,8 @@ impl<'a> Subscribing<'a> {
         self
     }
 
-    /// Goes on from the [`position`](crate::testing::TestMessage::position) of an earlier message of the same destination. Whether
-    /// that could be done without a hole says [`TestSubscription::recovered`].
+    /// Goes on from the [`position`](crate::testing::TestMessage::position) of an earlier message of the same destination, or from
+    /// where [an earlier subscription](TestSubscription::position) began. Whether that could be done without a hole says [`TestSubscription::recovered`].
     pub fn resume_from(self, position: &str) -> Self {
         self.header("resume-from", position)
     }
@@ -276,7 +276,7 @@ impl<'a> IntoFuture for Subscribing<'a> {
     fn into_future(mut self) -> BoxFuture<'a, TestSubscription> {
         Box::pin(async move {
             let subscription = self.prepare();
-            subscription.with_recovery(self.confirmed.accepted(self.guard.wire()).await)
+            subscription.with_beginning(self.confirmed.accepted(self.guard.wire()).await)
         })
     }
 }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::testing::{
     TestMessage,
     client::{Guard, barrier},
+    state::Beginning,
     trace::shown,
     wait::{PATIENCE, TimedOut, turns},
 };
@@ -38,7 +39,7 @@ pub struct TestSubscription {
     guard: Arc<Guard>,
     id: String,
     destination: String,
-    recovered: Option<bool>,
+    beginning: Beginning,
 }
 
 /// The wait for the next message. `await` it; [`within`](Self::within) bounds it.
@@ -90,11 +91,11 @@ pub struct Silence<'a> {
 
 impl TestSubscription {
     pub(super) fn new(guard: Arc<Guard>, id: &str, destination: &str) -> Self {
-        Self { guard, id: id.to_owned(), destination: destination.to_owned(), recovered: None }
+        Self { guard, id: id.to_owned(), destination: destination.to_owned(), beginning: Beginning::default() }
     }
 
-    pub(super) fn with_recovery(self, recovered: Option<bool>) -> Self {
-        Self { recovered, ..self }
+    pub(super) fn with_beginning(self, beginning: Beginning) -> Self {
+        Self { beginning, ..self }
     }
 
     /// The subscription's id.
@@ -113,7 +114,15 @@ impl TestSubscription {
     /// as its receipt said; none where it did not [resume](crate::testing::Subscribing::resume_from).
     #[must_use]
     pub fn recovered(&self) -> Option<bool> {
-        self.recovered
+        self.beginning.recovered
+    }
+
+    /// The place that this subscription began at, as its receipt said (rule 14): another one can
+    /// [resume](crate::testing::Subscribing::resume_from) from there before a message has come. None where the destination has no
+    /// history.
+    #[must_use]
+    pub fn position(&self) -> Option<&str> {
+        self.beginning.position.as_deref()
     }
 
     /// The next message, read from JSON. `await` it.
