@@ -13,6 +13,7 @@
 mod driver;
 mod opening;
 mod pipe;
+mod standing;
 
 pub(crate) use driver::Driver;
 pub use opening::EventsRequest;

@@ -12,7 +12,7 @@ use crate::{
     destination::{Destination, Owner},
     limits::{Rate, TokenBucket},
     outbox::{Outbox, OutboxLimits, WireWriter},
-    session::Extensions,
+    session::{Extensions, Identity},
     session_id::SessionId,
 };
 
@@ -36,7 +36,7 @@ pub struct Session {
 
 struct Shared {
     id: SessionId,
-    principal: Principal,
+    identity: Arc<Identity>,
     version: Version,
     outbox: Arc<Outbox>,
     subscriptions: Mutex<Vec<(SubscriptionId, String)>>,
@@ -46,12 +46,12 @@ struct Shared {
 }
 
 impl Session {
-    pub(crate) fn new(principal: Principal, version: Version, outbox: Arc<Outbox>) -> Self {
+    pub(crate) fn new(identity: Arc<Identity>, version: Version, outbox: Arc<Outbox>) -> Self {
         let id = SessionId::random();
         Self {
             shared: Arc::new(Shared {
                 id,
-                principal,
+                identity,
                 version,
                 outbox,
                 subscriptions: Mutex::default(),
@@ -65,7 +65,7 @@ impl Session {
     #[must_use]
     pub fn detached(principal: Principal) -> Self {
         let outbox = Outbox::new(Box::new(Nowhere), OutboxLimits::default());
-        Self::new(principal, Version::V1_2, Arc::new(outbox))
+        Self::new(Arc::new(Identity::new(principal)), Version::V1_2, Arc::new(outbox))
     }
 
     /// The session's id, which CONNECTED carries in its `session` header.
@@ -74,10 +74,20 @@ impl Session {
         self.shared.id
     }
 
-    /// Who the session belongs to.
+    /// Who the session belongs to, as of now: a refresh replaces name, roles, claims and expiry, never the user or the login.
     #[must_use]
-    pub fn principal(&self) -> &Principal {
-        &self.shared.principal
+    pub fn principal(&self) -> Principal {
+        self.shared.identity.principal()
+    }
+
+    pub(crate) fn identity(&self) -> &Arc<Identity> {
+        &self.shared.identity
+    }
+
+    /// Puts `fresh`, the same user, in the place of the principal; the session ends no earlier than it would have.
+    pub(crate) fn refresh(&self, fresh: &Principal) -> bool {
+        let extended = |old: &Principal| Some(fresh.clone().lasting_as_long_as(old));
+        self.identity().replace(self.outbox(), extended)
     }
 
     /// The negotiated STOMP version.
@@ -147,7 +157,7 @@ impl Session {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("id", &self.id()).field("principal", self.principal()).finish_non_exhaustive()
+        f.debug_struct("Session").field("id", &self.id()).field("principal", &self.principal()).finish_non_exhaustive()
     }
 }
 

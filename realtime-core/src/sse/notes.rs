@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::sse::{CLOSED, SseEvent, event::whole_millis};
+use crate::sse::{CLOSED, EXPIRING, SseEvent, event::whole_millis};
 
 /// `parlor.<name>` with `{"<name>":<value>}`. Both are Parlor's own words: `value` is a number, `true` or `false`.
 pub(crate) fn note(name: &str, value: &str) -> Vec<u8> {
@@ -16,6 +16,11 @@ pub(crate) fn annotate_event(wire: &Bytes, name: &str, value: &str) -> Bytes {
     let mut noted = note(name, value);
     noted.extend_from_slice(wire);
     noted.into()
+}
+
+/// How many seconds are left until the token ends.
+pub(crate) fn expiring(seconds: u64) -> Vec<u8> {
+    SseEvent::message(format!(r#"{{"expires_in":{seconds}}}"#)).named_where_valid(EXPIRING).encode()
 }
 
 /// The last event. Without `retry` the client should not come back by itself.
@@ -39,6 +44,11 @@ mod tests {
         let wire = Bytes::from_static(b"data: a\n\n");
         let noted = annotate_event(&wire, "dropped", "3");
         assert_eq!(noted, "event: parlor.dropped\ndata: {\"dropped\":3}\n\ndata: a\n\n");
+    }
+
+    #[test]
+    fn the_end_of_a_token_is_told_with_the_seconds_left() {
+        assert_eq!(expiring(60), b"event: parlor.expiring\ndata: {\"expires_in\":60}\n\n");
     }
 
     #[test]
