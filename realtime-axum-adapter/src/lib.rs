@@ -39,6 +39,7 @@
 mod authenticated;
 mod broker_handle;
 mod events;
+mod refresh;
 mod serve;
 mod websocket;
 
@@ -49,5 +50,6 @@ pub use events::{Events, events};
 pub use parlor_hyper::OriginLayer;
 /// The accept loop, its limits and its probes, which are services for `route_service` as well.
 pub use parlor_hyper::{LiveService, ReadyService, ServeOptions, Server};
+pub use refresh::{Refresh, refresh};
 pub use serve::serve;
 pub use websocket::{WebSocket, websocket};

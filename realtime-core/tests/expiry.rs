@@ -166,9 +166,21 @@ async fn a_refresh_shortens_nothing_and_wakes_nothing_that_has_ended() {
     assert!(ada.is_open(), "it had five minutes");
     tokio::time::sleep(MINUTE * 2).await;
     ada.expect_closed("token-expired").await;
-    assert_eq!(realtime.refresh(&login("ada", "s", MINUTE)).await.unwrap().total(), 1);
+    assert_eq!(realtime.refresh(&login("ada", "s", MINUTE)).await.unwrap().total(), 0);
     tokio::time::sleep(MINUTE * 2).await;
     assert!(forever.is_open(), "it never ended");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_from_before_brings_back_no_rights() {
+    let realtime = realtime();
+    let ada = TestClient::connect(&realtime, login("ada", "s", MINUTE)).await;
+    let demoted = login("ada", "s", MINUTE * 3);
+    assert_eq!(realtime.refresh(&demoted).await.unwrap().total(), 1);
+    assert_eq!(realtime.refresh(&demoted).await.unwrap().total(), 0, "the same again");
+    ada.send_text("/app/$refresh", "ada s 120 editor").await;
+    assert!(!ada.session().unwrap().principal().has_role("editor"));
+    ada.subscribe("/topic/editors/a").refused("forbidden").await;
 }
 
 #[tokio::test(start_paused = true)]

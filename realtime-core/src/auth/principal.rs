@@ -169,10 +169,14 @@ impl Principal {
         self.with(|about| (about.id, about.login) = (id, login))
     }
 
-    /// The principal, ending no earlier than `other` does.
-    pub(crate) fn lasting_as_long_as(self, other: &Self) -> Self {
-        let later = self.expires_at().zip(other.expires_at()).map(|(one, two)| one.max(two));
-        self.with(|about| about.expires_at = later)
+    /// Whether this one ends later than `other`, which is what makes a token a newer one: those that were issued before bring
+    /// back no rights that were taken since.
+    pub(crate) fn outlasts(&self, other: &Self) -> bool {
+        match (self.expires_at(), other.expires_at()) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(one), Some(other)) => one > other,
+        }
     }
 
     /// The roles, in the order in which they were given.

@@ -103,18 +103,7 @@ impl Conversation {
         let waiting = Some(endpoint.registry.wait(Arc::clone(&identity), Arc::clone(&outbox)));
         let transactions = Transactions::new(endpoint.config.transactions);
         let (live, jobs) = (None, Vec::new());
-        Self {
-            endpoint,
-            identity,
-            shared_session,
-            outbox,
-            cancel,
-            waiting,
-            live,
-            jobs,
-            acknowledgements,
-            transactions,
-        }
+        Self { endpoint, identity, shared_session, outbox, cancel, waiting, live, jobs, acknowledgements, transactions }
     }
 
     /// When a transaction has been open for too long.

@@ -42,7 +42,8 @@ fn take_away(live: &mut Live, id: &SubscriptionId, destination: &str, rejection:
     drop(live.subscriptions.remove(id));
     let id = id.to_string();
     // A SUBSCRIBE that is refused after the fact: without anybody who listens it is not passed over in silence either.
-    let refused = Refused { destination, receipt: None, correlation: None, subscription: Some(&id), is_subscribe: true };
+    let refused =
+        Refused { destination, receipt: None, correlation: None, subscription: Some(&id), is_subscribe: true };
     refused.tell(&live.dispatch.endpoint, &live.session, rejection).map_or(Ok(()), Err)
 }
 

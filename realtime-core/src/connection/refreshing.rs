@@ -2,7 +2,8 @@
 //! prefix), and its session goes on until that one's end.
 //!
 //! The body is the token and nothing else. It is no message: interceptors, routes and logs never see it. Only a token of the
-//! session's own user and login counts; after a refusal the session lives until the end that it had.
+//! session's own user and login counts; after a refusal the session lives until the end that it had. One that ends no later than
+//! the one in force changes nothing, and is no fault: another session of the login may have brought it first.
 
 use parlor_stomp::Send;
 

@@ -6,8 +6,8 @@ use futures_util::{FutureExt, future::BoxFuture};
 use tokio::time::Instant;
 
 use crate::{
-    closing::Closing,
     clock,
+    closing::Closing,
     destination::Pattern,
     endpoint::Endpoint,
     event_stream::opening::guarded,

@@ -81,10 +81,9 @@ impl Queued {
 
     fn is_droppable(&self) -> bool {
         match self.kind {
-            Kind::Farewell
-            | Kind::Plain
-            | Kind::Pong
-            | Kind::Subscription { overflow: Overflow::Disconnect, .. } => false,
+            Kind::Farewell | Kind::Plain | Kind::Pong | Kind::Subscription { overflow: Overflow::Disconnect, .. } => {
+                false
+            }
             Kind::Ended | Kind::Subscription { overflow: Overflow::DropOldest | Overflow::LatestOnly, .. } => true,
         }
     }

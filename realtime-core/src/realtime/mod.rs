@@ -211,8 +211,9 @@ impl Realtime {
     /// judged by what it says. `fresh` is what the authenticator, or [`JwtVerifier::verify`](crate::auth::JwtVerifier::verify),
     /// made of the new token.
     ///
-    /// Nothing of another user or login is touched, nothing ends earlier than it would have, and what has ended stays ended. On
-    /// this node: each node is told by the request that it gets.
+    /// Nothing of another user or login is touched, and what has ended stays ended. Nor is what ends no earlier than `fresh`: so
+    /// nothing is shortened, the same token again costs nothing, and an older one brings back no rights. Returns what was
+    /// extended on this node; other nodes do not learn of it.
     ///
     /// For an application with a cookie, this is what its `POST /api/refresh` calls after it has made the new cookie; bearer
     /// clients SEND their token to `/app/$refresh` instead. `docs/security.md` has both.

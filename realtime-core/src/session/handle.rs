@@ -84,10 +84,9 @@ impl Session {
         &self.shared.identity
     }
 
-    /// Puts `fresh`, the same user, in the place of the principal; the session ends no earlier than it would have.
+    /// Puts `fresh`, the same user, in the place of a principal that ends before it.
     pub(crate) fn refresh(&self, fresh: &Principal) -> bool {
-        let extended = |old: &Principal| Some(fresh.clone().lasting_as_long_as(old));
-        self.identity().replace(self.outbox(), extended)
+        self.identity().replace(self.outbox(), |old| fresh.outlasts(old).then(|| fresh.clone()))
     }
 
     /// The negotiated STOMP version.

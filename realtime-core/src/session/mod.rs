@@ -15,7 +15,7 @@ pub(crate) use lifecycle::announce;
 pub use lifecycle::{
     Connected, DisconnectReason, Disconnected, LifecycleEvent, LifecycleListener, Subscribed, Unsubscribed,
 };
-pub use registry::{Refreshed, Registry};
 pub(crate) use registry::{Presence as RegistryEntry, Streaming, Waiting};
+pub use registry::{Refreshed, Registry};
 
 pub use crate::session_id::{SessionId, SessionIdError};

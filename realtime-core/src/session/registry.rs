@@ -204,9 +204,9 @@ impl Registry {
         self.replace(|old| (old.id() == Some(user)).then(|| change(old.clone()).in_the_name_of(old)))
     }
 
-    /// Puts `fresh` in the place of the principals of the same user and login; none ends earlier than it would have.
+    /// Puts `fresh` in the place of the principals of the same user and login that end before it.
     pub(crate) fn refresh(&self, fresh: &Principal) -> Refreshed {
-        self.replace(|old| old.is_same_login(fresh).then(|| fresh.clone().lasting_as_long_as(old)))
+        self.replace(|old| (old.is_same_login(fresh) && fresh.outlasts(old)).then(|| fresh.clone()))
     }
 
     /// Replaces those for which `change` has something, outside of the registry's lock.
