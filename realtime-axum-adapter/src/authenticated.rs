@@ -77,6 +77,13 @@ pub struct Authenticated(pub Principal);
 #[non_exhaustive]
 pub struct NotAuthenticated(#[from] pub Refusal);
 
+/// For handlers that call [`Realtime::refresh`] with `?`.
+impl From<AuthError> for NotAuthenticated {
+    fn from(error: AuthError) -> Self {
+        Self(error.into())
+    }
+}
+
 async fn authenticate(realtime: &Realtime, parts: &Parts) -> Result<Principal, Refusal> {
     realtime.origins().judge_request(&parts.method, &parts.headers)?;
     let handshake = Handshake::new(&parts.headers, &parts.uri, peer(&parts.extensions));

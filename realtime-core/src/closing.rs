@@ -134,6 +134,13 @@ impl Closing {
         Self::told("ended", 4410, "Nothing more will come here", "It is over; there is no reason to reconnect.")
     }
 
+    /// The user's rights have changed, and what an event stream carries is not among them any more: its last event says so. By
+    /// the status, a client should not come back by itself.
+    #[must_use]
+    pub(crate) fn forbidden() -> Self {
+        Self::quiet("forbidden", 4403, "forbidden")
+    }
+
     /// The server itself failed while it served the connection: ERROR, then close with 1011.
     #[must_use]
     pub(crate) fn internal() -> Self {

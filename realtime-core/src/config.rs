@@ -94,6 +94,9 @@ pub struct Config {
     pub close_linger: Duration,
     /// How long frames that were read before the connection ended may still take, default 30 s.
     pub finish_timeout: Duration,
+    /// How long before its token ends a client is told so, default 60 s: time to refresh, also for a person who is asked. Where
+    /// less is left when it connects, it is told at once. 0 tells nobody.
+    pub expiry_warning: Duration,
     /// After how long a silence an event stream sends a comment, default 15 s. Keeps proxies from taking the connection for
     /// dead, and finds clients that are gone.
     pub sse_heart_beat: Duration,
@@ -188,6 +191,7 @@ impl Default for Config {
             send_buffer_bytes: 128 * 1024,
             close_linger: Duration::from_secs(5),
             finish_timeout: Duration::from_secs(30),
+            expiry_warning: Duration::from_secs(60),
             sse_heart_beat: Duration::from_secs(15),
             sse_retry: Duration::from_secs(3),
             pattern_subscriptions: false,
@@ -241,6 +245,7 @@ setters! {
     send_buffer_bytes: usize,
     close_linger: Duration,
     finish_timeout: Duration,
+    expiry_warning: Duration,
     sse_heart_beat: Duration,
     sse_retry: Duration,
     pattern_subscriptions: bool,

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use crate::{
     app::{Authorize, Interceptor, Part, Rejection, Routes, Snapshot},
-    auth::Principal,
+    auth::{Judge, Principal},
     broker::{Address, Broker, Publication},
     config::Config,
     destination::{Destination, Pattern},
@@ -35,6 +35,12 @@ pub(crate) struct Endpoint {
     pub(crate) topic_pattern: Pattern,
     /// Where replies to messages go, of whichever user.
     pub(crate) replies: Destination,
+    /// Where a session is told that its token ends.
+    pub(crate) notices: Destination,
+    /// Where a client sends its new token.
+    pub(crate) refresh: Destination,
+    /// Says whose a new token is.
+    pub(crate) judge: Judge,
     /// Where refusals are told.
     pub(crate) errors: Destination,
     /// What subscriptions to a user's own destinations begin with, by their paths.

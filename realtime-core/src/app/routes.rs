@@ -9,10 +9,10 @@ use tracing::Span;
 
 use crate::{
     app::{
-        Context, Failed, HandlerError, Outcome, Part, RouteError, Routed, Subscribe,
+        Context, Failed, HandlerError, Outcome, Part, Rejection, RouteError, Routed, Subscribe,
         error_handler::{BoundErrorHandler, Failure},
         listener::BoundListener,
-        route::{BoundCall, RouteOptions, RouteTarget},
+        route::{Bound, BoundCall, RouteOptions, RouteTarget},
         route_table::{Entry, RouteTable},
     },
     destination::{Destination, Params, Pattern, Prefixes},
@@ -34,8 +34,8 @@ use crate::{
 /// assert_eq!(route.target, Some("/topic/said"));
 /// ```
 pub struct Routes {
-    pub(super) messages: RouteTable<BoundCall<Message>>,
-    pub(super) subscribes: RouteTable<BoundCall<Subscribe>>,
+    pub(super) messages: RouteTable<Bound<Message>>,
+    pub(super) subscribes: RouteTable<Bound<Subscribe>>,
     pub(super) listeners: Vec<BoundListener>,
     pub(super) error_handlers: HashMap<TypeId, BoundErrorHandler>,
     /// What was mounted beside the routes and watches sessions.
@@ -49,7 +49,7 @@ pub struct Routes {
 /// A route that was found for an event, with what it captured.
 pub(crate) struct Matched<'a, K> {
     routes: &'a Routes,
-    call: &'a BoundCall<K>,
+    bound: &'a Bound<K>,
     params: Params,
     /// Tells the route from every other of the router.
     pub(crate) id: usize,
@@ -170,12 +170,12 @@ impl Routes {
 
     fn matched<'a, K>(
         &'a self,
-        table: &'a RouteTable<BoundCall<K>>,
+        table: &'a RouteTable<Bound<K>>,
         first_id: usize,
         destination: &Destination,
     ) -> Option<Matched<'a, K>> {
         let (place, Entry { options, handler, .. }, params) = table.find(destination)?;
-        Some(Matched { routes: self, call: handler, params, id: first_id + place, options: *options })
+        Some(Matched { routes: self, bound: handler, params, id: first_id + place, options: *options })
     }
 
     /// What becomes of an error: the error handler for its type decides, else the error itself.
@@ -192,12 +192,37 @@ impl<'a, K: Routed + Send + Sync + 'static> Matched<'a, K> {
     pub(crate) fn call(self, context: Context<K>) -> BoxFuture<'a, Result<Outcome, Failure>> {
         let context = context.with_params(self.params);
         let failing = context.map(|event| Failed::of(event));
-        let answer = (self.call)(context);
+        let answer = (self.bound.call)(context);
         let routes = self.routes;
         Box::pin(async move {
             match answer.await {
                 Ok(outcome) => Ok(outcome),
                 Err(error) => Err(routes.failed(error, failing).await),
+            }
+        })
+    }
+}
+
+impl<'a> Matched<'a, Subscribe> {
+    /// Whether there are guards, who can be asked again about a subscription that they have let in.
+    pub(crate) fn has_guards(&self) -> bool {
+        self.bound.guards.is_some()
+    }
+
+    /// Asks the guards alone; without them nobody has anything against it. What an error handler wants to send besides is left
+    /// out.
+    pub(crate) fn ask_guards(self, context: Context<Subscribe>) -> BoxFuture<'a, Result<(), Rejection>> {
+        let context = context.with_params(self.params);
+        let failing = context.map(|event| Failed::of(event));
+        let answer = self.bound.guards.as_ref().map(|guards| guards(context));
+        let routes = self.routes;
+        Box::pin(async move {
+            match answer {
+                Some(answer) => match answer.await {
+                    Ok(()) => Ok(()),
+                    Err(error) => Err(routes.failed(error, failing).await.rejection),
+                },
+                None => Ok(()),
             }
         })
     }
@@ -215,9 +240,9 @@ impl<H> Entry<H> {
     }
 }
 
-fn observe<K: 'static>(table: &mut RouteTable<BoundCall<K>>, command: &'static str, meters: &Meters) {
+fn observe<K: 'static>(table: &mut RouteTable<Bound<K>>, command: &'static str, meters: &Meters) {
     for Entry { pattern, handler, .. } in table.iter_mut() {
-        *handler = timed(handler, pattern, meters.handlers.route(command, pattern.as_str()));
+        handler.call = timed(&handler.call, pattern, meters.handlers.route(command, pattern.as_str()));
     }
 }
 

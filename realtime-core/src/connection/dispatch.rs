@@ -100,6 +100,10 @@ impl Dispatch {
     /// Handles a SEND, or begins to where its route is concurrent.
     pub(super) async fn send(self: &Arc<Self>, send: Send) -> Done {
         let asked = Asked::send(&send);
+        if send.destination == self.endpoint.refresh.as_str() {
+            let refreshed = self.refresh(&send).await;
+            return self.answer(&asked, refreshed.map(|()| Performed::default()).map_err(Failure::from)).await;
+        }
         let first = match self.claim(&send).await {
             Ok(Claimed::Handled) => return self.answer(&asked, Ok(Performed::default())).await,
             Ok(Claimed::First(first)) => first,
@@ -223,7 +227,8 @@ impl Dispatch {
             _ => return Err(Rejection::not_found(&destination).into()),
         };
         // The future is made inside the guarded block as well: an authorizer may panic before its first await.
-        let allowed = async { Ok(self.endpoint.rules.may_send(self.session.principal(), &target).await) };
+        let principal = self.session.principal();
+        let allowed = async { Ok(self.endpoint.rules.may_send(&principal, &target).await) };
         if !self.guarded::<_, Rejection>(allowed).await? {
             return Err(Rejection::forbidden_send(&destination).into());
         }
@@ -305,6 +310,7 @@ impl Dispatch {
             destination: &asked.destination,
             receipt: asked.receipt.as_deref(),
             correlation: asked.correlation.as_deref(),
+            subscription: None,
             is_subscribe: asked.is_subscribe,
         };
         refused.tell(&self.endpoint, &self.session, rejection).map_or(Ok(()), Err)

@@ -38,6 +38,8 @@ pub(super) struct Entered {
     pub(super) recovered: Option<bool>,
     /// The place that it begins at, where its destination has a history and the client asked for a receipt.
     pub(super) position: Option<String>,
+    /// What the guards of its route have let in, to be asked again when rights change.
+    pub(super) asked: Option<Box<app::Subscribe>>,
     /// Dropping them ends the subscription's streams.
     pub(super) streams: Vec<EndOnDrop>,
     pub(super) jobs: Vec<Job>,
@@ -137,7 +139,7 @@ impl Dispatch {
         let position = self.place(subscribe, topic).await?;
         let entered = self.register(address.clone(), self.subscriber(subscribe, begins)?)?.at(position);
         let first = if is_greeted {
-            self.guarded::<_, Rejection>(self.endpoint.greetings(&address, self.session.principal())).await?
+            self.guarded::<_, Rejection>(self.endpoint.greetings(&address, &self.session.principal())).await?
         } else {
             Vec::new()
         };
@@ -187,6 +189,7 @@ impl Dispatch {
             None => Entered::default(),
         };
         let event = app::Subscribe::new(destination.clone(), subscribe.headers.clone(), subscribe.id.clone());
+        let to_ask_again = matched.has_guards().then(|| Box::new(event.clone()));
         let context = Context::new(self.session.clone(), self.broker().clone(), event);
         let outcome = self.guarded(matched.call(context)).await?;
         let subscriber = Arc::new(self.subscriber(subscribe, Begins::Live)?);
@@ -201,6 +204,7 @@ impl Dispatch {
         }
         let begun = entered.begin(destination.as_str(), topic.as_ref(), resume_from, &replies).map(Ok);
         let mut entered = self.guarded::<_, Rejection>(begun).await?;
+        entered.asked = to_ask_again;
         entered.streams.extend(streams);
         entered.jobs.extend(jobs);
         Ok(entered)
@@ -226,8 +230,9 @@ impl Dispatch {
         Ok(entered.begin(&subscribe.destination, None, resume_from, &[]).await)
     }
 
-    async fn may_subscribe(&self, pattern: &Pattern) -> Result<bool, Rejection> {
-        self.guarded(async { Ok(self.endpoint.rules.may_subscribe(self.session.principal(), pattern).await) }).await
+    pub(super) async fn may_subscribe(&self, pattern: &Pattern) -> Result<bool, Rejection> {
+        let principal = self.session.principal();
+        self.guarded(async { Ok(self.endpoint.rules.may_subscribe(&principal, pattern).await) }).await
     }
 
     fn subscriber(&self, subscribe: &Subscribe, begins: Begins) -> Result<Subscriber, Rejection> {

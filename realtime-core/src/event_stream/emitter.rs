@@ -24,9 +24,9 @@ use crate::{
     auth::Principal,
     closing::Closing,
     endpoint::{Endpoint, RECONNECT_SPREAD},
-    event_stream::{Driver, EventStream, pipe::pipe},
+    event_stream::{Driver, EventStream, pipe::pipe, standing::Standing},
     outbox::{Outbox, Overflow, Pushed},
-    session::{DisconnectReason, Session},
+    session::{DisconnectReason, Identity, Session},
     sse::{self, SseEvent},
     telemetry::Meters,
 };
@@ -209,7 +209,9 @@ impl SseEmitter {
         let (writer, stream) = pipe();
         let outbox = Outbox::new(Box::new(writer), endpoint.config.outbox).annotate_with(sse::annotate_event);
         let outbox = Arc::new(outbox);
-        let session = Session::new(principal.clone(), Version::V1_2, Arc::clone(&outbox));
+        outbox.expire_at(principal.expires_at());
+        let identity = Arc::new(Identity::new(principal.clone()));
+        let session = Session::new(Arc::clone(&identity), Version::V1_2, Arc::clone(&outbox));
         let entry = endpoint.registry.stream(&session, None);
         if endpoint.is_stopping() {
             outbox.stop(Closing::going_away(RECONNECT_SPREAD));
@@ -224,7 +226,8 @@ impl SseEmitter {
             tenants: Mutex::new(Some(Vec::new())),
         });
         let ending = Ending { shared: Arc::clone(&shared) };
-        let driver = Driver::new(Arc::clone(endpoint), outbox, stream.abandonment(), principal, entry);
+        let driver =
+            Driver::new(Arc::clone(endpoint), outbox, stream.abandonment(), Standing::new(identity, None), entry);
         (Self { shared }, stream, driver.with_ending(ending))
     }
 }

@@ -237,9 +237,10 @@ impl Part for Inner {
 
 impl Observer for Inner {
     fn came(&self, session: &Session) {
-        let (Some(me), Some(user)) = (self.me.upgrade(), session.principal().id()) else { return };
+        let principal = session.principal();
+        let (Some(me), Some(user)) = (self.me.upgrade(), principal.id()) else { return };
         let connection = Connection { session: session.id(), number: 0 };
-        let enters = || Occupant::new(session.principal().clone());
+        let enters = || Occupant::new(principal.clone());
         let entered = change(&me, |roll, now| roll.open(connection, user, user, enters, |was| *was = enters(), now));
         if entered.is_err() {
             telemetry::presence_full("online");
@@ -247,7 +248,8 @@ impl Observer for Inner {
     }
 
     fn went(&self, session: &Session, reason: &DisconnectReason) {
-        let (Some(me), Some(user)) = (self.me.upgrade(), session.principal().id()) else { return };
+        let principal = session.principal();
+        let (Some(me), Some(user)) = (self.me.upgrade(), principal.id()) else { return };
         let connection = Connection { session: session.id(), number: 0 };
         let grace = if reason.is_for_good() { Duration::ZERO } else { *self.grace.lock() };
         change(&me, |roll, now| {

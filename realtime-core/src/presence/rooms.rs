@@ -338,7 +338,8 @@ impl Observer for Inner {
 
     fn stopped(&self, listening: &Listening, departure: &Departure) {
         let (Some(me), Ok(pattern)) = (self.me.upgrade(), &self.pattern) else { return };
-        let Some(user) = listening.session.principal().id() else { return };
+        let principal = listening.session.principal();
+        let Some(user) = principal.id() else { return };
         if !pattern.matches(&listening.destination) {
             return;
         }

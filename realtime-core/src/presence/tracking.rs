@@ -197,7 +197,8 @@ where
     /// The place is none of these, the session is anonymous or over, there is no room, or `meta` is too large.
     pub fn track(&self, place: &Destination, session: &Session, meta: &impl Serialize) -> Result<(), PresenceError> {
         let inner = &self.inner;
-        let user = session.principal().id().ok_or(PresenceError::Anonymous)?;
+        let principal = session.principal();
+        let user = principal.id().ok_or(PresenceError::Anonymous)?;
         if !inner.pattern.as_ref().is_ok_and(|pattern| pattern.matches(place)) {
             return Err(PresenceError::NotAPlace);
         }
@@ -213,7 +214,7 @@ where
             return Err(PresenceError::TooManyPlaces { limit });
         }
         change(inner, |roll, now| {
-            let enters = || Present::new(session.principal(), inner.initial.clone(), now);
+            let enters = || Present::new(&principal, inner.initial.clone(), now);
             roll.open(tracked_by(session), place, user, enters, Present::returns, now)
                 .map_err(|_| PresenceError::Full)?;
             if !meta.is_null() {
@@ -245,7 +246,8 @@ where
     /// # Errors
     /// The user is not there, or `meta` is too large.
     pub fn describe(&self, place: &Destination, session: &Session, meta: &impl Serialize) -> Result<(), PresenceError> {
-        let user = session.principal().id().ok_or(PresenceError::Anonymous)?;
+        let principal = session.principal();
+        let user = principal.id().ok_or(PresenceError::Anonymous)?;
         let meta = self.checked(meta)?;
         if session.disconnect_reason().is_some() {
             return Err(PresenceError::Ended);
@@ -362,7 +364,8 @@ where
     }
 
     fn close(&self, connection: Connection, place: &Destination, session: &Session, grace: Duration) {
-        let (Some(me), Some(user)) = (self.me.upgrade(), session.principal().id()) else { return };
+        let principal = session.principal();
+        let (Some(me), Some(user)) = (self.me.upgrade(), principal.id()) else { return };
         let closes = |was: &mut Present<S>, left: &[Connection]| {
             // What the last one said is shown until the grace is over.
             let over = !left.is_empty() && left.iter().all(|other| other.session != connection.session);
@@ -419,11 +422,12 @@ where
     S: Clone + PartialEq + Serialize + Send + Sync + 'static,
 {
     fn listens(&self, Listening { key, session, destination }: &Listening) {
-        let (Some(me), Some(user)) = (self.me.upgrade(), session.principal().id()) else { return };
+        let principal = session.principal();
+        let (Some(me), Some(user)) = (self.me.upgrade(), principal.id()) else { return };
         let Some(place) = self.place_of(destination) else { return };
         let connection = Connection { session: session.id(), number: *key };
         let entered = change(&me, |roll, now| {
-            let enters = || Present::new(session.principal(), self.initial.clone(), now);
+            let enters = || Present::new(&principal, self.initial.clone(), now);
             roll.open(connection, &place, user, enters, Present::returns, now)
         });
         if entered.is_err() {

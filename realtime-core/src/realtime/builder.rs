@@ -260,7 +260,8 @@ impl RealtimeBuilder {
         }
         let topic_pattern = format!("{}/**", prefixes.topic).parse().map_err(BuildError::Prefix)?;
         let below_queue = |name| format!("{}/{name}", prefixes.queue).parse().map_err(BuildError::QueuePrefix);
-        let (replies, errors) = (below_queue("replies")?, below_queue("errors")?);
+        let (replies, errors, notices) = (below_queue("replies")?, below_queue("errors")?, below_queue("session")?);
+        let refresh = format!("{}/$refresh", prefixes.app).parse().map_err(BuildError::AppPrefix)?;
         let parts = self.routes.parts().to_vec();
         for part in &parts {
             part.start(&broker, self.config.listener_timeout);
@@ -270,8 +271,8 @@ impl RealtimeBuilder {
         meters.destinations.declare(self.routes.destinations().chain(self.rules.destinations()));
         let gate =
             Gate::new(self.config.max_connections, self.config.connections.clone(), self.config.rates.user_frames);
+        let judge = Judge::new(authenticator, self.config.authenticate_timeout);
         Ok(Realtime {
-            judge: Judge::new(authenticator, self.config.authenticate_timeout),
             origins: Arc::new(origins),
             gate: Arc::new(gate),
             unready: Arc::default(),
@@ -290,6 +291,9 @@ impl RealtimeBuilder {
                 broker,
                 topic_pattern,
                 replies,
+                notices,
+                refresh,
+                judge,
                 errors,
                 snapshots,
                 interceptors: self.interceptors,

@@ -18,7 +18,7 @@ use crate::{
     destination::{Destination, Owner},
     limits::{Rate, TokenBucket},
     outbox::{Outbox, OutboxLimits, WireWriter},
-    session::{DisconnectReason, Extensions},
+    session::{DisconnectReason, Extensions, Identity},
     session_id::SessionId,
 };
 
@@ -42,7 +42,7 @@ pub struct Session {
 
 struct Shared {
     id: SessionId,
-    principal: Principal,
+    identity: Arc<Identity>,
     version: Version,
     outbox: Arc<Outbox>,
     subscriptions: Mutex<Vec<(SubscriptionId, String)>>,
@@ -54,12 +54,12 @@ struct Shared {
 }
 
 impl Session {
-    pub(crate) fn new(principal: Principal, version: Version, outbox: Arc<Outbox>) -> Self {
+    pub(crate) fn new(identity: Arc<Identity>, version: Version, outbox: Arc<Outbox>) -> Self {
         let id = SessionId::random();
         Self {
             shared: Arc::new(Shared {
                 id,
-                principal,
+                identity,
                 version,
                 outbox,
                 subscriptions: Mutex::default(),
@@ -74,7 +74,7 @@ impl Session {
     #[must_use]
     pub fn detached(principal: Principal) -> Self {
         let outbox = Outbox::new(Box::new(Nowhere), OutboxLimits::default());
-        Self::new(principal, Version::V1_2, Arc::new(outbox))
+        Self::new(Arc::new(Identity::new(principal)), Version::V1_2, Arc::new(outbox))
     }
 
     /// The session's id, which CONNECTED carries in its `session` header.
@@ -83,10 +83,19 @@ impl Session {
         self.shared.id
     }
 
-    /// Who the session belongs to.
+    /// Who the session belongs to, as of now: a refresh replaces name, roles, claims and expiry, never the user or the login.
     #[must_use]
-    pub fn principal(&self) -> &Principal {
-        &self.shared.principal
+    pub fn principal(&self) -> Principal {
+        self.shared.identity.principal()
+    }
+
+    pub(crate) fn identity(&self) -> &Arc<Identity> {
+        &self.shared.identity
+    }
+
+    /// Puts `fresh`, the same user, in the place of a principal that ends before it.
+    pub(crate) fn refresh(&self, fresh: &Principal) -> bool {
+        self.identity().replace(self.outbox(), |old| fresh.outlasts(old).then(|| fresh.clone()))
     }
 
     /// The negotiated STOMP version.
@@ -167,7 +176,7 @@ impl Session {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("id", &self.id()).field("principal", self.principal()).finish_non_exhaustive()
+        f.debug_struct("Session").field("id", &self.id()).field("principal", &self.principal()).finish_non_exhaustive()
     }
 }
 

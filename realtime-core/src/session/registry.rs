@@ -17,7 +17,7 @@ use crate::{
     closing::Closing,
     destination::Destination,
     outbox::Outbox,
-    session::{Departure, DisconnectReason, LastSeen, Listening, Observer, Session, last_seen::Departed},
+    session::{Departure, DisconnectReason, Identity, LastSeen, Listening, Observer, Session, last_seen::Departed},
     session_id::SessionId,
     telemetry::{Meters, OutboxStats},
 };
@@ -49,7 +49,7 @@ struct State {
     sessions: HashMap<SessionId, Session>,
     users: HashMap<UserId, Vec<SessionId>>,
     /// Connections that have not sent CONNECT yet: whoever is banned or stopped is so before it too.
-    waiting: HashMap<u64, (Principal, Arc<Outbox>)>,
+    waiting: HashMap<u64, Line>,
     streams: HashMap<u64, Stream>,
     /// How many event streams each user has.
     streaming: HashMap<UserId, usize>,
@@ -67,6 +67,49 @@ struct Stream {
     session: Session,
     /// What its client named; none where the application sends the events itself.
     destination: Option<Destination>,
+}
+
+/// What every kind of connection has: whose it is, and the way to it.
+#[derive(Clone, Debug)]
+struct Line {
+    kind: Kind,
+    identity: Arc<Identity>,
+    outbox: Arc<Outbox>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    EventStream,
+    Session,
+    Waiting,
+}
+
+/// What a refresh, or a change of rights, has reached.
+///
+/// ```
+/// use parlor_core::session::Refreshed;
+///
+/// fn line(refreshed: Refreshed) -> String {
+///     format!("{} sessions, {} streams", refreshed.sessions, refreshed.event_streams)
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refreshed {
+    /// Sessions.
+    pub sessions: usize,
+    /// Event streams.
+    pub event_streams: usize,
+    /// WebSocket connections that have not sent CONNECT yet.
+    pub waiting: usize,
+}
+
+impl Refreshed {
+    /// All of them.
+    #[must_use]
+    pub fn total(self) -> usize {
+        self.sessions + self.event_streams + self.waiting
+    }
 }
 
 impl Registry {
@@ -132,8 +175,8 @@ impl Registry {
     pub fn users_at(&self, destination: &Destination) -> Vec<UserId> {
         let state = self.state.lock();
         let listening = state.places.get(destination).into_iter().flat_map(HashMap::values);
-        let users: BTreeSet<&UserId> = listening.filter_map(|session| session.principal().id()).collect();
-        users.into_iter().cloned().collect()
+        let users: BTreeSet<UserId> = listening.filter_map(|session| session.principal().id().cloned()).collect();
+        users.into_iter().collect()
     }
 
     /// When `user` was here for the last time; none where that is not known, or was too long ago: the latest
@@ -175,25 +218,65 @@ impl Registry {
     ///
     /// `wanted` is called after the registry's lock was given back.
     pub fn disconnect_where(&self, wanted: impl Fn(&Principal) -> bool, closing: &Closing) -> usize {
-        let connections = self.connections().into_iter().filter(|(principal, _)| wanted(principal));
-        connections.map(|(_, outbox)| outbox.stop(closing.clone())).count()
+        let lines = self.lines().into_iter().filter(|line| wanted(&line.identity.principal()));
+        lines.map(|line| line.outbox.stop(closing.clone())).count()
+    }
+
+    /// Replaces the principal of every session, event stream, and connection that has not sent CONNECT yet, of a user, and has
+    /// their live subscriptions judged anew: what the rules, and the guards of subscribe handlers, do not allow any more ends,
+    /// which is told on `/user/queue/errors`. Returns what was reached; each session judges when the frame that it is answering
+    /// is answered.
+    ///
+    /// Call it when the application has changed what a user may do; `change` makes the new principal of the old one, or
+    /// returns it as it is where rights stand elsewhere. User and login stay whatever it says. An earlier
+    /// [expiry](Principal::with_expiry) holds. It is called without any lock held, perhaps more than once.
+    ///
+    /// ```
+    /// use parlor_core::{auth::UserId, session::Registry};
+    ///
+    /// fn demote(registry: &Registry, user: &UserId) {
+    ///     registry.replace_principals(user, |principal| principal.with_roles(["member"]));
+    /// }
+    /// ```
+    pub fn replace_principals(&self, user: &UserId, change: impl Fn(Principal) -> Principal) -> Refreshed {
+        self.replace(|old| (old.id() == Some(user)).then(|| change(old.clone()).in_the_name_of(old)))
+    }
+
+    /// Puts `fresh` in the place of the principals of the same user and login that end before it.
+    pub(crate) fn refresh(&self, fresh: &Principal) -> Refreshed {
+        self.replace(|old| (old.is_same_login(fresh) && fresh.outlasts(old)).then(|| fresh.clone()))
+    }
+
+    /// Replaces those for which `change` has something, outside of the registry's lock.
+    fn replace(&self, change: impl Fn(&Principal) -> Option<Principal>) -> Refreshed {
+        let mut refreshed = Refreshed::default();
+        for line in self.lines() {
+            if line.identity.replace(&line.outbox, &change) {
+                match line.kind {
+                    Kind::EventStream => refreshed.event_streams += 1,
+                    Kind::Session => refreshed.sessions += 1,
+                    Kind::Waiting => refreshed.waiting += 1,
+                }
+            }
+        }
+        refreshed
     }
 
     /// Ends every session and connection, after what was read is answered. `closing` is given their number and its own
     /// place among them.
     pub(crate) fn drain_all(&self, closing: impl Fn(u32, u32) -> Closing) {
-        let connections = self.connections();
-        let count = u32::try_from(connections.len()).unwrap_or(u32::MAX);
-        for (place, (_, outbox)) in (1..=count).zip(connections) {
-            outbox.drain(closing(place, count));
+        let lines = self.lines();
+        let count = u32::try_from(lines.len()).unwrap_or(u32::MAX);
+        for (place, line) in (1..=count).zip(lines) {
+            line.outbox.drain(closing(place, count));
         }
     }
 
     /// Enters a connection that was authenticated and has not sent CONNECT yet.
-    pub(crate) fn wait(&self, principal: Principal, outbox: Arc<Outbox>) -> Waiting {
+    pub(crate) fn wait(&self, identity: Arc<Identity>, outbox: Arc<Outbox>) -> Waiting {
         let mut state = self.state.lock();
         let key = state.take_key();
-        state.waiting.insert(key, (principal, outbox));
+        state.waiting.insert(key, Line { kind: Kind::Waiting, identity, outbox });
         self.meters.connections.opened();
         Waiting { registry: self.clone(), key }
     }
@@ -227,15 +310,20 @@ impl Registry {
 
     /// What waits for the clients of all connections.
     pub(crate) fn outboxes(&self) -> OutboxStats {
-        OutboxStats::of(self.connections().iter().map(|(_, outbox)| outbox.waiting_bytes()))
+        OutboxStats::of(self.lines().iter().map(|line| line.outbox.waiting_bytes()))
     }
 
     /// Everyone who is connected: by WebSocket, with CONNECT or still without, and by event stream.
-    fn connections(&self) -> Vec<(Principal, Arc<Outbox>)> {
+    fn lines(&self) -> Vec<Line> {
         let state = self.state.lock();
-        let connected = state.sessions.values().chain(state.streams.values().map(|stream| &stream.session));
-        let connected = connected.map(|session| (session.principal().clone(), Arc::clone(session.outbox())));
-        connected.chain(state.waiting.values().cloned()).collect()
+        let line = |kind, session: &Session| Line {
+            kind,
+            identity: Arc::clone(session.identity()),
+            outbox: Arc::clone(session.outbox()),
+        };
+        let sessions = state.sessions.values().map(|session| line(Kind::Session, session));
+        let streams = state.streams.values().map(|stream| line(Kind::EventStream, &stream.session));
+        sessions.chain(state.waiting.values().cloned()).chain(streams).collect()
     }
 
     pub(crate) fn enter(&self, session: &Session) -> Presence {

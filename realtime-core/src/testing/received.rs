@@ -66,6 +66,8 @@ pub struct Refusal {
     pub destination: String,
     /// The receipt that the refused frame asked for.
     pub receipt: Option<String>,
+    /// The subscription that was in force until now, where rights have changed. Not told by ERROR.
+    pub subscription: Option<String>,
     /// When it is worth trying again. Not told by ERROR.
     pub retry_after: Option<Duration>,
     /// What programs may read about it. Not told by ERROR.
@@ -193,6 +195,7 @@ impl Refusal {
             message: text,
             destination: message.header("refused-destination").unwrap_or_default().to_owned(),
             receipt: message.header("receipt-id").map(str::to_owned),
+            subscription: message.header("refused-subscription").map(str::to_owned),
             retry_after: message.header("retry-after").and_then(|time| time.parse().ok()).map(Duration::from_millis),
             details,
         }

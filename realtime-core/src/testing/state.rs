@@ -197,6 +197,7 @@ impl State {
             message: error.message.clone().unwrap_or_default(),
             destination: String::new(),
             receipt: error.receipt.clone(),
+            subscription: None,
             retry_after: None,
             details: None,
         })
