@@ -20,7 +20,7 @@ use parlor::{
 use crate::{
     accounts::{self, Accounts, Tokens},
     api::ApiError,
-    rooms,
+    direct, rooms,
     store::Store,
 };
 
@@ -40,6 +40,7 @@ pub(crate) struct Web {
 pub(crate) fn router(web: Web, public_url: &str) -> Router {
     let api = accounts::routes()
         .merge(rooms::routes())
+        .merge(direct::api())
         .fallback(|| async { ApiError::not_found() })
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
         .layer(OriginLayer::new(&web.realtime))
