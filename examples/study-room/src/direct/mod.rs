@@ -9,12 +9,13 @@ mod service;
 use parlor::{
     app::{Rejection, Route, Router},
     auth::{Principal, UserId},
-    extract::{FromRef, Path, Payload, SendToUser, State},
+    extract::{FromRef, Path, Payload, Reply, SendToUser, State},
     limits::Rate,
 };
 pub(crate) use routes::routes as api;
 use serde::{Deserialize, Serialize};
 pub(crate) use service::DirectService;
+use service::{Conversations, Opened};
 
 use crate::{
     drafts::DraftError,
@@ -60,6 +61,8 @@ where
     Router::new()
         .mount(Route::message("/app/direct/{user}", write).rate(MESSAGES))
         .mount(Route::message("/app/direct/{user}/read", read).rate(READINGS))
+        .mount(Route::subscribe("/app/direct", list))
+        .mount(Route::subscribe("/app/direct/{user}", open))
 }
 
 /// Somebody writes to somebody. It is in the database first; then all tabs of both get it, and then the RECEIPT goes out. Where
@@ -84,6 +87,21 @@ async fn read(
 ) -> Result<SendToUser<Event>, DirectError> {
     direct.mark_read(&user, &with, up_to).await?;
     Ok(SendToUser::new(QUEUE, Event::Read { with, up_to }))
+}
+
+/// With whom one has written: an answer and nothing after it, as all under `/app`. A page subscribes to its queue first; what
+/// comes there meanwhile is in the list, or follows it.
+async fn list(user: Principal, State(direct): State<DirectService>) -> Result<Reply<Conversations>, DirectError> {
+    Ok(Reply(direct.conversations(&user).await?))
+}
+
+/// The newest messages with somebody, in the same way.
+async fn open(
+    Path(with): Path<String>,
+    user: Principal,
+    State(direct): State<DirectService>,
+) -> Result<Reply<Opened>, DirectError> {
+    Ok(Reply(direct.open(&user, &with, None).await?))
 }
 
 /// Why something is not written or read.

@@ -1,6 +1,4 @@
-//! Direct messages over HTTP: with whom one has written, and what.
-
-use std::sync::Arc;
+//! Direct messages over HTTP, for what comes in pages: with whom one has written, and what.
 
 use axum::{
     Json, Router,
@@ -8,36 +6,16 @@ use axum::{
     http::StatusCode,
     routing::get,
 };
-use parlor::{Realtime, auth::Principal, axum::Authenticated};
-use serde::{Deserialize, Serialize};
+use parlor::{Realtime, axum::Authenticated};
+use serde::Deserialize;
 
 use crate::{
     api::{ApiError, ApiQuery},
-    rooms::PAGE,
-    store::{Account, Conversation, DirectPage, Store},
+    direct::{
+        DirectError, DirectService,
+        service::{Conversations, Opened},
+    },
 };
-
-/// Conversations that are listed: more than anyone keeps up.
-const MOST_LISTED: u32 = 100;
-
-#[derive(Serialize)]
-struct Conversations {
-    conversations: Vec<Conversation>,
-}
-
-/// A conversation as its page opens it.
-#[derive(Serialize)]
-struct Opened {
-    with: Person,
-    #[serde(flatten)]
-    page: DirectPage,
-}
-
-#[derive(Serialize)]
-struct Person {
-    id: String,
-    name: String,
-}
 
 #[derive(Deserialize)]
 struct Before {
@@ -47,35 +25,37 @@ struct Before {
 pub(crate) fn routes<S>() -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
-    Arc<dyn Store>: FromRef<S>,
+    DirectService: FromRef<S>,
     Realtime: FromRef<S>,
 {
     Router::new().route("/direct", get(list)).route("/direct/{id}", get(one))
 }
 
 async fn list(
-    State(store): State<Arc<dyn Store>>,
+    State(direct): State<DirectService>,
     Authenticated(user): Authenticated,
 ) -> Result<Json<Conversations>, ApiError> {
-    Ok(Json(Conversations { conversations: store.conversations(&own_id(&user)?, MOST_LISTED).await? }))
+    Ok(Json(direct.conversations(&user).await?))
 }
 
-/// The newest messages with somebody, or those before one. There may be none yet: so a conversation begins.
 async fn one(
-    State(store): State<Arc<dyn Store>>,
+    State(direct): State<DirectService>,
     Authenticated(user): Authenticated,
     Path(id): Path<String>,
     ApiQuery(Before { before }): ApiQuery<Before>,
 ) -> Result<Json<Opened>, ApiError> {
-    let own = own_id(&user)?;
-    let other = store.account(&id).await?.filter(|other| other.id != own);
-    let Some(Account { id, name }) = other else {
-        return Err(ApiError::new(StatusCode::NOT_FOUND, "person-not-found", "There is no such person."));
-    };
-    let page = store.direct_messages(&own, &id, before, PAGE).await?;
-    Ok(Json(Opened { with: Person { id, name }, page }))
+    Ok(Json(direct.open(&user, &id, before).await?))
 }
 
-fn own_id(user: &Principal) -> Result<String, ApiError> {
-    user.id().map(ToString::to_string).ok_or_else(ApiError::not_logged_in)
+impl From<DirectError> for ApiError {
+    fn from(error: DirectError) -> Self {
+        let sentence = error.to_string();
+        match error {
+            DirectError::NotLoggedIn => Self::not_logged_in(),
+            DirectError::PersonNotFound => Self::new(StatusCode::NOT_FOUND, "person-not-found", sentence),
+            DirectError::Store(error) => Self::from(error),
+            DirectError::ToOneself => Self::new(StatusCode::NOT_FOUND, "to-oneself", sentence),
+            DirectError::Draft(_) | DirectError::KeyUsed => Self::internal(sentence),
+        }
+    }
 }

@@ -3,13 +3,38 @@
 use std::sync::Arc;
 
 use parlor::auth::{Principal, UserId};
+use serde::Serialize;
 
 use crate::{
     clock,
     direct::DirectError,
     drafts,
-    store::{Direct, NewDirect, Store},
+    rooms::PAGE,
+    store::{Account, Conversation, Direct, DirectPage, NewDirect, Store},
 };
+
+/// Conversations that are listed: more than anyone keeps up.
+const MOST_LISTED: u32 = 100;
+
+/// With whom somebody has written, the newest first.
+#[derive(Debug, Serialize)]
+pub(crate) struct Conversations {
+    conversations: Vec<Conversation>,
+}
+
+/// What somebody has written with another.
+#[derive(Debug, Serialize)]
+pub(crate) struct Opened {
+    with: Person,
+    #[serde(flatten)]
+    page: DirectPage,
+}
+
+#[derive(Debug, Serialize)]
+struct Person {
+    id: String,
+    name: String,
+}
 
 /// Keeps direct messages, and what was read of them.
 #[derive(Clone)]
@@ -42,6 +67,22 @@ impl DirectService {
             None if self.store.account(&to.to_string()).await?.is_some() => Err(DirectError::KeyUsed),
             None => Err(DirectError::PersonNotFound),
         }
+    }
+
+    pub(super) async fn conversations(&self, owner: &Principal) -> Result<Conversations, DirectError> {
+        let owner = owner.id().ok_or(DirectError::NotLoggedIn)?.to_string();
+        Ok(Conversations { conversations: self.store.conversations(&owner, MOST_LISTED).await? })
+    }
+
+    /// The newest messages with somebody, or those before one. There may be none yet: so a conversation begins.
+    pub(super) async fn open(&self, user: &Principal, with: &str, before: Option<i64>) -> Result<Opened, DirectError> {
+        let own = user.id().ok_or(DirectError::NotLoggedIn)?.to_string();
+        let Account { id, name } = self.store.account(with).await?.ok_or(DirectError::PersonNotFound)?;
+        if id == own {
+            return Err(DirectError::ToOneself);
+        }
+        let page = self.store.direct_messages(&own, &id, before, PAGE).await?;
+        Ok(Opened { with: Person { id, name }, page })
     }
 
     pub(super) async fn mark_read(&self, reader: &Principal, with: &str, up_to: i64) -> Result<(), DirectError> {

@@ -326,6 +326,8 @@ async fn who_may_send_and_subscribe_where_is_written_down() {
             "SEND /app/rooms/{room}/timer - if study_room::membership::in_the_room",
             "SEND /app/rooms/{room}/typing - if study_room::membership::in_the_room",
             "SEND anything else - nobody",
+            "SUBSCRIBE /app/direct - everyone, by its handler",
+            "SUBSCRIBE /app/direct/{user} - everyone, by its handler",
             "SUBSCRIBE /topic/lobby/timers - everyone, by its handler",
             "SUBSCRIBE /topic/rooms/{room}/chat - everyone, by its handler",
             "SUBSCRIBE /topic/rooms/{room}/timer - if study_room::membership::room_exists",

@@ -20,7 +20,8 @@ use parlor::{
 use crate::{
     accounts::{self, Accounts, Tokens},
     api::ApiError,
-    direct, rooms,
+    direct::{self, DirectService},
+    rooms,
     store::Store,
 };
 
@@ -34,6 +35,7 @@ pub(crate) struct Web {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) accounts: Accounts,
     pub(crate) tokens: Tokens,
+    pub(crate) direct: DirectService,
 }
 
 /// All routes. `public_url` says where the page's WebSocket may go.
@@ -66,6 +68,12 @@ async fn health(State(store): State<Arc<dyn Store>>) -> Result<&'static str, Api
 impl FromRef<Web> for Accounts {
     fn from_ref(web: &Web) -> Self {
         web.accounts.clone()
+    }
+}
+
+impl FromRef<Web> for DirectService {
+    fn from_ref(web: &Web) -> Self {
+        web.direct.clone()
     }
 }
 

@@ -66,6 +66,25 @@ async fn what_was_read_in_one_tab_is_read_in_the_others() {
 }
 
 #[tokio::test]
+async fn whoever_opens_a_conversation_gets_what_was_written_and_then_what_follows() {
+    let study = StudyRoom::open().await;
+    let (ada, bob) = (study.client("Ada").await, study.client("Bob").await);
+    write(&ada, "Bob", "before", "k1").await;
+    let heard = hear(&bob).await;
+    let opened: Value = bob.subscribe("/app/direct/id-Ada").await.expect().await;
+    assert_eq!(opened["with"], json!({ "id": "id-Ada", "name": "Ada" }));
+    assert_eq!((&opened["messages"][0]["text"], &opened["more"]), (&json!("before"), &json!(false)));
+    let list: Value = bob.subscribe("/app/direct").await.expect().await;
+    let [only] = list["conversations"].as_array().unwrap().as_slice() else { panic!("one conversation: {list}") };
+    assert_eq!((&only["name"], &only["last_text"], &only["unread"]), (&json!("Ada"), &json!("before"), &json!(1)));
+    write(&ada, "Bob", "after", "k2").await;
+    assert_eq!(heard.expect::<Value>().await["message"]["text"], "after");
+    for (who, code) in [("nobody", "person-not-found"), ("id-Bob", "to-oneself")] {
+        bob.subscribe(&format!("/app/direct/{who}")).refused(code).await;
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_written_is_refused_with_its_reason_and_nobody_hears_it() {
     let study = StudyRoom::open().await;
     let (ada, bob, _cy) = (study.client("Ada").await, study.client("Bob").await, study.client("Cy").await);
