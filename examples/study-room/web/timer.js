@@ -94,7 +94,7 @@ export class FocusTimer {
   #sentence() {
     const { state, by, focus, break: rest } = this.#timer;
     if (state === "ready") return "Anyone here starts it, for everyone.";
-    return `${focus} and ${rest} minutes. ${state === "paused" ? "Paused" : "Set going"} by ${by}.`;
+    return `${focus} + ${rest} minutes. ${state === "paused" ? "Paused" : "Set going"} by ${by}.`;
   }
 
   #tellEnd() {
