@@ -18,6 +18,6 @@ pub use lifecycle::{
 };
 pub(crate) use observer::{Listening, Observer};
 pub use registry::Registry;
-pub(crate) use registry::{Listens as ListeningEntry, Presence as RegistryEntry, Streaming, Waiting};
+pub(crate) use registry::{Entered as RegistryEntry, Listens as ListeningEntry, Streaming, Waiting};
 
 pub use crate::session_id::{SessionId, SessionIdError};
