@@ -247,7 +247,7 @@ fn what_is_wrong_is_said_when_the_endpoint_is_built() {
         errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
     };
     let rooms = Rooms::at("rooms");
-    assert!(wrong(rooms.clone(), Router::new()).contains("`rooms` is not a pattern"));
+    assert!(wrong(rooms, Router::new()).contains("`rooms` is not a pattern"));
     let rooms = Rooms::at("/rooms/{room}");
     let told = wrong(rooms.clone(), Router::new().mount(rooms.on_joined(one)));
     assert_eq!(
