@@ -7,6 +7,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use crate::{
     app::{
         CaptureError, Context, Handler, HandlerError, IntoOutcome, Outcome, Publications, Rejection, outcome::Delivery,
+        route::BoundCall,
     },
     broker::Broker,
     destination::Pattern,
@@ -24,7 +25,7 @@ type Call<S, K> = Arc<dyn Fn(Context<K>, S) -> BoxFuture<'static, Result<Outcome
 
 /// The same with its state.
 pub(crate) struct BoundHook<K> {
-    call: Arc<dyn Fn(Context<K>) -> BoxFuture<'static, Result<Outcome, HandlerError>> + Send + Sync>,
+    call: BoundCall<K>,
 }
 
 impl<S, K> Hook<S, K>

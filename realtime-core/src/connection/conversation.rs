@@ -154,8 +154,8 @@ impl Conversation {
         let Some(Live { session, entry, subscriptions, dispatch }) = self.live else { return };
         drop(dispatch);
         self.acknowledgements.pause();
-        // Before anything of it goes: whoever sees it go is told why.
-        session.ends_by(reason.clone());
+        // Before anything of it goes: whoever sees it go is told why. A DISCONNECT that was answered has said so already.
+        let reason = session.ends_by(reason).clone();
         drop(subscriptions);
         let last_session = entry.leave();
         self.endpoint.meters().session_ended(session.id(), reason.as_str(), reason.code(), last_session);

@@ -196,7 +196,10 @@ impl Dispatch {
         let reply_to = ReplyTo::Subscription(Arc::clone(&subscriber), destination.clone());
         // What fails from now on, a stream, is no answer to the SUBSCRIBE.
         let asked = Asked { receipt: None, is_subscribe: false, ..Asked::subscribe(subscribe) };
-        let Performed { replies, jobs, streams } = self.perform(outcome, &reply_to, &asked).await?;
+        let Performed { mut replies, jobs, streams } = self.perform(outcome, &reply_to, &asked).await?;
+        if entered.active.is_some() {
+            replies.extend(topic.iter().flat_map(|topic| self.endpoint.greetings(topic)));
+        }
         if entered.active.is_none() {
             // Nothing that is asked under `/app`, and no queue, has a history.
             let mut header = resume_from.filter(|_| entered.consumer.is_none()).map(|_| recovered_header(false));

@@ -18,7 +18,7 @@ type Carried = Entry<u8, ()>;
 /// What is on its way between nodes.
 #[derive(Default)]
 struct Hub {
-    sinks: Mutex<Vec<(NodeId, Arc<dyn DirectorySink<u8, ()>>)>>,
+    sinks: Mutex<Vec<Arc<dyn DirectorySink<u8, ()>>>>,
     carried: Mutex<Vec<Carried>>,
     beginning: OnceLock<Instant>,
 }
@@ -33,7 +33,7 @@ impl Hub {
     }
 
     fn tell(&self, update: &Update<u8, ()>) {
-        self.sinks.lock().iter().for_each(|(_, sink)| sink.update(update.clone()));
+        self.sinks.lock().iter().for_each(|sink| sink.update(update.clone()));
     }
 }
 
@@ -58,7 +58,7 @@ impl Directory<u8, ()> for Wire {
     }
 
     fn attach(&self, sink: Arc<dyn DirectorySink<u8, ()>>) {
-        self.hub.sinks.lock().push((self.node, sink));
+        self.hub.sinks.lock().push(sink);
     }
 }
 

@@ -423,3 +423,7 @@ impl<S> fmt::Debug for RoomListener<S> {
         f.debug_struct("RoomListener").field("rooms", &self.rooms).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+#[path = "rooms_tests.rs"]
+mod tests;

@@ -21,7 +21,7 @@ pub use lifecycle::{
     Connected, DisconnectReason, Disconnected, LifecycleEvent, LifecycleListener, Subscribed, Unsubscribed,
 };
 pub(crate) use observer::{Listening, Observer};
-pub(crate) use registry::{Listens as ListeningEntry, Presence as RegistryEntry, Streaming, Waiting};
+pub(crate) use registry::{Entered as RegistryEntry, Listens as ListeningEntry, Streaming, Waiting};
 pub use registry::{Refreshed, Registry};
 
 pub use crate::session_id::{SessionId, SessionIdError};

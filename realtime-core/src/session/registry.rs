@@ -326,7 +326,7 @@ impl Registry {
         sessions.chain(state.waiting.values().cloned()).chain(streams).collect()
     }
 
-    pub(crate) fn enter(&self, session: &Session) -> Presence {
+    pub(crate) fn enter(&self, session: &Session) -> Entered {
         let mut first_session = true;
         {
             let mut state = self.state.lock();
@@ -340,7 +340,7 @@ impl Registry {
             self.meters.connections.session_entered(first_session && session.principal().id().is_some());
         }
         self.observers.iter().for_each(|observer| observer.came(session));
-        Presence { registry: self.clone(), session: session.clone(), first_session, left: false }
+        Entered { registry: self.clone(), session: session.clone(), first_session, left: false }
     }
 
     fn leave(&self, session: &Session) -> bool {
@@ -498,14 +498,14 @@ impl Drop for Streaming {
 
 /// A session's entry in the registry: dropping it takes the session out.
 #[derive(Debug)]
-pub(crate) struct Presence {
+pub(crate) struct Entered {
     registry: Registry,
     session: Session,
     first_session: bool,
     left: bool,
 }
 
-impl Presence {
+impl Entered {
     /// Whether the user had no session before; always for an anonymous one.
     pub(crate) fn is_first_session(&self) -> bool {
         self.first_session
@@ -518,7 +518,7 @@ impl Presence {
     }
 }
 
-impl Drop for Presence {
+impl Drop for Entered {
     fn drop(&mut self) {
         if !self.left {
             self.registry.leave(&self.session);

@@ -7,7 +7,7 @@ use parlor_core::{
     BuildError,
     app::{Rejection, Route, Router, Rules},
     auth::{Principal, UserId},
-    extract::{Path, Payload, State},
+    extract::{Path, Payload, Reply, State},
     presence::{Presence, PresenceError, PresenceLimits},
     session::Session,
     testing::{TestClient, TestSubscription},
@@ -271,6 +271,25 @@ async fn rule_25_who_may_see_it_is_asked_of_the_rules() {
     ada.subscribe("/topic/rooms/8/presence").refused("forbidden").await;
     assert!(presence.is_empty(), "whoever may not see it is not in it");
     ada.subscribe("/topic/rooms/7/presence").await.expect::<Value>().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_may_judge_it_and_its_reply_comes_before_the_snapshot() {
+    async fn enter(Path(room): Path<u8>) -> Result<Reply<String>, Rejection> {
+        if room == 8 {
+            return Err(Rejection::new("room-closed", "This room is closed."));
+        }
+        Ok(Reply("welcome".to_owned()))
+    }
+    let presence = study_room();
+    let router = Router::new().mount(presence.clone()).mount(Route::subscribe("/topic/rooms/{room}/presence", enter));
+    let realtime = builder(router, ()).build().unwrap();
+    let ada = TestClient::connect(&realtime, "ada").await;
+    ada.subscribe("/topic/rooms/8/presence").refused("room-closed").await;
+    let seen = ada.subscribe("/topic/rooms/7/presence").await;
+    seen.expect_json("welcome").await;
+    assert_eq!(seen.expect::<Value>().await["type"], "snapshot");
+    assert_eq!(seen.expect::<Value>().await["joined"][0]["user"], "ada");
 }
 
 #[tokio::test(start_paused = true)]
