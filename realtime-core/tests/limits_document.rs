@@ -4,13 +4,14 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use parlor_core::{Config, history::MemoryLimits};
+use parlor_core::{Config, history::MemoryLimits, notifications::NotificationLimits};
 
 /// The fields of the settings and their defaults, by path (`websocket.max_message_bytes`), as `Debug` shows them.
 fn settings() -> BTreeMap<String, String> {
     let mut all = fields(&[], &format!("{:#?}", Config::default()));
     // Declared with the histories, beside the settings.
     all.extend(fields(&["history_memory"], &format!("{:#?}", MemoryLimits::default())));
+    all.extend(fields(&["notifications"], &format!("{:#?}", NotificationLimits::default())));
     all
 }
 
