@@ -111,6 +111,9 @@ struct Options {
     /// For how many seconds at most [default: 3600]
     #[arg(long)]
     retain_seconds: Option<u64>,
+    /// How long clients of event streams wait before they come back, in the same units [default: 3]
+    #[arg(long, value_parser = duration)]
+    sse_retry: Option<Duration>,
     /// Worker threads [default: one per core]
     #[arg(long)]
     workers: Option<usize>,
@@ -344,6 +347,10 @@ fn config(options: &Options) -> Result<Config, ProxyRangeError> {
         .trusted_proxies(TrustedProxies::new(&options.trusted_proxy)?);
     let config = match options.frame_timeout {
         Some(limit) => config.frame_timeout(limit),
+        None => config,
+    };
+    let config = match options.sse_retry {
+        Some(time) => config.sse_retry(time),
         None => config,
     };
     let config = match options.ack_timeout {

@@ -90,6 +90,61 @@ fn the_chat_of_attributes_welcomes_and_passes_on() {
     server.stop();
 }
 
+/// The lines of an event stream's fields, without what HTTP has between them.
+fn listen(server: &Server, path: &str) -> impl Iterator<Item = String> + use<> {
+    let mut stream = TcpStream::connect(server.addr).expect("it accepts");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time limit");
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: a\r\n\r\n").expect("it reads");
+    let lines = BufReader::new(stream).lines().map(|line| line.expect("a line in time"));
+    lines.filter(|line| ["data: ", "event: ", "retry: "].iter().any(|field| line.starts_with(field)))
+}
+
+/// Sends a request with a body, and returns the last line of the answer.
+fn send(server: &Server, method: &str, path: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(server.addr).expect("it accepts");
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\n\r\n{body}"
+    )
+    .expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("a whole answer");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    answer.trim_end().rsplit('\n').next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn events_of_an_order_come_until_it_is_delivered_and_then_never_again() {
+    let server = start("sse_emitter");
+    let mut lines = listen(&server, "/orders/7");
+    assert_eq!(lines.next().as_deref(), Some("retry: 3000"));
+    assert_eq!(send(&server, "POST", "/orders/8", "packed"), "0");
+    assert_eq!(send(&server, "POST", "/orders/7", "packed"), "1");
+    assert_eq!(lines.next().as_deref(), Some("event: step"));
+    assert_eq!(lines.next().as_deref(), Some(r#"data: {"order":7,"step":"packed"}"#));
+    send(&server, "DELETE", "/orders/7", "");
+    assert_eq!(lines.next().as_deref(), Some("event: parlor.closed"));
+    assert_eq!(lines.next().as_deref(), Some(r#"data: {"code":"ended"}"#));
+    assert!(get(&server, "/orders/7").starts_with("HTTP/1.1 204 "));
+    server.stop();
+}
+
+#[test]
+fn a_bell_rings_until_it_is_answered_over_either_transport() {
+    let server = start("notifications");
+    let id = send(&server, "POST", "/notify/ada", "Bob named you");
+    let mut lines = listen(&server, "/events?name=ada&destination=/user/queue/notifications").skip(1);
+    assert_eq!(lines.next().as_deref(), Some("event: unread"));
+    let unread = lines.next().expect("the mailbox");
+    assert!(unread.contains("Bob named you") && unread.contains(&id), "{unread}");
+    let acknowledged = send(&server, "POST", "/acknowledge?name=ada", &format!(r#"{{"ids":["{id}"]}}"#));
+    assert_eq!(acknowledged, format!(r#"["{id}"]"#));
+    assert_eq!(lines.next().as_deref(), Some("event: acknowledged"));
+    server.stop();
+}
+
 #[test]
 fn the_figures_have_an_address_of_their_own() {
     // The first address that it prints is that of the figures.

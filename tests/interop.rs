@@ -22,6 +22,19 @@ fn stompjs_speaks_every_version_with_receipts_heart_beats_and_200_clients() {
 }
 
 #[test]
+fn eventsource_is_cut_a_thousand_times_and_misses_nothing() {
+    let present = has("node") && installed().join("node_modules/eventsource").exists();
+    if available("eventsource", present, REQUIRED) {
+        // It comes back at once, and finds all of the seconds that the test takes.
+        let broker = Server::broker(&["--sse-retry", "10ms", "--retain", "100000"]);
+        let small = Server::broker(&["--retain", "5"]);
+        let url = |server: &Server| format!("http://{}", server.addr);
+        let urls = [("BROKER_URL", url(&broker)), ("SMALL_URL", url(&small))];
+        run_script(Path::new("node"), "interop/eventsource.mjs", &urls);
+    }
+}
+
+#[test]
 fn stomp_py_speaks_1_2_over_websocket() {
     let python = installed().join("venv/bin/python");
     if available("stomp.py", python.exists(), REQUIRED) {

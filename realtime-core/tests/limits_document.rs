@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use parlor_core::{Config, history::MemoryLimits, presence::PresenceLimits};
+use parlor_core::{Config, history::MemoryLimits, notifications::NotificationLimits, presence::PresenceLimits};
 
 /// The fields of the settings and their defaults, by path (`websocket.max_message_bytes`), as `Debug` shows them.
 fn settings() -> BTreeMap<String, String> {
@@ -13,6 +13,7 @@ fn settings() -> BTreeMap<String, String> {
     all.extend(fields(&["presence"], &format!("{:#?}", PresenceLimits::default())));
     // Declared with the histories, beside the settings.
     all.extend(fields(&["history_memory"], &format!("{:#?}", MemoryLimits::default())));
+    all.extend(fields(&["notifications"], &format!("{:#?}", NotificationLimits::default())));
     all
 }
 

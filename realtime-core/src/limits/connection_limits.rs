@@ -28,10 +28,10 @@ pub struct ConnectionLimits {
     /// Connections from one network address: an IPv4 address or a /64 of IPv6. Default 100; one more is refused with 429.
     /// Protects everyone else's room.
     pub max_per_address: usize,
-    /// Event streams from one network address, which count as connections too. Default 64; one more is refused with 429. Protects
+    /// Event streams from one network address, which count as connections too. Default 64; one more is refused for now. Protects
     /// the room of WebSockets from pages that open streams without end; a school or an office behind one address has several.
     pub max_event_streams_per_address: usize,
-    /// Event streams of one user, which count as connections too. Default 8; one more is refused with 429. Protects from
+    /// Event streams of one user, which count as connections too. Default 8; one more is refused for now. Protects from
     /// tabs and scripts that run away.
     pub max_event_streams_per_user: usize,
     /// Connections of one user. Default 32; one more is refused with 429. Protects from tabs and scripts that run away.
