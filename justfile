@@ -63,8 +63,17 @@ bench:
     cargo build --release --example broker
     cargo run --release -p bench -- --seconds 24 --rounds 5
 
+# The models of acknowledgements, queues, transactions, histories, outboxes and the broker, 100,000 cases of each property.
+models:
+    scripts/models
+
+# The broker under 10,000 random schedules of threads for each scenario.
+schedules:
+    scripts/schedules
+
 # What takes too long for a landing.
 weekly: (fuzz "600")
+    scripts/schedules 1000000
     PROPTEST_CASES=100000 cargo test --release -p parlor-stomp -p parlor-core
     cargo run --release -p bench -- --seconds 60 --rounds 9
     cargo build --release -p delivery-check

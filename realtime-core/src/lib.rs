@@ -42,6 +42,7 @@ mod realtime;
 pub mod session;
 mod session_id;
 pub mod sse;
+mod sync;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;

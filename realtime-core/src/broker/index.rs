@@ -23,11 +23,10 @@ use std::{
     },
 };
 
-use parking_lot::RwLock;
-
 use crate::{
     broker::{Address, patterns::PatternTrie, topic::SharedTopic},
     destination::{Destination, Pattern},
+    sync::RwLock,
     telemetry::Meters,
 };
 

@@ -24,6 +24,8 @@ mod publish_error;
 mod publishing;
 mod queues;
 mod replay;
+#[cfg(all(test, parlor_shuttle))]
+mod schedule_tests;
 mod shared_queue;
 mod stored;
 mod subscribing;

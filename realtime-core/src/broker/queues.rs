@@ -8,7 +8,6 @@ use std::{
     },
 };
 
-use parking_lot::RwLock;
 use parlor_stomp::AckMode;
 
 use crate::{
@@ -19,6 +18,7 @@ use crate::{
     },
     destination::Destination,
     limits::QueueLimits,
+    sync::RwLock,
 };
 
 /// Bounds of queues: of each, and of all together.

@@ -86,13 +86,13 @@ impl ActiveSubscription {
             Some(topic) => self.find(topic, token).await,
             None => None,
         };
-        if let Some(mut member) = self.link.member() {
+        self.link.with_member(|member| {
             member.announce(&self.link.encoding, self.link.key, recovered_header(found.is_some()));
             if found.is_none() && !replies.is_empty() && member.has_forgotten() {
                 // The client would take what a handler replied and what follows for everything.
                 member.handler_is_too_slow();
             }
-        }
+        });
         self.send_first(shown, replies);
         if found.is_none() {
             self.go_live();
@@ -140,10 +140,8 @@ impl Replay {
     /// Sends a message once there is room for it; false where nobody is there any more.
     async fn send(&mut self, stamp: Stamp, entry: &Entry) -> bool {
         let stored = self.link.broker.stored(&self.destination, stamp, entry);
-        let (outbox, queue) = match self.link.member() {
-            Some(member) => (Arc::clone(&member.outbox), member.private_queue()),
-            None => return false,
-        };
+        let ways = self.link.with_member(|member| (Arc::clone(&member.outbox), member.private_queue()));
+        let Some((outbox, queue)) = ways else { return false };
         match queue {
             Some(queue) => poll_fn(|cx| queue.poll_room(cx)).await,
             None => {
@@ -151,10 +149,8 @@ impl Replay {
                 poll_fn(|cx| outbox.poll_room(octets, cx)).await;
             }
         }
-        let taken = match self.link.member() {
-            Some(mut member) => member.replay(&self.link.encoding, stored),
-            None => return false,
-        };
+        let taken = self.link.with_member(|member| member.replay(&self.link.encoding, stored));
+        let Some(taken) = taken else { return false };
         let mut reach = Reach::default();
         reach.count(taken);
         self.link.broker.count_delivered(&self.meters, &reach);
@@ -164,10 +160,8 @@ impl Replay {
 
     /// Makes the subscription live, unless what was held back has to be read first.
     fn goes_live(&self) -> bool {
-        let reach = match self.link.member() {
-            Some(mut member) => member.try_go_live(&self.link.encoding, self.last),
-            None => return true,
-        };
+        let reach = self.link.with_member(|member| member.try_go_live(&self.link.encoding, self.last));
+        let Some(reach) = reach else { return true };
         if let Some(reach) = &reach {
             self.link.broker.count_delivered(&self.meters, reach);
         }

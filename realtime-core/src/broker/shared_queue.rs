@@ -12,7 +12,6 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use parking_lot::{Mutex, MutexGuard};
 use parlor_stomp::AckMode;
 use tokio::time::Instant;
 
@@ -25,6 +24,7 @@ use crate::{
     delivery::{Dead, Delivery, Queue, QueueFull, Reference, Returned, Settled},
     limits::QueueLimits,
     outbox::{Outbox, Pushed},
+    sync::{Mutex, MutexGuard},
 };
 
 /// Messages that a client before STOMP 1.2 may be asked about, by id; beyond, those that are settled are forgotten.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use parking_lot::MappedMutexGuard;
 use parlor_stomp::{AckMode, Command};
 
 use crate::{
@@ -44,24 +43,21 @@ impl ActiveSubscription {
             let message_id = broker.next_message_id();
             let wire = encoding.encode(&Head::new(&message_id, destination), &reply.in_current_trace());
             broker.meters().traffic.sent(Command::Message, 1, wire.len());
-            if let Some(mut member) = self.link.member() {
-                member.send_first(self.link.key, wire);
-            }
+            self.link.with_member(|member| member.send_first(self.link.key, wire));
         }
     }
 
     /// Lets go what was held back.
     pub(crate) fn go_live(&self) {
-        let reach = self.link.member().map(|mut member| member.go_live(&self.link.encoding));
+        let reach = self.link.with_member(|member| member.go_live(&self.link.encoding));
         self.link.broker.count_delivered(&self.meters, &reach.unwrap_or_default());
     }
 }
 
 impl Link {
-    /// The subscriber, with the lock of its topic.
-    pub(super) fn member(&self) -> Option<MappedMutexGuard<'_, Member>> {
-        let state = self.topic.lock()?;
-        parking_lot::MutexGuard::try_map(state, |state| state.member_mut(&self.encoding, self.key)).ok()
+    /// Works on the subscriber under the lock of its topic; none where it is gone.
+    pub(super) fn with_member<T>(&self, work: impl FnOnce(&mut Member) -> T) -> Option<T> {
+        self.topic.lock()?.member_mut(&self.encoding, self.key).map(work)
     }
 }
 

@@ -7,7 +7,6 @@
 use std::{cell::OnceCell, collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
-use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
     broker::{
@@ -19,6 +18,7 @@ use crate::{
     history::Position,
     outbox::Overflow,
     session_id::SessionId,
+    sync::{Mutex, MutexGuard},
     telemetry::DestinationMeters,
 };
 

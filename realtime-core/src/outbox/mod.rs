@@ -27,7 +27,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 use tokio::time::Instant;
 
 pub use annotation::{Annotate, annotate_message};
@@ -42,6 +41,7 @@ use crate::{
         queue::Kind,
         state::{Phase, State},
     },
+    sync::Mutex,
     telemetry::OutboxHistory,
 };
 

@@ -23,7 +23,6 @@ use std::{
 
 use futures_util::future::BoxFuture;
 pub use limits::{MemoryLimits, MemoryUsage};
-use parking_lot::{Mutex, RwLock};
 use shelf::{Ages, Recency, Shelf, Usage};
 use tokio::time::Instant;
 
@@ -33,6 +32,7 @@ use crate::{
     history::{
         Appended, Entry, Epoch, Journal, JournalError, JournalSink, Page, Position, ReadLimit, Retain, Retention,
     },
+    sync::{Mutex, RwLock},
 };
 
 /// How many destinations are swept when a connection's timer fires: little enough for any task.

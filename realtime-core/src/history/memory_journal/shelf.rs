@@ -12,12 +12,12 @@ use std::{
     },
 };
 
-use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use crate::{
     destination::Destination,
     history::{Epoch, Retain, memory_journal::log::Log},
+    sync::{Mutex, MutexGuard},
 };
 
 /// One destination with its log.
