@@ -34,12 +34,16 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 const ASSETS: &[Asset] = assets! {
+    "account.css": CSS,
+    "account.html": HTML,
+    "account.js": SCRIPT,
     "api.js": SCRIPT,
     "backoff.js": SCRIPT,
     "composer.js": SCRIPT,
     "connection-banner.js": SCRIPT,
     "conversation.js": SCRIPT,
     "door.js": SCRIPT,
+    "expiry.js": SCRIPT,
     "frames.js": SCRIPT,
     "heartbeat-worker.js": SCRIPT,
     "icon.svg": SVG,

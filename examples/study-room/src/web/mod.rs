@@ -18,7 +18,7 @@ use parlor::{
 };
 
 use crate::{
-    accounts::{self, Accounts, Tokens},
+    accounts::{self, Accounts, Logins, Tokens},
     api::ApiError,
     rooms,
     store::Store,
@@ -33,6 +33,7 @@ pub(crate) struct Web {
     pub(crate) realtime: Realtime,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) accounts: Accounts,
+    pub(crate) logins: Logins,
     pub(crate) tokens: Tokens,
 }
 
@@ -65,6 +66,12 @@ async fn health(State(store): State<Arc<dyn Store>>) -> Result<&'static str, Api
 impl FromRef<Web> for Accounts {
     fn from_ref(web: &Web) -> Self {
         web.accounts.clone()
+    }
+}
+
+impl FromRef<Web> for Logins {
+    fn from_ref(web: &Web) -> Self {
+        web.logins.clone()
     }
 }
 
