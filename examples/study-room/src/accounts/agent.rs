@@ -25,8 +25,9 @@ const SYSTEMS: [(&str, &str); 7] = [
 
 /// `Firefox on Linux`; of what is not known nothing is repeated.
 pub(super) fn short(user_agent: &str) -> String {
-    let text = user_agent.get(..LONGEST).unwrap_or(user_agent);
-    let named = |names: &[(&str, &'static str)]| names.iter().find(|(mark, _)| text.contains(mark)).map(|(_, name)| *name);
+    let text = &user_agent[..user_agent.floor_char_boundary(LONGEST)];
+    let named =
+        |names: &[(&str, &'static str)]| names.iter().find(|(mark, _)| text.contains(mark)).map(|(_, name)| *name);
     match (named(&BROWSERS), named(&SYSTEMS)) {
         (Some(browser), Some(system)) => format!("{browser} on {system}"),
         (Some(one), None) | (None, Some(one)) => one.to_owned(),
@@ -45,11 +46,18 @@ mod tests {
             ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".to_owned(), "Firefox on Linux"),
             (format!("Mozilla/5.0 (Windows NT 10.0) {webkit} Chrome/140.0 Safari/537.36"), "Chrome on Windows"),
             (format!("Mozilla/5.0 (Windows NT 10.0) {webkit} Chrome/140.0 Safari/537.36 Edg/140.0"), "Edge on Windows"),
-            (format!("Mozilla/5.0 (Linux; Android 15) {webkit} Chrome/140.0 Mobile Safari/537.36"), "Chrome on Android"),
-            ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1".to_owned(), "Safari on iPhone"),
+            (
+                format!("Mozilla/5.0 (Linux; Android 15) {webkit} Chrome/140.0 Mobile Safari/537.36"),
+                "Chrome on Android",
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1".to_owned(),
+                "Safari on iPhone",
+            ),
             ("curl/8.14.1".to_owned(), "Another program"),
             (String::new(), "Another program"),
-            (format!("{}Firefox/1.0", "é".repeat(600)), "Firefox"),
+            (format!("{}Firefox/1.0", "x".repeat(LONGEST - 8)), "Firefox"),
+            (format!("x{}Firefox/1.0", "é".repeat(LONGEST / 2)), "Another program"),
         ] {
             assert_eq!(short(&header), said, "{header}");
         }

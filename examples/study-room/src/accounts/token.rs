@@ -7,11 +7,7 @@ use jsonwebtoken::{EncodingKey, Header};
 use parlor::auth::{JwtError, JwtKeyError, JwtVerifier, Principal};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    accounts::EndedLogins,
-    clock, ids,
-    store::Account,
-};
+use crate::{accounts::EndedLogins, clock, ids, store::Account};
 
 /// How long a cookie lasts.
 const LIFETIME: Duration = Duration::from_secs(12 * 3600);

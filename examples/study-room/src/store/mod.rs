@@ -75,13 +75,7 @@ pub(crate) trait Store: Debug + Send + Sync + 'static {
     async fn end_login(&self, login: EndedLogin, now: i64, most: u32) -> Result<EndedLogin, StoreError>;
 
     /// Ends logins of an account as [`end_login`](Self::end_login) does: all but the `keep` that were seen last.
-    async fn end_logins(
-        &self,
-        account: &str,
-        keep: u32,
-        now: i64,
-        most: u32,
-    ) -> Result<Vec<EndedLogin>, StoreError>;
+    async fn end_logins(&self, account: &str, keep: u32, now: i64, most: u32) -> Result<Vec<EndedLogin>, StoreError>;
 
     /// The logins that have ended and not expired at `now`, the last one first; of more than `limit`, those that expire last.
     async fn ended_logins(&self, now: i64, limit: u32) -> Result<Vec<EndedLogin>, StoreError>;

@@ -264,13 +264,7 @@ impl Store for PostgresStore {
         Ok(ended)
     }
 
-    async fn end_logins(
-        &self,
-        account: &str,
-        keep: u32,
-        now: i64,
-        most: u32,
-    ) -> Result<Vec<EndedLogin>, StoreError> {
+    async fn end_logins(&self, account: &str, keep: u32, now: i64, most: u32) -> Result<Vec<EndedLogin>, StoreError> {
         let mut transaction = self.pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
         // One after the other: two that forget the same logins in another order would wait for each other for ever.
         sqlx::query("LOCK TABLE ended_logins IN SHARE ROW EXCLUSIVE MODE").execute(&mut *transaction).await?;

@@ -246,13 +246,7 @@ impl Store for SqliteStore {
         Ok(ended)
     }
 
-    async fn end_logins(
-        &self,
-        account: &str,
-        keep: u32,
-        now: i64,
-        most: u32,
-    ) -> Result<Vec<EndedLogin>, StoreError> {
+    async fn end_logins(&self, account: &str, keep: u32, now: i64, most: u32) -> Result<Vec<EndedLogin>, StoreError> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         let ended: Vec<EndedLogin> = sqlx::query_as(
             "DELETE FROM logins WHERE id IN
