@@ -15,7 +15,7 @@ use parlor::{
 use tokio::net::TcpListener;
 
 use crate::{
-    accounts::{Accounts, EndedLogins, Tokens},
+    accounts::{Accounts, EndedLogins, Logins, Tokens},
     direct::DirectService,
     realtime,
     settings::Settings,
@@ -78,13 +78,14 @@ impl App {
         let public_url = settings.public_url.unwrap_or_else(|| own_url(addr));
         let store = store::open(&location).await.map_err(|error| StartError::Database(error.to_string()))?;
         let ended = EndedLogins::load(Arc::clone(&store)).await.map_err(unread)?;
-        let tokens = Tokens::new(&settings.jwt_secret, public_url.starts_with("https://"), ended)?;
+        let tokens = Tokens::new(&settings.jwt_secret, public_url.starts_with("https://"), &ended)?;
+        let logins = Logins::new(Arc::clone(&store), ended);
         let accounts = Accounts::new(Arc::clone(&store)).map_err(|error| StartError::Accounts(error.to_string()))?;
         let origins = OriginPolicy::new(origins(&public_url))?;
         let config = Config::default().trusted_proxies(settings.trusted_proxies);
         let realtime = realtime::endpoint(Arc::clone(&store), tokens.verifier(), origins, config)?;
         let direct = DirectService::new(Arc::clone(&store));
-        let web = Web { realtime: realtime.clone(), store: Arc::clone(&store), accounts, tokens, direct };
+        let web = Web { realtime: realtime.clone(), store: Arc::clone(&store), accounts, logins, tokens, direct };
         let router = web::router(web, &public_url);
         Ok(Self { listener, addr, public_url, data_place: location.to_string(), store, router, realtime })
     }

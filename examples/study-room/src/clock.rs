@@ -2,6 +2,12 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+/// Wall-clock time.
+#[expect(clippy::disallowed_methods, reason = "the one reader of the wall clock")]
+pub(crate) fn wall() -> SystemTime {
+    SystemTime::now()
+}
+
 /// Milliseconds since 1970.
 pub(crate) fn now_ms() -> i64 {
     let since = wall().duration_since(UNIX_EPOCH).unwrap_or_default();

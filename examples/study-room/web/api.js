@@ -16,6 +16,9 @@ export class ApiError extends Error {
 export const signUp = (name, password) => request("POST", "/signup", { name, password });
 export const logIn = (name, password) => request("POST", "/login", { name, password });
 export const logOut = () => request("POST", "/logout", {});
+export const logOutEverywhere = () => request("POST", "/logout-everywhere", {});
+export const refresh = () => request("POST", "/refresh", {});
+export const logins = () => request("GET", "/logins");
 export const me = () => request("GET", "/me");
 export const rooms = () => request("GET", "/rooms");
 export const createRoom = (name, subject) => request("POST", "/rooms", { name, subject });

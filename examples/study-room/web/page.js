@@ -1,6 +1,7 @@
 // What the pages have in common: who I am, the way out, errors beside what they are about.
 
 import * as api from "./api.js";
+import { watchLogin } from "./expiry.js";
 import { face } from "./text.js";
 
 // One way out is enough: logging out also ends the connection, which must not send us elsewhere.
@@ -17,8 +18,13 @@ export async function enterPage() {
     return new Promise(() => {});
   }
   document.querySelector("#me").prepend(face(me.name));
-  document.querySelector("#my-name").textContent = me.name;
-  document.querySelector("#log-out").addEventListener("click", logOut);
+  document.querySelector("#my-name").replaceChildren(accountLink(me.name));
+  document.querySelector("#log-out").addEventListener("click", (event) => logOut(event));
+  watchLogin(me.expires_in, {
+    ...api,
+    leave,
+    complain: (sentence) => complain(document.querySelector("#problem"), sentence),
+  });
   return me;
 }
 
@@ -55,11 +61,20 @@ export function forgive(form) {
   for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
 }
 
-async function logOut({ currentTarget: button }) {
+function accountLink(name) {
+  const link = document.createElement("a");
+  link.href = "/account";
+  link.textContent = name;
+  link.title = "Your account";
+  return link;
+}
+
+/** Ends this login, or whatever `end` ends, and goes to the door. */
+export async function logOut({ currentTarget: button }, end = api.logOut) {
   isLeaving = true;
   button.disabled = true;
   try {
-    await api.logOut();
+    await end();
     location.assign("/");
   } catch (error) {
     isLeaving = false;

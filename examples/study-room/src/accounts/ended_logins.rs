@@ -39,13 +39,21 @@ impl EndedLogins {
         self.known.clone()
     }
 
-    /// Ends a login whose last cookie ends at `expires_at`. It is kept when this returns; where it cannot be, it has not ended.
-    pub(super) async fn add(&self, id: &str, expires_at: SystemTime) -> Result<(), StoreError> {
-        let since = expires_at.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let ended = EndedLogin { id: id.to_owned(), expires_at: i64::try_from(since.as_millis()).unwrap_or(i64::MAX) };
-        self.store.end_login(ended, clock::now_ms(), MOST).await?;
-        self.known.revoke(id, expires_at);
+    /// Ends a login of which a cookie ends at `expires_at`. It is kept when this returns; where it cannot be, it has not ended.
+    pub(super) async fn add(&self, id: &str, expires_at: i64) -> Result<(), StoreError> {
+        let login = EndedLogin { id: id.to_owned(), expires_at };
+        let ended = self.store.end_login(login, clock::now_ms(), MOST).await?;
+        self.known.revoke(&ended.id, moment(ended.expires_at));
         Ok(())
+    }
+
+    /// Ends the logins of an account but for the `keep` that were seen last; returns their ids.
+    pub(super) async fn add_logins_of(&self, account: &str, keep: u32) -> Result<Vec<String>, StoreError> {
+        let ended = self.store.end_logins(account, keep, clock::now_ms(), MOST).await?;
+        for login in &ended {
+            self.known.revoke(&login.id, moment(login.expires_at));
+        }
+        Ok(ended.into_iter().map(|login| login.id).collect())
     }
 }
 

@@ -1,7 +1,10 @@
 //! Accounts: signing up, logging in and out. The login is a JWT in an HttpOnly cookie.
 
+mod agent;
 mod ended_logins;
 mod hasher;
+mod login_routes;
+mod logins;
 mod password;
 mod routes;
 mod throttle;
@@ -10,6 +13,7 @@ mod token;
 use std::{sync::Arc, time::Duration};
 
 pub(crate) use ended_logins::EndedLogins;
+pub(crate) use logins::Logins;
 use parlor::limits::Network;
 use password::Passwords;
 pub(crate) use routes::routes;
@@ -58,6 +62,8 @@ pub(crate) enum AccountError {
     Failed(String),
     #[error("Several things are wrong with this form.")]
     Form(Vec<Self>),
+    #[error("This login has ended. Log in again.")]
+    LoginEnded,
     #[error("This name is taken. Choose another one, or log in if it is yours.")]
     NameTaken,
     #[error("That was too often. Try again in {} seconds.", .0.as_secs().max(1))]

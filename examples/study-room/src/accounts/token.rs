@@ -1,19 +1,15 @@
 //! The cookie that a login leaves: a JWT that scripts cannot read.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::{error::Error, time::Duration};
 
 use cookie::{Cookie, SameSite};
 use jsonwebtoken::{EncodingKey, Header};
-use parlor::auth::{JwtKeyError, JwtVerifier, Principal};
+use parlor::auth::{JwtError, JwtKeyError, JwtVerifier, Principal};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    accounts::EndedLogins,
-    clock, ids,
-    store::{Account, StoreError},
-};
+use crate::{accounts::EndedLogins, clock, ids, store::Account};
 
-/// How long a login lasts.
+/// How long a cookie lasts.
 const LIFETIME: Duration = Duration::from_secs(12 * 3600);
 
 /// The token type of RFC 9068: a token of another kind opens nothing.
@@ -32,24 +28,48 @@ pub(crate) struct Claims {
     exp: i64,
 }
 
+impl Claims {
+    /// When the token was made: milliseconds since 1970.
+    pub(super) fn issued_at_ms(&self) -> i64 {
+        self.iat.saturating_mul(1000)
+    }
+
+    /// When the token ends: milliseconds since 1970.
+    pub(super) fn expires_at_ms(&self) -> i64 {
+        self.exp.saturating_mul(1000)
+    }
+
+    /// How long the token lasts from now on, in milliseconds: browsers' clocks need not agree with ours.
+    pub(super) fn expires_in_ms(&self) -> i64 {
+        (self.expires_at_ms() - clock::now_ms()).max(0)
+    }
+}
+
+/// A new cookie, and what its token says.
+pub(crate) struct Issued {
+    /// The `Set-Cookie`.
+    pub(crate) cookie: String,
+    pub(super) token: String,
+    pub(super) claims: Claims,
+}
+
 /// Makes cookies, and the verifier that takes them.
 #[derive(Clone)]
 pub(crate) struct Tokens {
     key: EncodingKey,
     verifier: JwtVerifier,
-    ended: EndedLogins,
     secure: bool,
 }
 
 impl Tokens {
     /// `secure` is whether browsers reach the study room over https.
-    pub(crate) fn new(secret: &[u8], secure: bool, ended: EndedLogins) -> Result<Self, JwtKeyError> {
+    pub(crate) fn new(secret: &[u8], secure: bool, ended: &EndedLogins) -> Result<Self, JwtKeyError> {
         let verifier = JwtVerifier::hs256(secret)?
             .cookie(cookie_name(secure))
             .token_type(TOKEN_TYPE)
             .claims::<Claims>()
             .revocation(ended.revocation());
-        Ok(Self { key: EncodingKey::from_secret(secret), verifier, ended, secure })
+        Ok(Self { key: EncodingKey::from_secret(secret), verifier, secure })
     }
 
     /// What the handshake is checked with.
@@ -57,30 +77,33 @@ impl Tokens {
         self.verifier.clone()
     }
 
-    /// The `Set-Cookie` of a new login.
-    pub(crate) fn log_in(&self, account: &Account) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
-        let iat = clock::now_ms() / 1000;
-        let claims = Claims {
-            sub: account.id.clone(),
-            name: account.name.clone(),
-            sid: ids::random_id::<16>()?,
-            iat,
-            exp: iat + i64::try_from(LIFETIME.as_secs())?,
-        };
-        let header = Header { typ: Some(TOKEN_TYPE.to_owned()), ..Header::default() };
-        let token = jsonwebtoken::encode(&header, &claims, &self.key)?;
-        Ok(self.cookie(token, cookie::time::Duration::try_from(LIFETIME)?))
+    /// The cookie of a new login.
+    pub(crate) fn log_in(&self, account: &Account) -> Result<Issued, Box<dyn Error + Send + Sync>> {
+        self.issue(account.id.clone(), account.name.clone(), ids::random_id::<16>()?)
     }
 
-    /// Ends a login: its cookie is refused from now on, wherever it was copied to. Returns the `Set-Cookie` that takes it away.
-    /// Where that cannot be kept, nothing has ended.
-    pub(crate) async fn log_out(&self, user: Option<&Principal>) -> Result<String, StoreError> {
-        if let Some(user) = user
-            && let Some(login) = user.claims::<Claims>()
-        {
-            self.ended.add(&login.sid, user.expires_at().unwrap_or(UNIX_EPOCH)).await?;
-        }
-        Ok(self.cookie(String::new(), cookie::time::Duration::ZERO))
+    /// The next cookie of a login.
+    pub(super) fn renew(&self, claims: &Claims) -> Result<Issued, Box<dyn Error + Send + Sync>> {
+        self.issue(claims.sub.clone(), claims.name.clone(), claims.sid.clone())
+    }
+
+    /// Who a token of ours is about.
+    pub(super) fn principal(&self, issued: &Issued) -> Result<Principal, JwtError> {
+        self.verifier.verify(&issued.token, clock::wall())
+    }
+
+    /// The `Set-Cookie` that takes the cookie away.
+    pub(super) fn no_cookie(&self) -> String {
+        self.cookie(String::new(), cookie::time::Duration::ZERO)
+    }
+
+    fn issue(&self, sub: String, name: String, sid: String) -> Result<Issued, Box<dyn Error + Send + Sync>> {
+        let iat = clock::now_ms() / 1000;
+        let claims = Claims { sub, name, sid, iat, exp: iat + i64::try_from(LIFETIME.as_secs())? };
+        let header = Header { typ: Some(TOKEN_TYPE.to_owned()), ..Header::default() };
+        let token = jsonwebtoken::encode(&header, &claims, &self.key)?;
+        let cookie = self.cookie(token.clone(), cookie::time::Duration::try_from(LIFETIME)?);
+        Ok(Issued { cookie, token, claims })
     }
 
     fn cookie(&self, value: String, max_age: cookie::time::Duration) -> String {
@@ -111,7 +134,7 @@ mod tests {
         let ended = EndedLogins::load(store).await.unwrap();
         let account = Account { id: "1".into(), name: "Ada".into() };
         for (secure, name) in [(true, "__Host-token="), (false, "token=")] {
-            let cookie = Tokens::new(&[7; 32], secure, ended.clone()).unwrap().log_in(&account).unwrap();
+            let cookie = Tokens::new(&[7; 32], secure, &ended).unwrap().log_in(&account).unwrap().cookie;
             assert!(cookie.starts_with(name), "{cookie}");
             assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax") && cookie.contains("Path=/"));
             assert_eq!(cookie.contains("Secure"), secure);

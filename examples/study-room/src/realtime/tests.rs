@@ -46,7 +46,7 @@ impl StudyRoom {
 
     async fn open_on(store: Arc<dyn Store>) -> Self {
         let ended = EndedLogins::load(Arc::clone(&store)).await.unwrap();
-        let tokens = Tokens::new(b"only for tests, thirty-two octets", true, ended).unwrap();
+        let tokens = Tokens::new(b"only for tests, thirty-two octets", true, &ended).unwrap();
         let origins = OriginPolicy::new([ORIGIN]).unwrap();
         let realtime = endpoint(Arc::clone(&store), tokens.verifier(), origins, Config::default()).unwrap();
         Self { realtime, store, tokens }
@@ -288,7 +288,7 @@ async fn nobody_speaks_without_a_name_or_past_the_handler_or_listens_where_no_ro
 #[tokio::test]
 async fn a_login_opens_a_session_from_our_pages_and_ends_it_after_twelve_hours() {
     let study = StudyRoom::open().await;
-    let cookie = study.tokens.log_in(&study.account("Ada").await).unwrap();
+    let cookie = study.tokens.log_in(&study.account("Ada").await).unwrap().cookie;
     let request = |cookie: &str, origin| {
         let cookie = cookie.split(';').next().unwrap_or_default();
         Request::get("/ws").header("cookie", cookie).header("origin", origin).body(()).unwrap()

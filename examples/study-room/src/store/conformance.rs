@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tokio::task::JoinSet;
 
-use crate::store::{EndedLogin, Message, NewAccount, NewMessage, NewRoom, Store, direct};
+use crate::store::{EndedLogin, Login, Message, NewAccount, NewMessage, NewRoom, Store, direct};
 
 /// Messages that each writer of [`run_on_two_nodes`] sends, and writers on each node.
 const MESSAGES: usize = 25;
@@ -21,6 +21,9 @@ pub(crate) async fn run(store: &impl Store) {
     the_newest_activity_never_goes_back(store).await;
     what_no_text_holds_is_not_found(store).await;
     an_ended_login_is_known_until_it_expires(store).await;
+    logins_are_listed_by_when_they_were_seen(store).await;
+    a_login_that_ended_is_neither_seen_nor_extended(store).await;
+    logins_end_together_with_all_of_their_cookies(store).await;
     of_ended_logins_those_that_expire_last_are_kept(store).await;
     for name in ["Cy", "Cy2"] {
         assert!(account(store, name).await);
@@ -37,6 +40,7 @@ pub(crate) async fn run_on_two_nodes<S: Store + Clone>(one: &S, two: &S) {
     logins_that_end_at_once_have_all_ended(one, two).await;
     assert!(account(one, "Dee").await);
     direct::conformance::run_on_two_nodes(one, two).await;
+    a_login_that_is_extended_while_all_end_opens_nothing(one, two).await;
 }
 
 /// Runs on a store that [`run`] has filled before it was closed and opened again.
@@ -183,6 +187,77 @@ async fn of_ended_logins_those_that_expire_last_are_kept(store: &impl Store) {
     assert_eq!(ended(store, 0).await, ["e7", "e6", "e5"], "and not one more");
     let newest = store.ended_logins(0, 1).await.unwrap();
     assert_eq!(newest, [EndedLogin { id: "e7".to_owned(), expires_at: 1007 }]);
+}
+
+fn login(id: &str, account: &str, seen: i64) -> Login {
+    Login {
+        id: id.to_owned(),
+        account_id: format!("id-{account}"),
+        agent: "Firefox on Linux".to_owned(),
+        created_at: 10,
+        last_seen_at: seen,
+        expires_at: 500,
+    }
+}
+
+async fn seen(store: &impl Store, account: &str, now: i64) -> Vec<(String, i64, i64)> {
+    let logins = store.logins(&format!("id-{account}"), now).await.unwrap();
+    logins.into_iter().map(|login| (login.id, login.last_seen_at, login.expires_at)).collect()
+}
+
+async fn logins_are_listed_by_when_they_were_seen(store: &impl Store) {
+    for (id, account, at) in [("l1", "Ada", 20), ("l2", "Ada", 30), ("l3", "Bob", 40), ("l4", "nobody", 50)] {
+        store.see_login(login(id, account, at)).await.unwrap();
+    }
+    store.see_login(Login { agent: "other".to_owned(), expires_at: 9, ..login("l1", "Ada", 45) }).await.unwrap();
+    store.see_login(login("l1", "Ada", 15)).await.unwrap();
+    assert_eq!(seen(store, "Ada", 60).await, [("l1".to_owned(), 45, 500), ("l2".to_owned(), 30, 500)]);
+    assert_eq!(store.logins("id-Ada", 60).await.unwrap()[0].agent, "Firefox on Linux", "as it began");
+    assert_eq!(seen(store, "Ada", 500).await, [], "they have expired");
+    assert!(store.extend_login("l2", 900, 70, 9).await.unwrap());
+    assert!(store.extend_login("l2", 600, 60, 9).await.unwrap(), "and nothing goes back");
+    assert_eq!(seen(store, "Ada", 500).await, [("l2".to_owned(), 70, 900)]);
+    assert!(!store.extend_login("l2", 950, 80, 10).await.unwrap(), "it was begun too long ago");
+    assert!(!store.extend_login("l9", 950, 80, 9).await.unwrap(), "it was never kept");
+}
+
+async fn a_login_that_ended_is_neither_seen_nor_extended(store: &impl Store) {
+    let ended = store.end_login(EndedLogin { id: "l2".to_owned(), expires_at: 500 }, 300, 10).await.unwrap();
+    assert_eq!(ended.expires_at, 900, "the last of its cookies, not the one that it was ended with");
+    store.see_login(login("l2", "Ada", 310)).await.unwrap();
+    assert!(!store.extend_login("l2", 950, 310, 9).await.unwrap());
+    assert_eq!(seen(store, "Ada", 310).await, [("l1".to_owned(), 45, 500)]);
+}
+
+async fn logins_end_together_with_all_of_their_cookies(store: &impl Store) {
+    for (id, at) in [("l5", 50), ("l6", 60), ("l7", 70)] {
+        store.see_login(login(id, "Ada", at)).await.unwrap();
+    }
+    let ended = store.end_logins("id-Ada", 2, 300, 10).await.unwrap();
+    let mut ids: Vec<_> = ended.into_iter().map(|login| login.id).collect();
+    ids.sort();
+    assert_eq!(ids, ["l1", "l5"], "those seen longest ago");
+    assert_eq!(store.end_logins("id-Ada", 0, 300, 10).await.unwrap().len(), 2);
+    assert_eq!(seen(store, "Ada", 300).await, []);
+    assert_eq!(seen(store, "Bob", 300).await.len(), 1, "another account");
+    let known = store.ended_logins(300, 20).await.unwrap();
+    assert!(["l1", "l5", "l6", "l7"].iter().all(|id| known.iter().any(|login| login.id == *id)), "{known:?}");
+    store.end_logins("id-Bob", 0, 1000, 10).await.unwrap();
+}
+
+/// Whoever is told that a login was extended makes a cookie; so the end must know of that cookie.
+async fn a_login_that_is_extended_while_all_end_opens_nothing<S: Store + Clone>(one: &S, two: &S) {
+    for round in 0..20 {
+        let id = format!("x{round}");
+        one.see_login(Login { expires_at: 20_000, ..login(&id, "Ada", 10) }).await.unwrap();
+        let (extending, ending) = (one.clone(), two.clone());
+        let named = id.clone();
+        let extended = tokio::spawn(async move { extending.extend_login(&named, 90_000, 10_000, 9).await.unwrap() });
+        let ended = tokio::spawn(async move { ending.end_logins("id-Ada", 0, 10_000, 100).await.unwrap() });
+        let (extended, ended) = (extended.await.unwrap(), ended.await.unwrap());
+        let end = ended.iter().find(|login| login.id == id).unwrap().expires_at;
+        assert_eq!(end, if extended { 90_000 } else { 20_000 }, "round {round}");
+    }
 }
 
 async fn logins_that_end_at_once_have_all_ended<S: Store + Clone>(one: &S, two: &S) {

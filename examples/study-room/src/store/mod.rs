@@ -62,9 +62,22 @@ pub(crate) trait Store: DirectStore + Debug + Send + Sync + 'static {
     /// The newest `limit` messages of a room, or those before a message, oldest first.
     async fn messages(&self, room: &str, before: Option<i64>, limit: u32) -> Result<Page, StoreError>;
 
+    /// Keeps a login that has not ended, or that it was seen again; what is known of it else stays.
+    async fn see_login(&self, login: Login) -> Result<(), StoreError>;
+
+    /// Has a login that was begun after `begun_after` last until `expires_at`, seen at `now`. False where it has ended, or has
+    /// never been kept: then no cookie may be made for it.
+    async fn extend_login(&self, id: &str, expires_at: i64, now: i64, begun_after: i64) -> Result<bool, StoreError>;
+
+    /// The logins of an account that have neither ended nor expired at `now`, the one seen last first.
+    async fn logins(&self, account: &str, now: i64) -> Result<Vec<Login>, StoreError>;
+
     /// Keeps that a login has ended, and forgets those that have expired at `now`. Of more than `most`, those are forgotten that
-    /// expire first.
-    async fn end_login(&self, login: EndedLogin, now: i64, most: u32) -> Result<(), StoreError>;
+    /// expire first. Returns it with the end of the last of its cookies.
+    async fn end_login(&self, login: EndedLogin, now: i64, most: u32) -> Result<EndedLogin, StoreError>;
+
+    /// Ends logins of an account as [`end_login`](Self::end_login) does: all but the `keep` that were seen last.
+    async fn end_logins(&self, account: &str, keep: u32, now: i64, most: u32) -> Result<Vec<EndedLogin>, StoreError>;
 
     /// The logins that have ended and not expired at `now`, the last one first; of more than `limit`, those that expire last.
     async fn ended_logins(&self, now: i64, limit: u32) -> Result<Vec<EndedLogin>, StoreError>;
@@ -110,6 +123,19 @@ pub(crate) struct NewAccount {
 pub(crate) struct Account {
     pub(crate) id: String,
     pub(crate) name: String,
+}
+
+/// A login that has not ended.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct Login {
+    pub(crate) id: String,
+    pub(crate) account_id: String,
+    /// The browser, in a few words.
+    pub(crate) agent: String,
+    pub(crate) created_at: i64,
+    pub(crate) last_seen_at: i64,
+    /// When the last of its cookies ends by itself: milliseconds since 1970.
+    pub(crate) expires_at: i64,
 }
 
 /// A login that ended before its cookies.

@@ -9,7 +9,7 @@ use sqlx::{
 };
 
 use crate::store::{
-    Account, CLOSE_PATIENCE, EndedLogin, Message, NewAccount, NewMessage, NewRoom, OpenError, Page, Room, Store,
+    Account, CLOSE_PATIENCE, EndedLogin, Login, Message, NewAccount, NewMessage, NewRoom, OpenError, Page, Room, Store,
     StoreError,
     location::{database_name, server_name},
 };
@@ -205,25 +205,84 @@ impl Store for PostgresStore {
         Ok(Page::of(found, limit))
     }
 
-    async fn end_login(&self, login: EndedLogin, now: i64, most: u32) -> Result<(), StoreError> {
+    async fn see_login(&self, login: Login) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO logins (id, account_id, agent, created_at, last_seen_at, expires_at)
+             SELECT $1, id, $3, $4, $5, $6 FROM accounts
+             WHERE id = $2 AND NOT EXISTS (SELECT 1 FROM ended_logins WHERE ended_logins.id = $1)
+             ON CONFLICT (id) DO UPDATE SET last_seen_at = GREATEST(logins.last_seen_at, excluded.last_seen_at)",
+        )
+        .bind(&login.id)
+        .bind(&login.account_id)
+        .bind(&login.agent)
+        .bind(login.created_at)
+        .bind(login.last_seen_at)
+        .bind(login.expires_at)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    async fn extend_login(&self, id: &str, expires_at: i64, now: i64, begun_after: i64) -> Result<bool, StoreError> {
+        let extended = sqlx::query(
+            "UPDATE logins SET expires_at = GREATEST(expires_at, $2), last_seen_at = GREATEST(last_seen_at, $3)
+             WHERE id = $1 AND created_at > $4 AND NOT EXISTS (SELECT 1 FROM ended_logins WHERE ended_logins.id = $1)",
+        )
+        .bind(id)
+        .bind(expires_at)
+        .bind(now)
+        .bind(begun_after)
+        .execute(&self.pool)
+        .await?;
+        Ok(extended.rows_affected() == 1)
+    }
+
+    async fn logins(&self, account: &str, now: i64) -> Result<Vec<Login>, StoreError> {
+        Ok(sqlx::query_as(
+            "SELECT id, account_id, agent, created_at, last_seen_at, expires_at FROM logins
+             WHERE account_id = $1 AND expires_at > $2 ORDER BY last_seen_at DESC, id",
+        )
+        .bind(account)
+        .bind(now)
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    async fn end_login(&self, login: EndedLogin, now: i64, most: u32) -> Result<EndedLogin, StoreError> {
         let mut transaction = self.pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
         // One after the other: two that forget the same logins in another order would wait for each other for ever.
         sqlx::query("LOCK TABLE ended_logins IN SHARE ROW EXCLUSIVE MODE").execute(&mut *transaction).await?;
-        sqlx::query("INSERT INTO ended_logins (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING")
+        let last: Option<i64> = sqlx::query_scalar("DELETE FROM logins WHERE id = $1 RETURNING expires_at")
             .bind(&login.id)
-            .bind(login.expires_at)
-            .execute(&mut *transaction)
+            .fetch_optional(&mut *transaction)
             .await?;
-        sqlx::query(
-            "DELETE FROM ended_logins WHERE expires_at <= $1 OR id IN
-             (SELECT id FROM ended_logins ORDER BY expires_at DESC, id OFFSET $2)",
-        )
-        .bind(now)
-        .bind(i64::from(most))
-        .execute(&mut *transaction)
-        .await?;
+        // It may have been extended after the cookie that it is ended with.
+        let ended = EndedLogin { expires_at: last.unwrap_or_default().max(login.expires_at), ..login };
+        note_ended(&mut transaction, &ended).await?;
+        forget_ended(&mut transaction, now, most).await?;
         transaction.commit().await?;
-        Ok(())
+        Ok(ended)
+    }
+
+    async fn end_logins(&self, account: &str, keep: u32, now: i64, most: u32) -> Result<Vec<EndedLogin>, StoreError> {
+        let mut transaction = self.pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+        // One after the other: two that forget the same logins in another order would wait for each other for ever.
+        sqlx::query("LOCK TABLE ended_logins IN SHARE ROW EXCLUSIVE MODE").execute(&mut *transaction).await?;
+        let ended: Vec<EndedLogin> = sqlx::query_as(
+            "DELETE FROM logins WHERE id IN
+             (SELECT id FROM logins WHERE account_id = $1 ORDER BY last_seen_at DESC, id OFFSET $2)
+             RETURNING id, expires_at",
+        )
+        .bind(account)
+        .bind(i64::from(keep))
+        .fetch_all(&mut *transaction)
+        .await?;
+        for login in &ended {
+            note_ended(&mut transaction, login).await?;
+        }
+        forget_ended(&mut transaction, now, most).await?;
+        transaction.commit().await?;
+        Ok(ended)
     }
 
     async fn ended_logins(&self, now: i64, limit: u32) -> Result<Vec<EndedLogin>, StoreError> {
@@ -251,6 +310,33 @@ impl Store for PostgresStore {
 /// PostgreSQL stores no U+0000, and would take a search for it as an error.
 pub(super) fn cannot_be_there(text: &str) -> bool {
     text.contains('\0')
+}
+
+/// Keeps one login that has ended.
+async fn note_ended(transaction: &mut PgConnection, login: &EndedLogin) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO ended_logins (id, expires_at) VALUES ($1, $2)
+         ON CONFLICT (id) DO UPDATE SET expires_at = GREATEST(ended_logins.expires_at, excluded.expires_at)",
+    )
+    .bind(&login.id)
+    .bind(login.expires_at)
+    .execute(transaction)
+    .await?;
+    Ok(())
+}
+
+/// Forgets logins that have expired, and of more than `most` that have ended those that expire first.
+async fn forget_ended(transaction: &mut PgConnection, now: i64, most: u32) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "DELETE FROM ended_logins WHERE expires_at <= $1 OR id IN
+         (SELECT id FROM ended_logins ORDER BY expires_at DESC, id OFFSET $2)",
+    )
+    .bind(now)
+    .bind(i64::from(most))
+    .execute(&mut *transaction)
+    .await?;
+    sqlx::query("DELETE FROM logins WHERE expires_at <= $1").bind(now).execute(transaction).await?;
+    Ok(())
 }
 
 #[cfg(test)]

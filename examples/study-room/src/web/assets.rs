@@ -34,6 +34,9 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 const ASSETS: &[Asset] = assets! {
+    "account.css": CSS,
+    "account.html": HTML,
+    "account.js": SCRIPT,
     "api.js": SCRIPT,
     "backoff.js": SCRIPT,
     "composer.js": SCRIPT,
@@ -44,6 +47,7 @@ const ASSETS: &[Asset] = assets! {
     "direct.css": CSS,
     "direct.js": SCRIPT,
     "door.js": SCRIPT,
+    "expiry.js": SCRIPT,
     "frames.js": SCRIPT,
     "heartbeat-worker.js": SCRIPT,
     "heartbeat.js": SCRIPT,

@@ -18,7 +18,7 @@ use parlor::{
 };
 
 use crate::{
-    accounts::{self, Accounts, Tokens},
+    accounts::{self, Accounts, Logins, Tokens},
     api::ApiError,
     direct::{self, DirectService},
     rooms,
@@ -34,6 +34,7 @@ pub(crate) struct Web {
     pub(crate) realtime: Realtime,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) accounts: Accounts,
+    pub(crate) logins: Logins,
     pub(crate) tokens: Tokens,
     pub(crate) direct: DirectService,
 }
@@ -74,6 +75,12 @@ impl FromRef<Web> for Accounts {
 impl FromRef<Web> for DirectService {
     fn from_ref(web: &Web) -> Self {
         web.direct.clone()
+    }
+}
+
+impl FromRef<Web> for Logins {
+    fn from_ref(web: &Web) -> Self {
+        web.logins.clone()
     }
 }
 

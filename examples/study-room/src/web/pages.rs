@@ -1,4 +1,4 @@
-//! The pages: door, lobby, room, direct messages, and the files they need.
+//! The pages: door, lobby, room, direct messages, account, and the files they need.
 
 use axum::{
     Router,
@@ -17,6 +17,7 @@ use crate::{
 pub(super) fn routes() -> Router<Web> {
     Router::new()
         .route("/", get(door))
+        .route("/account", get(account))
         .route("/rooms", get(lobby))
         .route("/rooms/{id}", get(room))
         .route("/messages", get(messages))
@@ -31,6 +32,10 @@ async fn door(State(web): State<Web>, uri: Uri, headers: HeaderMap) -> Response 
         return Redirect::to("/rooms").into_response();
     }
     assets::serve("index.html", &headers)
+}
+
+async fn account(State(web): State<Web>, uri: Uri, headers: HeaderMap) -> Response {
+    inside(&web, &uri, &headers, "account.html").await
 }
 
 async fn lobby(State(web): State<Web>, uri: Uri, headers: HeaderMap) -> Response {
@@ -51,7 +56,7 @@ async fn inside(web: &Web, uri: &Uri, headers: &HeaderMap, page: &str) -> Respon
     if is_logged_in(web, uri, headers).await {
         assets::serve(page, headers)
     } else {
-        // The path has passed the router: it is `/rooms` or `/messages` and at most an id, percent-encoded.
+        // The path has passed the router: it is `/account`, or `/rooms` or `/messages` and at most an id, percent-encoded.
         Redirect::to(&format!("/?next={}", uri.path())).into_response()
     }
 }
