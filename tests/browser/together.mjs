@@ -60,7 +60,7 @@ await bob.locator("#open-timer .word", { hasText: "Focus" }).waitFor();
 await showTheSame(ada, bob);
 assert.match(await ada.title(), /^25 min focus · Linear algebra · Study room$/);
 const cy = await person(url, "Cy", { viewport: WIDE });
-await cy.locator(".focus", { hasText: "Focus, 25 min left" }).waitFor();
+await cy.locator(".focus", { hasText: "Focus 25 min" }).waitFor();
 await cy.getByText("Linear algebra").click();
 await cy.getByRole("button", { name: "Pause" }).waitFor();
 await showTheSame(ada, bob, cy);
@@ -166,7 +166,7 @@ await lobby.evaluate(async (room) => {
 }, id);
 await tab.locator("#open-timer").click();
 await tab.getByRole("button", { name: "Start", exact: true }).click();
-await lobby.locator(".focus", { hasText: "Focus, 25 min left" }).waitFor();
+await lobby.locator(".focus", { hasText: "Focus 25 min" }).waitFor();
 await lobby.setViewportSize(WIDE);
 await inEverySize(lobby, "lobby", WIDE);
 step("the lobby has no barriers, and shows who is in and what the timers say");

@@ -28,7 +28,9 @@ fn a_late_comer_sees_the_same_timer_and_people_type_and_write_to_each_other_with
 
 /// Runs a script that starts the study room and browsers by itself.
 fn run_with_browser(script: &str) {
-    let present = has("node") && has("chromium") && ["playwright-core", "axe-core"].iter().all(|name| installed().join("node_modules").join(name).exists());
+    let present = has("node")
+        && has("chromium")
+        && ["playwright-core", "axe-core"].iter().all(|name| installed().join("node_modules").join(name).exists());
     if available("Chromium, playwright-core or axe-core", present, "PARLOR_REQUIRE_BROWSER") {
         let folder = Folder::new();
         let variables = [

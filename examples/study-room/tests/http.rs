@@ -283,3 +283,30 @@ fn an_unknown_address_is_a_page_with_a_way_on_and_for_the_api_json() {
     let known = [("if-none-match", room.request("GET", "/none", None, None).header("etag").unwrap_or("*").to_owned())];
     assert_eq!(room.raw_request("GET", "/none", &known, "").status, 404, "it is not taken for a page that is there");
 }
+
+#[test]
+fn direct_messages_are_read_page_by_page_by_the_two_alone() {
+    let folder = Folder::new();
+    let room = Room::start(&folder.database());
+    let (ada, bob) = (room.sign_up("Ada"), room.sign_up("Bob"));
+    let get = |path: &str, cookie: &str| room.request("GET", path, Some(cookie), None);
+    let id = |cookie: &str| get("/api/me", cookie).json["id"].as_str().unwrap().to_owned();
+    let (adas, bobs) = (id(&ada), id(&bob));
+    assert_eq!(get("/api/direct", &ada).json, json!({ "conversations": [] }));
+    let begun = get(&format!("/api/direct/{bobs}"), &ada).json;
+    assert_eq!(begun, json!({ "with": { "id": bobs, "name": "Bob" }, "messages": [], "more": false }));
+    let mut client = Client::connect(&room, Some(&ada)).unwrap();
+    client.write(&bobs, "hello", "k1");
+    client.write(&bobs, "again", "k2");
+    let both = get(&format!("/api/direct/{adas}"), &bob).json["messages"].clone();
+    let older = get(&format!("/api/direct/{adas}?before={}", both[1]["id"]), &bob).json;
+    assert_eq!((&older["messages"], &older["more"]), (&json!([both[0]]), &json!(false)));
+    assert_eq!(get("/api/direct", &bob).json["conversations"][0]["unread"], 2);
+    let cy = room.sign_up("Cy");
+    assert_eq!(get(&format!("/api/direct/{adas}"), &cy).json["messages"], json!([]));
+    assert_eq!(get("/api/direct/nobody", &cy).code(), "person-not-found");
+    assert_eq!(get(&format!("/api/direct/{adas}"), &ada).code(), "to-oneself");
+    assert_eq!(room.request("GET", "/api/direct", None, None).status, 401);
+    assert_eq!(get(&format!("/messages/{adas}"), &bob).status, 200);
+    assert_eq!(room.request("GET", "/messages", None, None).status, 303, "the door");
+}

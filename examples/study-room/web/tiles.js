@@ -4,7 +4,7 @@ import { face, made } from "./text.js";
 import { minutesOf, ServerClock, shownAt } from "./timer-clock.js";
 
 const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
-const FACES = 4; // people that a tile shows; the others are a number
+const FACES = 3; // people that a tile shows; the others are a number
 const TICK = 1_000; // milliseconds between looks at the clock
 
 const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
@@ -67,8 +67,10 @@ export class Tiles {
       const shown = timer && shownAt(timer, now, 0);
       const place = item.querySelector(".focus");
       place.dataset.phase = shown?.phase ?? "";
-      const text = shown ? `${shown.word}, ${minutesOf(shown.left)} left` : "";
+      const word = timer?.state === "paused" ? "Paused" : shown?.word;
+      const text = shown ? `${word} ${minutesOf(shown.left)}` : "";
       if (place.textContent !== text) place.textContent = text;
+      place.title = shown ? `${shown.word}: ${minutesOf(shown.left)} left` : "";
     }
   }
 

@@ -265,6 +265,13 @@ impl Client {
         self.try_flush()
     }
 
+    /// Writes to one person, and waits until it is kept.
+    pub fn write(&mut self, user: &str, text: &str, key: &str) {
+        let body = serde_json::json!({ "text": text, "key": key }).to_string();
+        self.session.send(&format!("/app/direct/{user}"), body.as_bytes(), &[], Some(key));
+        assert_eq!(self.next(), ClientEvent::Receipt(key.to_owned()));
+    }
+
     /// Sends something to any destination.
     pub fn send_to(&mut self, destination: &str) {
         self.session.send(destination, b"{}", &[], None);
