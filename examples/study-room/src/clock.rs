@@ -2,12 +2,6 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// Wall-clock time.
-#[expect(clippy::disallowed_methods, reason = "the one reader of the wall clock")]
-pub(crate) fn wall() -> SystemTime {
-    SystemTime::now()
-}
-
 /// Milliseconds since 1970.
 pub(crate) fn now_ms() -> i64 {
     let since = wall().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -20,9 +14,10 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
+/// Wall-clock time.
 #[cfg(not(test))]
 #[expect(clippy::disallowed_methods, reason = "the one reader of the wall clock")]
-fn wall() -> SystemTime {
+pub(crate) fn wall() -> SystemTime {
     SystemTime::now()
 }
 
@@ -30,7 +25,7 @@ fn wall() -> SystemTime {
 /// process; from there on time is counted.
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "the one reader of the wall clock")]
-fn wall() -> SystemTime {
+pub(crate) fn wall() -> SystemTime {
     use std::sync::OnceLock;
 
     static BEGINNING: OnceLock<(SystemTime, Instant)> = OnceLock::new();
