@@ -39,6 +39,7 @@
 mod authenticated;
 mod broker_handle;
 mod mounted;
+mod refresh;
 mod serve;
 mod sse;
 
@@ -51,5 +52,6 @@ pub use parlor_hyper::OriginLayer;
 pub use parlor_hyper::{LiveService, ReadyService, ServeOptions, Server};
 /// An event stream of an application's own, and what refuses one.
 pub use parlor_hyper::{SseClient, SseRefusal};
+pub use refresh::{Refresh, refresh};
 pub use serve::serve;
 pub use sse::Sse;

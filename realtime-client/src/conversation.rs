@@ -213,7 +213,7 @@ impl Conversation {
     fn handle_subscribed(&mut self, key: u64, headers: &Headers) {
         // It may have been dropped in the meantime.
         let Some(entry) = self.registry.get_mut(key) else { return };
-        if let Some(resumed) = entry.in_force(headers.get("recovered")) {
+        if let Some(resumed) = entry.begun(headers) {
             let sender = entry.sender.clone();
             self.deliver(sender, resumed);
         }

@@ -63,9 +63,9 @@ impl Refusal {
 }
 
 impl Refusal {
-    /// Whether an ERROR says that the connection was slow or silent, and not that something is wrong with a frame of it.
+    /// Whether an ERROR says that somebody was slow or silent, and not that something is wrong with a frame.
     pub(crate) fn is_about_time(&self) -> bool {
-        matches!(self.code.as_deref(), Some("frame-timeout" | "heart-beat-timeout" | "slow-consumer"))
+        matches!(self.code.as_deref(), Some("frame-timeout" | "heart-beat-timeout" | "slow-consumer" | "slow-handler"))
     }
 }
 

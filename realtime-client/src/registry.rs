@@ -10,17 +10,22 @@ use crate::{Refusal, SubscribeError, SubscriptionEvent};
 /// Positions of a subscription that are remembered: of what a replay may repeat.
 pub(crate) const REMEMBERED_POSITIONS: usize = 256;
 
+/// Who waits for the confirmation, which says where the subscription begins.
+pub(crate) type Confirm = oneshot::Sender<Result<Option<String>, SubscribeError>>;
+
 /// One subscription.
 pub(crate) struct Entry {
     pub(crate) ack: AckMode,
     pub(crate) sender: mpsc::Sender<SubscriptionEvent>,
     destination: String,
     headers: Headers,
-    /// The last position that came, or the one that the application began with.
+    /// The last position that came: a message's, or where the subscription began; or the one that the application began with.
     resume_from: Option<String>,
+    /// Whether this connection has brought a position already: a RECEIPT behind a message leads nowhere back.
+    is_placed: bool,
     seen: VecDeque<String>,
     /// Who waits for the first confirmation.
-    confirm: Option<oneshot::Sender<Result<(), SubscribeError>>>,
+    confirm: Option<Confirm>,
     /// Whether the application is still to be told that it resumed.
     resuming: bool,
 }
@@ -32,10 +37,11 @@ impl Entry {
         headers: Headers,
         resume_from: Option<String>,
         sender: mpsc::Sender<SubscriptionEvent>,
-        confirm: oneshot::Sender<Result<(), SubscribeError>>,
+        confirm: Confirm,
     ) -> Self {
         let resuming = resume_from.is_some();
-        Self { ack, sender, destination, headers, resume_from, seen: VecDeque::new(), confirm: Some(confirm), resuming }
+        let (seen, confirm) = (VecDeque::new(), Some(confirm));
+        Self { ack, sender, destination, headers, resume_from, is_placed: false, seen, confirm, resuming }
     }
 
     /// Whether nobody waits for it any more, before it was in force.
@@ -52,15 +58,30 @@ impl Entry {
 
     /// Its connection ended.
     fn interrupted(&mut self) {
+        self.is_placed = false;
         // One that was never in force cannot resume.
         self.resuming |= self.confirm.is_none();
     }
 
-    /// It is in force: by its RECEIPT, or because a message came. `recovered` is that frame's header.
+    /// It is in force because a message came. `recovered` is that frame's header.
     pub(crate) fn in_force(&mut self, recovered: Option<&str>) -> Option<SubscriptionEvent> {
+        self.confirmed(recovered, None)
+    }
+
+    /// It is in force by its RECEIPT, which says where it begins: whoever is cut off before the first message goes on from
+    /// there.
+    pub(crate) fn begun(&mut self, headers: &Headers) -> Option<SubscriptionEvent> {
+        let position = headers.get("position");
+        if let Some(position) = position.filter(|_| !self.is_placed) {
+            self.resume_from = Some(position.to_owned());
+        }
+        self.confirmed(headers.get("recovered"), position)
+    }
+
+    fn confirmed(&mut self, recovered: Option<&str>, position: Option<&str>) -> Option<SubscriptionEvent> {
         if let Some(confirm) = self.confirm.take() {
             // Whoever does not wait any more has dropped the subscription too.
-            let _ = confirm.send(Ok(()));
+            let _ = confirm.send(Ok(position.map(str::to_owned)));
         }
         std::mem::take(&mut self.resuming).then(|| SubscriptionEvent::Resumed { recovered: recovered == Some("true") })
     }
@@ -77,6 +98,7 @@ impl Entry {
         }
         self.seen.push_back(position.to_owned());
         self.resume_from = Some(position.to_owned());
+        self.is_placed = true;
         true
     }
 

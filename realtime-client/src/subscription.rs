@@ -75,6 +75,7 @@ pub enum SubscriptionEvent {
 /// ```
 pub struct Subscription {
     receiver: mpsc::Receiver<SubscriptionEvent>,
+    position: Option<String>,
     guard: Guard,
 }
 
@@ -106,6 +107,14 @@ impl Subscription {
     #[must_use]
     pub fn destination(&self) -> &str {
         &self.guard.destination
+    }
+
+    /// Where it began, as the server's confirmation said: for [`resume_from`](SubscribeBuilder::resume_from) of another client
+    /// where no message came. Later positions are those of the [messages](Message::position). None where the destination has
+    /// no history.
+    #[must_use]
+    pub fn position(&self) -> Option<&str> {
+        self.position.as_deref()
     }
 
     /// The next message; `None` at the end. Can be dropped at any time without losing a message.
@@ -206,7 +215,7 @@ impl SubscribeBuilder {
     }
 
     /// The [`position`](Message::position) of the last message that was seen: the server sends what came after it first.
-    /// Later reconnects resume from the last message that came, without being asked.
+    /// Later reconnects resume from the last message that came, or from where the subscription began, without being asked.
     pub fn resume_from(mut self, position: impl Into<String>) -> Self {
         self.resume_from = Some(position.into());
         self
@@ -238,10 +247,10 @@ impl SubscribeBuilder {
             self.shared.commands.send(command).await.map_err(|_| SubscribeError::Closed)?;
             confirmed.await.unwrap_or(Err(SubscribeError::Closed))
         };
-        tokio::time::timeout(self.shared.receipt_timeout, subscribing)
+        let position = tokio::time::timeout(self.shared.receipt_timeout, subscribing)
             .await
             .unwrap_or(Err(SubscribeError::TimedOut))?;
-        Ok(Subscription { receiver, guard })
+        Ok(Subscription { receiver, position, guard })
     }
 }
 

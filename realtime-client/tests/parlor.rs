@@ -11,6 +11,10 @@ use std::{
     future::{Future, IntoFuture},
     io,
     net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,10 +26,18 @@ use parlor_core::{
     Config, Realtime,
     app::{Rejection, Route, Router, Rules},
     auth::{Anonymous, AuthError, Handshake, Principal},
+    broker::DeliveryRules,
     extract::Payload,
+    history::Retain,
 };
 use parlor_hyper::{WebSocketService, serve};
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time::timeout};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::{Notify, oneshot},
+    task::JoinHandle,
+    time::timeout,
+};
 
 /// A test that waits longer has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -48,6 +60,12 @@ fn builder() -> parlor_core::RealtimeBuilder {
     let rules = Rules::deny_all().allow_subscribe("/topic/doubles").allow_send("/topic/doubles");
     let config = Config::development().heart_beat(HeartBeat { can_send_ms: 200, wants_ms: 200 });
     Realtime::builder(routes).config(config).authorize(rules)
+}
+
+/// A server that keeps what is published.
+fn with_history() -> Realtime {
+    let delivery = DeliveryRules::default().history("/topic/doubles", Retain::last(100));
+    builder().delivery(delivery).authenticate(Anonymous).build().unwrap()
 }
 
 fn open() -> Realtime {
@@ -174,6 +192,50 @@ async fn a_client_comes_back_to_a_server_that_was_started_again_and_subscribes_a
     within(client.send("/app/double").json(&4).receipt()).await.unwrap();
     let Some(SubscriptionEvent::Message(message)) = within(events.recv()).await else { panic!("no message") };
     assert_eq!(message.text(), Some("8"));
+    within(client.close()).await.unwrap();
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_published_while_a_client_was_away_comes_also_where_nothing_came_before() {
+    let realtime = with_history();
+    let broker = realtime.broker().clone();
+    let server = Server::start(realtime, "127.0.0.1:0").await;
+    broker.publish("/topic/doubles", &0).await.unwrap();
+    // Its first connection is cut by the test, and the second one waits for it.
+    let (cut, may_return) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (cuts, returns, first) = (Arc::clone(&cut), Arc::clone(&may_return), AtomicBool::new(true));
+    let address = server.address;
+    let connector = move |_| {
+        let (cut, returns, first) = (Arc::clone(&cuts), Arc::clone(&returns), first.swap(false, Ordering::AcqRel));
+        async move {
+            if !first {
+                returns.notified().await;
+            }
+            let mut upstream = TcpStream::connect(address).await?;
+            let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
+            tokio::spawn(async move {
+                tokio::select! {
+                    _ = copy_bidirectional(&mut theirs, &mut upstream) => {}
+                    () = cut.notified() => {}
+                }
+            });
+            Ok(ours)
+        }
+    };
+    let client = server.client().connector(connector).connect().await.unwrap();
+    let mut events = within(client.subscribe("/topic/doubles").into_future()).await.unwrap().events();
+    cut.notify_one();
+    within(client.state().wait_for(|state| !state.is_connected())).await.unwrap();
+    for number in 1..4 {
+        broker.publish("/topic/doubles", &number).await.unwrap();
+    }
+    may_return.notify_one();
+    let Some(SubscriptionEvent::Resumed { recovered: true }) = within(events.recv()).await else { panic!("no news") };
+    for number in 1..4 {
+        let Some(SubscriptionEvent::Message(message)) = within(events.recv()).await else { panic!("no message") };
+        assert_eq!(message.json::<i64>().unwrap(), number);
+    }
     within(client.close()).await.unwrap();
     server.stop().await;
 }

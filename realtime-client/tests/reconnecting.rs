@@ -63,6 +63,38 @@ async fn a_subscription_resumes_from_its_last_position_and_what_comes_twice_is_d
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_subscription_that_is_cut_off_before_its_first_message_resumes_from_where_it_began() {
+    let (builder, mut listener) = client();
+    let (client, mut peer) = connected(builder, &mut listener).await;
+    let (subscription, ()) = tokio::join!(client.subscribe("/topic/a").into_future(), async {
+        let [receipt] = peer.expect(Command::Subscribe, ["receipt"]).await;
+        peer.receipt(&receipt, &[("position", "p0")]).await;
+    });
+    let subscription = subscription.unwrap();
+    assert_eq!(subscription.position(), Some("p0"));
+    let mut events = subscription.events();
+    drop(peer.into_stream());
+    let mut peer = listener.accept().await;
+    let [from, receipt] = peer.expect(Command::Subscribe, ["resume-from", "receipt"]).await;
+    assert_eq!(from, "p0");
+    // The place was lost, and the new one is told.
+    peer.receipt(&receipt, &[("recovered", "false"), ("position", "q0")]).await;
+    assert!(!recovered(&mut events).await);
+    drop(peer.into_stream());
+    let mut peer = listener.accept().await;
+    let [from, receipt] = peer.expect(Command::Subscribe, ["resume-from", "receipt"]).await;
+    assert_eq!(from, "q0");
+    // A message may come before the RECEIPT, and lies behind the beginning.
+    peer.publish("0", "q1", &[("position", "q1"), ("recovered", "true")]).await;
+    peer.receipt(&receipt, &[("recovered", "true"), ("position", "q0")]).await;
+    assert!(recovered(&mut events).await);
+    assert_eq!(text(&mut events).await, "q1");
+    drop(peer.into_stream());
+    let mut peer = listener.accept().await;
+    assert_eq!(peer.expect(Command::Subscribe, ["resume-from"]).await, ["q1"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_hole_is_told_where_it_is_by_the_receipt_or_by_the_first_message() {
     for (on_receipt, on_message, expected) in [
         (Some("true"), None, true),
@@ -160,9 +192,13 @@ async fn a_message_without_a_key_is_unknown_and_one_with_a_key_is_sent_again_unt
 
 #[tokio::test(start_paused = true)]
 async fn an_error_for_silence_lets_a_message_be_sent_again_and_one_that_may_be_because_of_it_does_not() {
-    for (code, again) in
-        [("heart-beat-timeout", true), ("slow-consumer", true), ("frame-timeout", true), ("malformed-frame", false)]
-    {
+    for (code, again) in [
+        ("frame-timeout", true),
+        ("heart-beat-timeout", true),
+        ("malformed-frame", false),
+        ("slow-consumer", true),
+        ("slow-handler", true),
+    ] {
         let (builder, mut listener) = client();
         let (client, mut peer) = connected(builder, &mut listener).await;
         let (outcome, ()) = tokio::join!(client.send("/app/a").resend_with_key("k").receipt(), async {

@@ -21,6 +21,11 @@ pub(crate) fn after(from: Instant, time: Duration) -> Instant {
     from + time.min(LONGEST)
 }
 
+/// When it will be `at` by the wall clock; now, where that is past.
+pub(crate) fn at_wall(at: std::time::SystemTime) -> Instant {
+    after(now(), at.duration_since(wall()).unwrap_or_default())
+}
+
 /// Wall-clock time, for the expiry of tokens.
 #[cfg(not(feature = "testing"))]
 #[expect(clippy::disallowed_methods, reason = "the one reader of the wall clock")]

@@ -10,6 +10,19 @@ use parlor_stomp::Fault;
 use crate::limits::Excess;
 
 /// The end of a connection, as the server decided it.
+///
+/// ```
+/// use std::time::Duration;
+/// use parlor_core::connection::Closing;
+///
+/// let stop = Closing::going_away(Duration::from_secs(2));
+/// assert_eq!((stop.code(), stop.status(), stop.reason()), ("going-away", 1012, "retry-after=2000"));
+/// assert!(stop.invites_back() && stop.error().is_none());
+///
+/// let banned = Closing::application("banned", 4403, "You were banned from this room");
+/// assert!(!banned.invites_back(), "statuses 4400 to 4499 do not");
+/// assert_eq!(banned.error().unwrap().message, "You were banned from this room");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Closing {
     code: Cow<'static, str>,
@@ -48,6 +61,17 @@ impl Closing {
             1013,
             "Messages for this connection were not read in time",
             "The outbound queue reached its bound. Read faster, or subscribe to less; it is safe to reconnect.",
+        )
+    }
+
+    /// A handler of SUBSCRIBE took so long that more was published meanwhile than may wait for it: ERROR, then close with 1013.
+    #[must_use]
+    pub(crate) fn slow_handler() -> Self {
+        Self::told(
+            "slow-handler",
+            1013,
+            "The server took too long to begin a subscription",
+            "Too many messages were published while it was made. It was not the fault of the client; it is safe to reconnect.",
         )
     }
 
@@ -108,6 +132,13 @@ impl Closing {
     #[must_use]
     pub fn ended() -> Self {
         Self::told("ended", 4410, "Nothing more will come here", "It is over; there is no reason to reconnect.")
+    }
+
+    /// The user's rights have changed, and what an event stream carries is not among them any more: its last event says so. By
+    /// the status, a client should not come back by itself.
+    #[must_use]
+    pub(crate) fn forbidden() -> Self {
+        Self::quiet("forbidden", 4403, "forbidden")
     }
 
     /// The server itself failed while it served the connection: ERROR, then close with 1011.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use parlor_stomp::{HeartBeat, Limits};
 
 use crate::{
-    broker::QueueSettings,
+    broker::{HeldLimits, QueueSettings},
     destination::Prefixes,
     limits::{ConnectionLimits, QueueLimits, Rate, RateLimits, RepeatLimits, TransactionLimits, TrustedProxies},
     outbox::OutboxLimits,
@@ -58,6 +58,12 @@ pub struct Config {
     pub max_inbox_frames: usize,
     /// Octets of frames, headers and bodies, that were read and wait for a handler, default 256 KiB; one frame always may.
     pub max_inbox_bytes: usize,
+    /// Messages that a subscription holds back while its handler makes the reply that comes first, default 1,024; one more ends
+    /// the connection with `slow-handler` (1013). While a subscription catches up from a history instead, what is beyond is read
+    /// from there.
+    pub max_held_messages: usize,
+    /// Octets of those messages, and 256 for each, default 256 KiB; beyond, the same.
+    pub max_held_bytes: usize,
     /// Streams of payloads that one session's handlers may have running, default 16; one more is refused with
     /// `too-many-streams`.
     pub max_streams: usize,
@@ -75,6 +81,8 @@ pub struct Config {
     pub transactions: TransactionLimits,
     /// How many sends are remembered by their `message-key`, and for how long.
     pub repeats: RepeatLimits,
+    /// Of how many users that left is remembered when they were here, default 10,000; the latest.
+    pub max_last_seen: usize,
     /// How long one lifecycle listener may take for one event, default 5 s; what takes longer is cut off and logged.
     pub listener_timeout: Duration,
     /// Octets that the operating system may hold back for one client behind what the outbox holds (`SO_SNDBUF`, which Linux
@@ -86,6 +94,9 @@ pub struct Config {
     pub close_linger: Duration,
     /// How long frames that were read before the connection ended may still take, default 30 s.
     pub finish_timeout: Duration,
+    /// How long before its token ends a client is told so, default 60 s: time to refresh, also for a person who is asked. Where
+    /// less is left when it connects, it is told at once. 0 tells nobody.
+    pub expiry_warning: Duration,
     /// After how long a silence an event stream sends a comment, default 15 s. Keeps proxies from taking the connection for
     /// dead, and finds clients that are gone.
     pub sse_heart_beat: Duration,
@@ -149,7 +160,7 @@ impl Config {
 
 impl Default for Config {
     fn default() -> Self {
-        let queues = QueueSettings::default();
+        let (queues, held) = (QueueSettings::default(), HeldLimits::default());
         Self {
             profile: Profile::Production,
             stomp: Limits::default(),
@@ -166,6 +177,8 @@ impl Default for Config {
             max_subscriptions: 128,
             max_inbox_frames: 64,
             max_inbox_bytes: 256 * 1024,
+            max_held_messages: held.max_messages,
+            max_held_bytes: held.max_bytes,
             max_streams: 16,
             queues: queues.queues,
             acknowledgements: queues.acknowledgements,
@@ -173,10 +186,12 @@ impl Default for Config {
             max_queued_bytes: queues.max_bytes,
             transactions: TransactionLimits::default(),
             repeats: RepeatLimits::default(),
+            max_last_seen: 10_000,
             listener_timeout: Duration::from_secs(5),
             send_buffer_bytes: 128 * 1024,
             close_linger: Duration::from_secs(5),
             finish_timeout: Duration::from_secs(30),
+            expiry_warning: Duration::from_secs(60),
             sse_heart_beat: Duration::from_secs(15),
             sse_retry: Duration::from_secs(3),
             pattern_subscriptions: false,
@@ -216,6 +231,8 @@ setters! {
     max_subscriptions: usize,
     max_inbox_frames: usize,
     max_inbox_bytes: usize,
+    max_held_messages: usize,
+    max_held_bytes: usize,
     max_streams: usize,
     queues: QueueLimits,
     acknowledgements: QueueLimits,
@@ -223,10 +240,12 @@ setters! {
     max_queued_bytes: usize,
     transactions: TransactionLimits,
     repeats: RepeatLimits,
+    max_last_seen: usize,
     listener_timeout: Duration,
     send_buffer_bytes: usize,
     close_linger: Duration,
     finish_timeout: Duration,
+    expiry_warning: Duration,
     sse_heart_beat: Duration,
     sse_retry: Duration,
     pattern_subscriptions: bool,

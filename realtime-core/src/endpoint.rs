@@ -11,8 +11,9 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{
-    app::{Authorize, Interceptor, Routes, Snapshot},
-    broker::{Address, Broker},
+    app::{Authorize, Interceptor, Part, Rejection, Routes, Snapshot},
+    auth::{Judge, Principal},
+    broker::{Address, Broker, Publication},
     config::Config,
     destination::{Destination, Pattern},
     limits::Repeats,
@@ -34,6 +35,12 @@ pub(crate) struct Endpoint {
     pub(crate) topic_pattern: Pattern,
     /// Where replies to messages go, of whichever user.
     pub(crate) replies: Destination,
+    /// Where a session is told that its token ends.
+    pub(crate) notices: Destination,
+    /// Where a client sends its new token.
+    pub(crate) refresh: Destination,
+    /// Says whose a new token is.
+    pub(crate) judge: Judge,
     /// Where refusals are told.
     pub(crate) errors: Destination,
     /// What subscriptions to a user's own destinations begin with, by their paths.
@@ -43,6 +50,8 @@ pub(crate) struct Endpoint {
     /// The sends that were handled lately, by their keys.
     pub(crate) repeats: Mutex<Repeats>,
     pub(crate) stopping: AtomicBool,
+    /// What was mounted beside the routes and watches sessions.
+    pub(crate) parts: Vec<Arc<dyn Part>>,
 }
 
 impl Endpoint {
@@ -50,15 +59,41 @@ impl Endpoint {
         self.broker.meters()
     }
 
-    /// What a subscription there begins with.
-    pub(crate) fn snapshot_of(&self, address: &Address) -> Option<Arc<dyn Snapshot>> {
-        let Address::User(user) = address else { return None };
-        self.snapshots.iter().find(|(path, _)| *path == user.path).map(|(_, snapshot)| Arc::clone(snapshot))
-    }
-
     /// Whether the endpoint lets nobody in any more.
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Whether a subscription there begins with messages of its own.
+    pub(crate) fn greets(&self, address: &Address) -> bool {
+        match address {
+            Address::Topic(topic) => self.parts.iter().any(|part| part.greets(topic)),
+            Address::User(user) => self.snapshot_of(&user.path).is_some(),
+            Address::Queue(_) => false,
+        }
+    }
+
+    /// What a subscription there begins with. It is registered already and held back, so that nothing lies between the two.
+    ///
+    /// # Errors
+    /// Why the client may not subscribe.
+    pub(crate) async fn greetings(
+        &self,
+        address: &Address,
+        principal: &Principal,
+    ) -> Result<Vec<Publication>, Rejection> {
+        match address {
+            Address::Topic(topic) => Ok(self.parts.iter().filter_map(|part| part.greeting(topic)).collect()),
+            Address::User(user) => match self.snapshot_of(&user.path) {
+                Some(snapshot) => snapshot.messages(principal).await,
+                None => Ok(Vec::new()),
+            },
+            Address::Queue(_) => Ok(Vec::new()),
+        }
+    }
+
+    fn snapshot_of(&self, path: &Destination) -> Option<&Arc<dyn Snapshot>> {
+        self.snapshots.iter().find(|(of, _)| of == path).map(|(_, snapshot)| snapshot)
     }
 
     /// Tells every listener in turn: those of the builder, then those of the routes.

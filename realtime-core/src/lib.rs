@@ -36,6 +36,7 @@ pub mod limits;
 mod message;
 pub mod notifications;
 mod outbox;
+pub mod presence;
 mod publication;
 mod realtime;
 pub mod session;

@@ -53,7 +53,8 @@ fn text(text: &str) -> SseEvent<'_> {
 }
 
 fn server(code: &str) -> DisconnectReason {
-    DisconnectReason::Server { code: code.to_owned() }
+    let invites_back = matches!(code, "going-away" | "slow-consumer");
+    DisconnectReason::Server { code: code.to_owned(), invites_back }
 }
 
 #[tokio::test(start_paused = true)]

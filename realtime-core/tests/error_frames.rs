@@ -21,9 +21,9 @@ use parlor_core::{
     Config, Realtime,
     app::{Rate, Rejection, Route, Router, Rules},
     auth::{Anonymous, Principal},
-    broker::OutboxLimits,
+    broker::{Broker, OutboxLimits},
     destination::Destination,
-    extract::{Header, NamedHeader, Path as Segments, Payload, Replies},
+    extract::{Header, NamedHeader, Path as Segments, Payload, Replies, Reply},
     limits::{RateLimits, TransactionLimits},
     stomp::Limits,
 };
@@ -121,6 +121,12 @@ async fn never() {
     std::future::pending::<()>().await;
 }
 
+/// Something is published before its reply.
+async fn busy_meanwhile(broker: Broker) -> Reply<u32> {
+    broker.publish("/topic/busy", &1).await.unwrap();
+    Reply(2)
+}
+
 async fn endless() -> Replies<futures_util::stream::Pending<Payload<u32>>> {
     Replies(futures_util::stream::pending())
 }
@@ -137,7 +143,8 @@ fn realtime(config: Config) -> Realtime {
         .mount(Route::message("/app/small", async || {}).max_size(1))
         .mount(Route::message("/app/never", async || {}).rate(Rate::per_minute(1).burst(0)))
         .mount(Route::message("/app/slow", never).layer(TimeoutLayer::new(Duration::from_secs(1))))
-        .mount(Route::subscribe("/app/endless", endless));
+        .mount(Route::subscribe("/app/endless", endless))
+        .mount(Route::subscribe("/topic/busy", busy_meanwhile));
     let rules = ["/topic/a", "/queue/a"].into_iter();
     let rules = rules.fold(Rules::deny_all(), |rules, place| rules.allow_subscribe(place).allow_send(place));
     Realtime::builder(routes.with_state(())).authenticate(Anonymous).authorize(rules).config(config).build().unwrap()
@@ -217,6 +224,10 @@ async fn all() -> Vec<(String, String)> {
 
     let (_, client) = client_of_a_broken_journal(Router::new()).await;
     all.push(("internal".to_owned(), end(client).await));
+
+    let hurried = realtime(Config::development().max_held_messages(0));
+    let frames = [CONNECT, "SUBSCRIBE\nid:1\ndestination:/topic/busy\nreceipt:r\n\n"];
+    all.push(("slow-handler".to_owned(), told(&hurried, user("ada"), &frames).await));
 
     let slow = realtime(Config::development().outbox(OutboxLimits::default().max_messages(1)));
     let mut client = Client::open_with_buffer(&slow, user("ada"), 256);

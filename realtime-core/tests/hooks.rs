@@ -303,6 +303,6 @@ async fn rule_18_a_panic_that_nobody_guards_against_ends_its_connection_in_order
     let (error, status) = client.error_and_close().await;
     assert_eq!((header(&error, "code"), status), (Some("internal"), 1011));
     assert_eq!(client.next().await, Received::End);
-    assert_eq!(*events.lock().unwrap(), ["Server { code: \"internal\" }"]);
+    assert_eq!(*events.lock().unwrap(), ["Server { code: \"internal\", invites_back: true }"]);
     assert_eq!(realtime.registry().session_count(), 0);
 }

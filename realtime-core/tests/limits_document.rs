@@ -4,11 +4,13 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use parlor_core::{Config, history::MemoryLimits, notifications::NotificationLimits};
+use parlor_core::{Config, history::MemoryLimits, notifications::NotificationLimits, presence::PresenceLimits};
 
 /// The fields of the settings and their defaults, by path (`websocket.max_message_bytes`), as `Debug` shows them.
 fn settings() -> BTreeMap<String, String> {
     let mut all = fields(&[], &format!("{:#?}", Config::default()));
+    // Declared where they count, beside the settings.
+    all.extend(fields(&["presence"], &format!("{:#?}", PresenceLimits::default())));
     // Declared with the histories, beside the settings.
     all.extend(fields(&["history_memory"], &format!("{:#?}", MemoryLimits::default())));
     all.extend(fields(&["notifications"], &format!("{:#?}", NotificationLimits::default())));

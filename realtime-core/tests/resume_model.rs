@@ -215,6 +215,8 @@ impl World {
         let Some(place) = place.filter(|_| resumes) else {
             let subscription = subscribing.await;
             assert_eq!(subscription.recovered(), None);
+            self.begin(session, destination, &subscription);
+            let Session { listening, .. } = &mut self.sessions[session];
             listening.insert(destination, Listening { subscription, expected: Vec::new(), says: None });
             return;
         };
@@ -235,7 +237,23 @@ impl World {
         let subscription = subscribing.resume_from(&place.token).await;
         assert_eq!(subscription.recovered(), Some(recovered));
         let says = Some(if recovered { "true" } else { "false" });
+        if recovered {
+            assert_eq!(subscription.position(), Some(&*place.token));
+        } else {
+            self.begin(session, destination, &subscription);
+        }
+        let Session { listening, .. } = &mut self.sessions[session];
         listening.insert(destination, Listening { subscription, expected, says });
+    }
+
+    /// A subscription begins after everything that was published before it, as its receipt says.
+    fn begin(&mut self, session: usize, destination: usize, subscription: &TestSubscription) {
+        assert_eq!(subscription.position().is_some(), Self::has_history(destination));
+        if let Some(token) = subscription.position() {
+            let seen = self.logs[destination].entries.len();
+            let place = Place { token: token.to_owned(), life: self.life, seen };
+            self.sessions[session].places.insert(destination, place);
+        }
     }
 
     /// Everything that must have come has, and nothing else.

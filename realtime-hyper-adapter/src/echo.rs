@@ -39,6 +39,25 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// It asks nobody who the client is: anyone may connect whose Origin is allowed, and takes one of the endpoint's
 /// connections. Frames, messages and what waits for the client are bounded as the [`Realtime`]'s settings say; a client that
 /// sends nothing for 60 s is closed with 1001.
+///
+/// ```
+/// use parlor_core::{Realtime, app::Router, auth::Anonymous};
+/// use parlor_hyper::EchoService;
+/// use tower::ServiceExt;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).build()?;
+/// let handshake = http::Request::get("/echo")
+///     .header("connection", "upgrade")
+///     .header("upgrade", "websocket")
+///     .header("sec-websocket-version", "13")
+///     .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+///     .body(())?;
+/// let response = EchoService::new(&realtime).oneshot(handshake).await?;
+/// assert_eq!(response.status(), 101);
+/// assert_eq!(response.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct EchoService {
     realtime: Realtime,

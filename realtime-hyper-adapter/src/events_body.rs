@@ -12,6 +12,26 @@ use http_body::{Body, Frame, SizeHint};
 use parlor_core::event_stream::EventStream;
 
 /// An event stream, or the octets of a refusal.
+///
+/// ```
+/// use http_body_util::BodyExt;
+/// use parlor_core::{Realtime, app::{Router, Rules}, auth::Anonymous};
+/// use parlor_hyper::EventsService;
+/// use tower::ServiceExt;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let rules = Rules::deny_all().allow_subscribe("/topic/news");
+/// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).authorize(rules).build()?;
+/// let request = http::Request::get("/events?destination=/topic/news").body(())?;
+/// let mut body = EventsService::new(&realtime).oneshot(request).await?.into_body();
+/// realtime.broker().publish("/topic/news", "hello").await?;
+/// let mut text = String::new();
+/// while !text.contains("data: \"hello\"") {
+///     let octets = body.frame().await.ok_or("the stream has ended")??.into_data().unwrap_or_default();
+///     text.push_str(std::str::from_utf8(&octets)?);
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct EventsBody(Kind);
 

@@ -12,6 +12,44 @@ use tokio::{
 /// A source of connections: a TCP or Unix listener, or one of your own.
 ///
 /// The accept loop calls [`accept`](Self::accept) again after an error, so an implementation need not repair anything.
+///
+/// ```
+/// use std::{io, net::SocketAddr};
+/// use parlor_core::{Realtime, app::Router, auth::Anonymous};
+/// use parlor_hyper::{Listener, LiveService, Server};
+/// use tokio::{io::{AsyncReadExt, AsyncWriteExt, DuplexStream}, sync::mpsc};
+///
+/// /// Connections in memory, for a test without a network.
+/// struct InMemory(mpsc::Receiver<DuplexStream>);
+///
+/// impl Listener for InMemory {
+///     type Io = DuplexStream;
+///
+///     async fn accept(&mut self) -> io::Result<(DuplexStream, Option<SocketAddr>)> {
+///         match self.0.recv().await {
+///             Some(stream) => Ok((stream, None)),
+///             None => std::future::pending().await,
+///         }
+///     }
+///
+///     fn address(&self) -> io::Result<String> {
+///         Ok("memory".to_owned())
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).build()?;
+/// let (connect, accepted) = mpsc::channel(1);
+/// tokio::spawn(Server::new(InMemory(accepted), LiveService::new(), realtime).run_until(std::future::pending()));
+///
+/// let (mut client, server) = tokio::io::duplex(1024);
+/// connect.send(server).await?;
+/// client.write_all(b"GET /livez HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await?;
+/// let mut response = String::new();
+/// client.read_to_string(&mut response).await?;
+/// assert!(response.ends_with("alive\n"), "{response}");
+/// # Ok(()) }
+/// ```
 pub trait Listener: Send + 'static {
     /// The stream of one connection.
     type Io: AsyncRead + AsyncWrite + Send + Unpin + 'static;

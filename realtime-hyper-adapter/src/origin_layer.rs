@@ -41,6 +41,27 @@ pub struct OriginLayer {
 }
 
 /// The service that [`OriginLayer`] makes of another.
+///
+/// ```
+/// use std::convert::Infallible;
+/// use bytes::Bytes;
+/// use http::{Request, Response};
+/// use parlor_core::auth::OriginPolicy;
+/// use parlor_hyper::{OriginGate, OriginLayer};
+/// use tower::{Layer, ServiceExt};
+///
+/// async fn logged_out(_: Request<()>) -> Result<Response<Bytes>, Infallible> {
+///     Ok(Response::new(Bytes::new()))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let layer = OriginLayer::with_policy(OriginPolicy::new(["https://app.example"])?);
+/// let log_out: OriginGate<_> = layer.layer(tower::service_fn(logged_out));
+/// let from = |origin| Request::post("/log-out").header("cookie", "token=…").header("origin", origin).body(());
+/// assert_eq!(log_out.clone().oneshot(from("https://app.example")?).await?.status(), 200);
+/// assert_eq!(log_out.oneshot(from("https://other.example")?).await?.status(), 403);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct OriginGate<S> {
     inner: S,

@@ -7,6 +7,22 @@ use parlor_core::Realtime;
 
 /// A request extension that accept loops set, for authenticators, limits and logs. Behind a proxy it is the proxy; who
 /// stands behind that is told by [`TrustedProxies`](parlor_core::limits::TrustedProxies).
+///
+/// ```
+/// use parlor_core::{Config, Realtime, app::Router, auth::Anonymous, limits::ConnectionLimits};
+/// use parlor_hyper::{EventsService, PeerAddr};
+/// use tower::ServiceExt;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let config = Config::default().connections(ConnectionLimits::default().max_per_address(0));
+/// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).config(config).build()?;
+/// // An accept loop of your own says where a request comes from, or limits by address cannot hold.
+/// let mut request = http::Request::get("/events?destination=/topic/news").body(())?;
+/// request.extensions_mut().insert(PeerAddr("192.0.2.7:50000".parse()?));
+/// let refused = EventsService::new(&realtime).oneshot(request).await?;
+/// assert_eq!(refused.status(), 429);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "an address is all there is to it")]
 pub struct PeerAddr(pub SocketAddr);

@@ -18,12 +18,39 @@ use crate::Refusal;
 ///
 /// It answers any method. Whatever else your application needs (a database, say) it does not know: ask that in a handler of
 /// your own, and [`Realtime::is_ready`] with it.
+///
+/// ```
+/// use parlor_core::{Realtime, app::Router, auth::Anonymous};
+/// use parlor_hyper::ReadyService;
+/// use tower::ServiceExt;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).build()?;
+/// let ask = async || ReadyService::new(&realtime).oneshot(http::Request::new(())).await;
+/// assert_eq!(ask().await?.status(), 200);
+/// realtime.begin_stop();
+/// let response = ask().await?;
+/// assert_eq!(response.status(), 503);
+/// assert!(response.headers().contains_key("retry-after"));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct ReadyService {
     realtime: Realtime,
 }
 
 /// `/livez`: 200 as long as requests are answered at all. Restart the process when it is not; a server that stops is alive.
+///
+/// ```
+/// use parlor_hyper::LiveService;
+/// use tower::ServiceExt;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let response = LiveService::new().oneshot(http::Request::new(())).await?;
+/// assert_eq!(response.status(), 200);
+/// assert_eq!(response.headers()["cache-control"], "no-store");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct LiveService;

@@ -14,6 +14,17 @@ use parlor_core::{
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// A handshake that is refused before the upgrade. The response's body is `{"code": …, "message": …}`.
+///
+/// ```
+/// use parlor_core::auth::AuthError;
+/// use parlor_hyper::Refusal;
+///
+/// // A route of your own refuses in the same words as a handshake.
+/// let refusal = Refusal::from(AuthError::Missing);
+/// assert_eq!((refusal.status().as_u16(), refusal.code()), (401, AuthError::Missing.code()));
+/// let response = refusal.into_response();
+/// assert_eq!(response.headers()["content-type"], "application/json");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -29,6 +40,9 @@ pub enum Refusal {
     /// Not a GET: 405.
     #[error("Connect with GET.")]
     Method,
+    /// A refresh that is not a POST: 405.
+    #[error("Refresh with POST.")]
+    NotPost,
     /// The Origin may not connect: 403.
     #[error(transparent)]
     Origin(#[from] OriginRefusal),
@@ -57,7 +71,7 @@ impl Refusal {
             Self::Admission(error) => error.code(),
             Self::Auth(error) => error.code(),
             Self::BadHandshake(_) => "bad-handshake",
-            Self::Method => "method-not-allowed",
+            Self::Method | Self::NotPost => "method-not-allowed",
             Self::Origin(_) => "origin-not-allowed",
             Self::Query => "bad-query",
             Self::Stopping => "stopping",
@@ -75,7 +89,7 @@ impl Refusal {
             Self::Auth(error) => error.status(),
             Self::BadHandshake(_) | Self::Query | Self::Subprotocol => StatusCode::BAD_REQUEST,
             Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Method | Self::NotPost => StatusCode::METHOD_NOT_ALLOWED,
             Self::Origin(_) => StatusCode::FORBIDDEN,
             Self::UpgradeRequired | Self::Version => StatusCode::UPGRADE_REQUIRED,
         }
@@ -109,7 +123,8 @@ impl Refusal {
         // Each status has a header that RFC 9110 (sections 15.5 and 15.6) asks for with it.
         match self.status() {
             StatusCode::METHOD_NOT_ALLOWED => {
-                headers.insert(header::ALLOW, HeaderValue::from_static("GET"));
+                let allowed = if matches!(self, Self::NotPost) { "POST" } else { "GET" };
+                headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
             }
             StatusCode::UNAUTHORIZED => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -6,6 +6,20 @@ use std::{future::pending, io};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Ctrl-C, and SIGTERM where there are signals. From the moment when it is made they do not end the process any more.
+///
+/// ```
+/// use std::time::Duration;
+/// use parlor_hyper::Signals;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+/// let mut signals = Signals::listen()?;
+/// # let process = std::process::id().to_string();
+/// # #[cfg(unix)]
+/// std::process::Command::new("kill").args(["-TERM", &process]).status()?;
+/// # #[cfg(unix)]
+/// tokio::time::timeout(Duration::from_secs(10), signals.next()).await.expect("SIGTERM was heard, and ended nothing");
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Signals {
     #[cfg(unix)]
@@ -42,6 +56,17 @@ impl Signals {
 }
 
 /// Ready on Ctrl-C, and on SIGTERM where there are signals.
+///
+/// ```no_run
+/// use parlor_core::{Realtime, app::Router, auth::Anonymous};
+/// use parlor_hyper::{WebSocketService, serve, stop_signal};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).build()?;
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+/// serve(listener, WebSocketService::new(&realtime), realtime, stop_signal()).await?;
+/// # Ok(()) }
+/// ```
 pub async fn stop_signal() {
     match Signals::listen() {
         Ok(mut signals) => signals.next().await,

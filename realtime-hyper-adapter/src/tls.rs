@@ -44,6 +44,15 @@ struct Shared {
 }
 
 /// Why a certificate or its key cannot be used. Its `Debug` is its sentence, for a `main` that returns it.
+///
+/// ```
+/// use parlor_hyper::{Tls, TlsError};
+///
+/// let error = Tls::from_pem_files("/no/such/chain.pem", "/no/such/key.pem").unwrap_err();
+/// let TlsError::File { path, .. } = &error else { panic!("{error}") };
+/// assert_eq!(path, "/no/such/chain.pem");
+/// assert!(error.to_string().starts_with("/no/such/chain.pem holds no PEM that can be used: "));
+/// ```
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {

@@ -37,6 +37,19 @@ use crate::{
 /// | `version-not-supported` | no common version | 1002 |
 ///
 /// Whoever uses this crate may add codes of its own with [`Fault::new`].
+///
+/// ```
+/// use bytes::Bytes;
+/// use parlor_stomp::{Request, ServerConfig, ServerSession, Version};
+///
+/// let mut session = ServerSession::new(ServerConfig::default());
+/// session.handle_input(Bytes::from_static(b"SEND\ndestination:/app/say\n\nhello\0"));
+/// let Some(Request::Fault(fault)) = session.poll_request() else { panic!("nobody has connected") };
+/// assert_eq!(fault.code, "not-connected");
+/// // What the client is told before the connection ends.
+/// let error = fault.encode(Version::V1_2);
+/// assert!(error.bytes.starts_with(b"ERROR\n"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fault {

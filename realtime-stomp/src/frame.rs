@@ -5,6 +5,14 @@ use bytes::Bytes;
 use crate::{Command, Headers};
 
 /// A frame: command, headers with their values decoded, and body.
+///
+/// ```
+/// use parlor_stomp::{Command, Frame, Version, encode_frame};
+///
+/// let frame = Frame::new(Command::Send).with_header("destination", "/app/say").with_body("hello");
+/// let encoded = encode_frame(frame.command, &frame.headers, &frame.body, Version::V1_2);
+/// assert_eq!(encoded.bytes, "SEND\ndestination:/app/say\n\nhello\0");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a frame has no other parts")]
 pub struct Frame {

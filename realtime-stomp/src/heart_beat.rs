@@ -39,12 +39,31 @@ pub struct HeartBeat {
 }
 
 /// Why a text is no `heart-beat` value.
+///
+/// ```
+/// use parlor_stomp::HeartBeat;
+///
+/// let error = "10 s".parse::<HeartBeat>().unwrap_err();
+/// assert!(error.to_string().ends_with("for example 10000,10000"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a heart-beat is two numbers of milliseconds with a comma between them, for example 10000,10000")]
 #[non_exhaustive]
 pub struct ParseHeartBeatError;
 
 /// What to do about heart-beats now.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use parlor_stomp::{HeartBeat, HeartBeatAction};
+///
+/// # #[expect(clippy::disallowed_methods, reason = "an example")]
+/// let start = Instant::now();
+/// // The peer promised a beat every ten seconds, and falls silent.
+/// let mut timer = HeartBeat { can_send_ms: 0, wants_ms: 10_000 }.timer("10000,0".parse().unwrap(), start);
+/// assert_eq!(timer.poll(start + Duration::from_secs(15)), Some(HeartBeatAction::Ping));
+/// assert_eq!(timer.poll(start + Duration::from_secs(30)), Some(HeartBeatAction::TimedOut));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "whoever runs the timer must handle every action")]
 pub enum HeartBeatAction {

@@ -3,12 +3,28 @@
 use std::{fmt, str::FromStr};
 
 /// Why a text is no version.
+///
+/// ```
+/// use parlor_stomp::Version;
+///
+/// let error = "1.3".parse::<Version>().unwrap_err();
+/// assert_eq!(error.to_string(), "the versions of STOMP are 1.0, 1.1 and 1.2");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the versions of STOMP are 1.0, 1.1 and 1.2")]
 #[non_exhaustive]
 pub struct ParseVersionError;
 
 /// A protocol version. The order is that of age.
+///
+/// ```
+/// use parlor_stomp::Version;
+///
+/// assert_eq!(Version::negotiate(Some("1.1, 1.2, 2.0")), Some(Version::V1_2));
+/// assert_eq!(Version::negotiate(None), Some(Version::V1_0), "clients of 1.0 name none");
+/// assert_eq!(Version::negotiate(Some("2.0")), None);
+/// assert!(Version::V1_1 < Version::V1_2);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "the specification's set is closed")]
 pub enum Version {

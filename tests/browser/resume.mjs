@@ -34,7 +34,7 @@ function record(page) {
 const cookieOf = async (page) => (await page.context().cookies()).find(({ name }) => name === "token").value;
 const allConfirmed = (page) => page.locator("#messages:not(:has(.waiting))").waitFor({ state: "attached" });
 const texts = (page) => page.locator(".message .bubble").allTextContents();
-const room = (frames) => frames.sent.filter((frame) => /^SUBSCRIBE\n[^]*\/topic\/rooms\//.test(frame));
+const room = (frames) => frames.sent.filter((frame) => /^SUBSCRIBE\n[^]*\/topic\/rooms\/\w+\/chat\n/.test(frame));
 const histories = (frames) => frames.heard.filter((frame) => frame.includes('"type":"history"'));
 
 /** A state in both colour schemes. */
@@ -98,7 +98,7 @@ await ada.getByText(AWAY).waitFor();
 network.restore(adas);
 await ada.getByText(COMPLETE).waitFor();
 await hearsEverything(["One", "Two", "Three", "Four", "Five", "Six"]);
-const keys = adasFrames().sent.filter((frame) => frame.startsWith("SEND")).map((frame) => /\nmessage-key:(.*)/.exec(frame)[1]);
+const keys = adasFrames().sent.filter((frame) => /^SEND\n[^]*\/chat\n/.test(frame)).map((frame) => /\nmessage-key:(.*)/.exec(frame)[1]);
 assert.deepEqual(keys, [keys[0], keys[0]], "it was sent again with its key");
 await say(bob, "Seven");
 await hears(bob, "Seven");

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { once } from "node:events";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
@@ -10,7 +10,9 @@ import { createInterface } from "node:readline";
 const { STUDY_ROOM, STUDY_ROOM_FOLDER, SCREENSHOTS, CHROMIUM, INSTALLED } = process.env;
 const PASSWORD = "correct horse";
 
-const { chromium } = createRequire(`${INSTALLED}/`)("playwright-core");
+const installed = createRequire(`${INSTALLED}/`);
+const { chromium } = installed("playwright-core");
+const AXE = readFileSync(installed.resolve("axe-core/axe.min.js"), "utf8");
 mkdirSync(SCREENSHOTS, { recursive: true });
 
 export const browser = await chromium.launch({
@@ -92,6 +94,16 @@ export async function makeRoom(page, name) {
 export async function say(page, text) {
   await page.getByLabel("Message", { exact: true }).fill(text);
   await page.keyboard.press("Enter");
+}
+
+/** Nothing on the page is a barrier: axe-core finds no violation, and nothing scrolls sideways. */
+export async function isAccessible(page, what) {
+  // Through the debugger, which the page's content security policy does not bind.
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
+  const told = violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(" | ")}`);
+  assert.deepEqual(told, [], what);
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${what} scrolls sideways`);
 }
 
 /** Waits for a message that is kept: one's own has its RECEIPT. */

@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     accounts::{Accounts, EndedLogins, Tokens},
+    direct::DirectService,
     realtime,
     settings::Settings,
     store::{self, Location, Store, StoreError, UrlError},
@@ -82,7 +83,8 @@ impl App {
         let origins = OriginPolicy::new(origins(&public_url))?;
         let config = Config::default().trusted_proxies(settings.trusted_proxies);
         let realtime = realtime::endpoint(Arc::clone(&store), tokens.verifier(), origins, config)?;
-        let web = Web { realtime: realtime.clone(), store: Arc::clone(&store), accounts, tokens };
+        let direct = DirectService::new(Arc::clone(&store));
+        let web = Web { realtime: realtime.clone(), store: Arc::clone(&store), accounts, tokens, direct };
         let router = web::router(web, &public_url);
         Ok(Self { listener, addr, public_url, data_place: location.to_string(), store, router, realtime })
     }

@@ -5,6 +5,10 @@
 //! | `app` | how an application is put together |
 //! | `realtime` | what is mounted, and handlers tested without a socket |
 //! | `chat` | handlers, extractors, a reply on entering; write, then broadcast |
+//! | `timer` | values that supersede each other, published by commands and by time |
+//! | `typing` | the shortest route: a guard, a rate, a payload in and one out |
+//! | `direct` | messages to a user, in all tabs of both |
+//! | `membership` | guards that several routes ask |
 //! | `accounts` | a JWT in an HttpOnly cookie, and sessions closed at the log-out |
 //! | `api` | what is refused, and extractors of one's own |
 //! | `store` | a database behind one trait |
@@ -16,11 +20,16 @@ mod app;
 mod arguments;
 mod chat;
 mod clock;
+mod direct;
+mod drafts;
 mod ids;
+mod membership;
 mod realtime;
 mod rooms;
 mod settings;
 mod store;
+mod timer;
+mod typing;
 mod web;
 
 pub use app::{App, StartError};

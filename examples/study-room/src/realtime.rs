@@ -4,14 +4,19 @@ use std::sync::Arc;
 
 use parlor::{
     BuildError, Config, Realtime,
+    app::Router,
     auth::{JwtVerifier, OriginPolicy},
-    broker::Broker,
+    broker::{Broker, Overflow},
+    extract::FromRef,
     history::Retain,
 };
 
 use crate::{
     chat::{self, ChatService},
+    direct::{self, DirectService},
     store::Store,
+    timer::{self, TimerService},
+    typing,
 };
 
 /// What a room keeps for pages that lost their connection: the messages of an hour (rule 14). A page that missed more begins
@@ -26,14 +31,56 @@ pub(crate) fn endpoint(
     config: Config,
 ) -> Result<Realtime, BuildError> {
     let broker = Broker::default();
-    let chat = ChatService::new(store, broker.clone());
-    Realtime::builder(chat::routes().with_state(chat))
+    let services = Services {
+        chat: ChatService::new(Arc::clone(&store), broker.clone()),
+        direct: DirectService::new(Arc::clone(&store)),
+        timers: TimerService::new(broker.clone()),
+        store,
+    };
+    let routes =
+        Router::new().merge(chat::routes()).merge(direct::routes()).merge(timer::routes()).merge(typing::routes());
+    Realtime::builder(routes.with_state(services))
         .broker(broker)
         .history(chat::ROOM, KEPT)
+        .overflow(timer::TIMER, Overflow::LatestOnly)
+        .overflow(typing::TYPING, Overflow::LatestOnly)
         .authenticate(verifier)
         .origin_policy(origins)
         .config(config)
         .build()
+}
+
+/// What handlers share. Each names the part that it uses.
+#[derive(Clone)]
+struct Services {
+    chat: ChatService,
+    direct: DirectService,
+    timers: TimerService,
+    store: Arc<dyn Store>,
+}
+
+impl FromRef<Services> for ChatService {
+    fn from_ref(services: &Services) -> Self {
+        services.chat.clone()
+    }
+}
+
+impl FromRef<Services> for DirectService {
+    fn from_ref(services: &Services) -> Self {
+        services.direct.clone()
+    }
+}
+
+impl FromRef<Services> for TimerService {
+    fn from_ref(services: &Services) -> Self {
+        services.timers.clone()
+    }
+}
+
+impl FromRef<Services> for Arc<dyn Store> {
+    fn from_ref(services: &Services) -> Self {
+        Self::clone(&services.store)
+    }
 }
 
 #[cfg(test)]

@@ -21,10 +21,17 @@ fn rule_15_browsers_that_were_cut_off_miss_nothing_see_nothing_twice_and_are_tol
     run_with_browser("browser/resume.mjs");
 }
 
+#[test]
+fn a_late_comer_sees_the_same_timer_and_people_type_and_write_to_each_other_without_barriers() {
+    run_with_browser("browser/together.mjs");
+}
+
 /// Runs a script that starts the study room and browsers by itself.
 fn run_with_browser(script: &str) {
-    let present = has("node") && has("chromium") && installed().join("node_modules/playwright-core").exists();
-    if available("Chromium or playwright-core", present, "PARLOR_REQUIRE_BROWSER") {
+    let present = has("node")
+        && has("chromium")
+        && ["playwright-core", "axe-core"].iter().all(|name| installed().join("node_modules").join(name).exists());
+    if available("Chromium, playwright-core or axe-core", present, "PARLOR_REQUIRE_BROWSER") {
         let folder = Folder::new();
         let variables = [
             ("STUDY_ROOM", env!("CARGO_BIN_EXE_study-room").to_owned()),

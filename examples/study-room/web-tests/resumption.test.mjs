@@ -31,6 +31,18 @@ test("it goes on behind the last message that was new", () => {
   assert.deepEqual(resumption.headers(), { "resume-from": "a" }, "a repetition leads nowhere back");
 });
 
+test("it begins where the RECEIPT says, unless a message was faster", () => {
+  const resumption = new Resumption();
+  resumption.headers();
+  resumption.begin(at("p0"));
+  assert.deepEqual(resumption.headers(), { "resume-from": "p0" });
+  resumption.take(at("p1"));
+  resumption.begin(at("p0"));
+  assert.deepEqual(resumption.headers(), { "resume-from": "p1" });
+  resumption.begin(headers({}));
+  assert.deepEqual(resumption.headers(), { "resume-from": "p1" }, "a server without positions says nothing");
+});
+
 test("a message that comes twice is taken once", () => {
   const resumption = asking("1", "2");
   assert.equal(resumption.answer(headers({ recovered: "true", position: "2" })), "resumed");

@@ -90,7 +90,7 @@ async function reconnect() {
 
 test("of a server without positions it asks nothing, before and after a loss", async () => {
   const [first, second] = [server.accept(), await reconnect()];
-  for (const headers of [first, second]) assert.deepEqual([...headers.keys()], ["id", "destination"]);
+  for (const headers of [first, second]) assert.deepEqual([...headers.keys()], ["id", "destination", "receipt"]);
   message("history");
   message("history");
   assert.deepEqual(heard, ["history", "history"]);
@@ -107,6 +107,19 @@ test("it goes on behind the last message, and hears none twice", async () => {
   server.says("RECEIPT", { "receipt-id": headers.get("receipt"), recovered: "true" });
   await turn();
   assert.deepEqual(heard, ["one", "two", "resumed", "three"]);
+});
+
+test("cut off before the first message, it goes on from where it began", async () => {
+  const first = server.accept();
+  server.says("RECEIPT", { "receipt-id": first.get("receipt"), position: "p0" });
+  await turn();
+  const headers = await reconnect();
+  assert.equal(headers.get("resume-from"), "p0");
+  server.says("RECEIPT", { "receipt-id": headers.get("receipt"), recovered: "true", position: "p0" });
+  message("one", { position: "p1", recovered: "true" });
+  await turn();
+  assert.deepEqual(heard, ["resumed", "one"]);
+  assert.equal((await reconnect()).get("resume-from"), "p1");
 });
 
 test("where nothing was said meanwhile, the RECEIPT tells that nothing was missed", async () => {
@@ -130,7 +143,8 @@ for (const first of ["RECEIPT", "MESSAGE"]) {
     message("behind it too", { position: "q9" });
     assert.deepEqual(server.sent("UNSUBSCRIBE").map((frame) => frame.headers.get("id")), ["sub-1"]);
     const [again, ...more] = server.sent("SUBSCRIBE");
-    assert.deepEqual([...again.headers], [["id", "sub-2"], ["destination", TOPIC]]);
+    const receiptOf = (frame) => ["receipt", frame.headers.get("receipt")];
+    assert.deepEqual([...again.headers], [["id", "sub-2"], ["destination", TOPIC], receiptOf(again)]);
     assert.deepEqual(more, []);
     message("history", { subscription: "sub-2" });
     message("live", { subscription: "sub-2", position: "q10" });

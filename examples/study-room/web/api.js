@@ -21,6 +21,8 @@ export const rooms = () => request("GET", "/rooms");
 export const createRoom = (name, subject) => request("POST", "/rooms", { name, subject });
 export const room = (id) => request("GET", `/rooms/${encodeURIComponent(id)}`);
 export const messagesBefore = (id, before) => request("GET", `/rooms/${encodeURIComponent(id)}/messages?before=${before}`);
+export const direct = (id) => request("GET", `/direct/${encodeURIComponent(id)}`);
+export const directBefore = (id, before) => request("GET", `/direct/${encodeURIComponent(id)}?before=${before}`);
 
 /** Whether the cookie is good; undefined where the server does not say. */
 export async function isLoggedIn() {

@@ -3,14 +3,13 @@
 // Messages stand in the order of their ids, each once. Those that wait have no id yet and stand at the end; their own
 // message, live or from the history, turns them into sent ones by its key.
 
+import { isDay, messageAfter, messageBefore, midnight, nameDays, newDay } from "./days.js";
 import { failureOf, messageItem, setTime } from "./text.js";
 
 const RUN = 5 * 60_000; // milliseconds in which messages of one author stand together
 const NEAR = 80; // pixels from the beginning or the end that count as being there
 const MOST = 600; // messages on the page; a room may stay open for days
 const KEPT = 400; // of them when there are too many: older ones come back by scrolling up
-
-const dayName = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", month: "long" });
 
 /**
  * Shows the messages of a room to `me`. `loadOlder(id)` gives the page before a message; `whatToDo(failure)` the actions for
@@ -142,15 +141,13 @@ export class Conversation {
     const isSameDay = before !== undefined && midnight(sent) === midnight(sentBefore);
     const isRun = isSameDay && before.dataset.author === item.dataset.author && sent - sentBefore < RUN;
     item.classList.toggle("continued", isRun);
+    // A name that is not seen is no place to stop at.
+    if (item.querySelector("a.author")) item.querySelector("a.author").tabIndex = isRun ? -1 : 0;
     const hasDay = isDay(item.previousElementSibling);
     if (isSameDay && hasDay) item.previousElementSibling.remove();
     if (isSameDay || hasDay) return;
-    const day = document.createElement("li");
-    day.className = "day";
-    day.dataset.day = midnight(sent);
-    item.before(day);
-    // With a new day, "today" has become "yesterday".
-    for (const each of this.#elements.list.querySelectorAll(".day")) each.textContent = nameOf(Number(each.dataset.day));
+    item.before(newDay(midnight(sent)));
+    nameDays(this.#elements.list);
   }
 
   async #loadOlder() {
@@ -228,27 +225,4 @@ export class Conversation {
     change();
     requestAnimationFrame(() => (scroller.ariaLive = "polite"));
   }
-}
-
-function isDay(element) {
-  return element?.classList.contains("day") ?? false;
-}
-
-function messageBefore(item) {
-  const before = item.previousElementSibling;
-  return (isDay(before) ? before.previousElementSibling : before) ?? undefined;
-}
-
-function messageAfter(item) {
-  const after = item.nextElementSibling;
-  return isDay(after) ? after.nextElementSibling : after;
-}
-
-function midnight(time) {
-  return new Date(time).setHours(0, 0, 0, 0);
-}
-
-function nameOf(day) {
-  const ago = Math.round((midnight(Date.now()) - day) / 86_400_000); // days of 23 and 25 hours are days too
-  return ["Today", "Yesterday"][ago] ?? dayName.format(day);
 }

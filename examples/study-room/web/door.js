@@ -135,7 +135,7 @@ async function turned(change) {
 /** Only to a page of our own. */
 function nextPage() {
   const next = query.get("next") ?? "";
-  return /^\/rooms(\/[\w%-]+)?$/.test(next) ? next : "/rooms";
+  return /^\/(rooms|messages)(\/[\w%-]+)?$/.test(next) ? next : "/rooms";
 }
 
 function byId(id) {

@@ -2,6 +2,7 @@
 //
 //   MESSAGE   position:p        where a destination has a history; p is the server's and says nothing to us
 //   SUBSCRIBE resume-from:p     with the last one that was seen
+//   RECEIPT   position:p        the place where it begins, for whoever is cut off before the first MESSAGE
 //   RECEIPT, or first MESSAGE   recovered:true, what was missed follows; recovered:false, the server no longer has it
 //
 // Of a server that sends no positions nothing is asked, and whoever subscribes begins anew.
@@ -13,10 +14,12 @@ export class Resumption {
   #last;
   #seen = new Set(); // oldest first
   #isAsked = false;
+  #isPlaced = false; // by a message, since the last SUBSCRIBE
 
   /** What the next SUBSCRIBE says: nothing while no position is known. */
   headers() {
     this.#isAsked = this.#last !== undefined;
+    this.#isPlaced = false;
     return this.#isAsked ? { "resume-from": this.#last } : {};
   }
 
@@ -31,6 +34,11 @@ export class Resumption {
     return "lost";
   }
 
+  /** Takes the place that a RECEIPT names, unless a message that lies behind it was faster. */
+  begin(headers) {
+    if (!this.#isPlaced) this.#last = headers.get("position") ?? this.#last;
+  }
+
   /** Takes a MESSAGE; false where it was taken before. */
   take(headers) {
     const position = headers.get("position");
@@ -39,6 +47,7 @@ export class Resumption {
     this.#seen.add(position);
     if (this.#seen.size > REMEMBERED) this.#seen.delete(this.#seen.values().next().value);
     this.#last = position;
+    this.#isPlaced = true;
     return true;
   }
 }

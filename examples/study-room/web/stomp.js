@@ -5,6 +5,7 @@
 
 import { Backoff } from "./backoff.js";
 import { encodeFrame, FrameDecoder } from "./frames.js";
+import { startWorker } from "./heartbeat.js";
 import { Receipts, refusal, SendError } from "./receipts.js";
 import { Resumption } from "./resumption.js";
 
@@ -63,11 +64,11 @@ export class StompClient extends EventTarget {
     this.#begin({ destination, handler, onResumed, resumption: new Resumption() });
   }
 
-  /** Sends JSON; resolves with the RECEIPT, rejects with a SendError. With the same `key` it counts once. */
+  /** Sends JSON; resolves with the RECEIPT, rejects with a SendError. With the same `key`, where there is one, it counts once. */
   send(destination, payload, key) {
     if (this.state !== "connected") return Promise.reject(new SendError("offline", "There is no connection."));
     const { receipt, confirmed } = this.#receipts.expect();
-    const headers = { destination, receipt, "message-key": key, "content-type": "application/json" };
+    const headers = { destination, receipt, "content-type": "application/json", ...(key && { "message-key": key }) };
     this.#sendFrame("SEND", headers, JSON.stringify(payload));
     return confirmed;
   }
@@ -141,18 +142,20 @@ export class StompClient extends EventTarget {
 
   #enter(id) {
     const subscription = this.#subscriptions.get(id);
-    const headers = { id, destination: subscription.destination, ...subscription.resumption.headers() };
-    if ("resume-from" in headers) {
-      // Where nothing was said meanwhile, the RECEIPT alone tells how it goes on.
-      const { receipt, confirmed } = this.#receipts.expect();
-      headers.receipt = receipt;
-      confirmed.then(
-        (answer) => this.#resumed(id, answer),
-        // A first MESSAGE may have told it as well: only a refusal is news.
-        (error) => error.code !== "offline" && error.code !== "late" && this.#tell(error),
-      );
-    }
-    this.#sendFrame("SUBSCRIBE", headers);
+    const { receipt, confirmed } = this.#receipts.expect();
+    // Where nothing was said meanwhile, the RECEIPT alone tells where it begins, and how it goes on.
+    confirmed.then(
+      (answer) => this.#begun(id, answer),
+      // A first MESSAGE may have told it as well: only a refusal is news.
+      (error) => error.code !== "offline" && error.code !== "late" && this.#tell(error),
+    );
+    const { destination, resumption } = subscription;
+    this.#sendFrame("SUBSCRIBE", { id, destination, receipt, ...resumption.headers() });
+  }
+
+  #begun(id, headers) {
+    this.#resumed(id, headers);
+    this.#subscriptions.get(id)?.resumption.begin(headers);
   }
 
   #message(id, frame) {
@@ -244,13 +247,4 @@ export class StompClient extends EventTarget {
     this.state = state;
     this.dispatchEvent(new CustomEvent("state", { detail: state }));
   }
-}
-
-function startWorker(onBeat) {
-  const url = new URL("./heartbeat-worker.js", import.meta.url).href;
-  // A worker's address is a script's: the content security policy knows this one policy for it.
-  const policy = globalThis.trustedTypes?.createPolicy("heartbeat-worker", { createScriptURL: () => url });
-  const worker = new Worker(policy ? policy.createScriptURL("") : url);
-  worker.onmessage = onBeat;
-  return worker;
 }

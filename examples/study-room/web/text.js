@@ -61,13 +61,19 @@ export function face(name) {
   return disc;
 }
 
-/** A message as `me` sees it. */
-export function messageItem({ author, text, sent_at: sentAt }, me) {
+/** A message as `me` sees it. The name of another leads to what one writes to them alone. */
+export function messageItem({ author, author_id: authorId, text, sent_at: sentAt }, me) {
   const item = made("li", author === me ? "message own" : "message");
   item.dataset.author = author;
   item.style.setProperty("--hue", hue(author));
   const head = made("p", "head");
-  head.append(made("span", "author", author === me ? "You" : author), made("span", "state", "Not sent yet"), made("time", ""));
+  const hasLink = author !== me && authorId !== undefined;
+  const name = made(hasLink ? "a" : "span", "author", author === me ? "You" : author);
+  if (hasLink) {
+    name.href = `/messages/${encodeURIComponent(authorId)}`;
+    name.title = `Write to ${author}`;
+  }
+  head.append(name, made("span", "state", "Not sent yet"), made("time", ""));
   const bubble = made("div", "bubble");
   bubble.dir = "auto";
   show(text, bubble);
@@ -131,7 +137,8 @@ function shown({ kind, text, href }) {
   return block;
 }
 
-function made(tag, className, text = "") {
+/** An element with its class and text. */
+export function made(tag, className, text = "") {
   const element = document.createElement(tag);
   if (className) element.className = className;
   element.textContent = text;

@@ -84,6 +84,22 @@ pub struct RequireRole {
 }
 
 /// Tells [`RequireRole`] from functions.
+///
+/// ```
+/// use parlor_core::{
+///     Message,
+///     app::{ByRole, Handler, RequireRole, require_role},
+/// };
+///
+/// /// What `authorize` asks of a guard: to be a handler that returns a verdict.
+/// fn name<M>(guard: impl Handler<(), Message, M>) -> String {
+///     guard.name().into_owned()
+/// }
+///
+/// // The marker is found by itself, as it is for functions.
+/// assert_eq!(name::<ByRole>(require_role("admin")), "role admin");
+/// # let _: RequireRole = require_role("admin");
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ByRole;

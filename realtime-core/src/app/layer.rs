@@ -21,6 +21,53 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// A handler with its state, as a tower service: what [`Router::layer`](crate::app::Router::layer) wraps.
 ///
 /// Its request is the event's [`Context`], its response the [`Outcome`].
+///
+/// ```
+/// use std::{task::{Context as TaskContext, Poll}, sync::{Arc, atomic::{AtomicU32, Ordering}}};
+/// use parlor_core::{Realtime, app::{Context, Route, Router, RouteService}, auth::Anonymous, testing::TestClient};
+/// use tower::{Layer, Service};
+///
+/// /// Counts the calls of the handlers that it is around.
+/// #[derive(Clone, Default)]
+/// struct Counting(Arc<AtomicU32>);
+///
+/// #[derive(Clone)]
+/// struct Counted<S>(Counting, S);
+///
+/// impl<K> Layer<RouteService<K>> for Counting {
+///     type Service = Counted<RouteService<K>>;
+///
+///     fn layer(&self, handler: RouteService<K>) -> Self::Service {
+///         Counted(self.clone(), handler)
+///     }
+/// }
+///
+/// impl<K, S: Service<Context<K>>> Service<Context<K>> for Counted<S> {
+///     type Response = S::Response;
+///     type Error = S::Error;
+///     type Future = S::Future;
+///
+///     fn poll_ready(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), S::Error>> {
+///         self.1.poll_ready(cx)
+///     }
+///
+///     fn call(&mut self, context: Context<K>) -> S::Future {
+///         self.0.0.fetch_add(1, Ordering::Relaxed);
+///         self.1.call(context)
+///     }
+/// }
+///
+/// async fn say(_: String) {}
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// let calls = Counting::default();
+/// let routes = Router::new().mount(Route::message("/app/say", say)).layer(calls.clone()).with_state(());
+/// let realtime = Realtime::builder(routes).authenticate(Anonymous).build()?;
+/// TestClient::connect(&realtime, "ada").await.send_text("/app/say", "hello").await;
+/// assert_eq!(calls.0.load(Ordering::Relaxed), 1);
+/// # Ok(()) }) }
+/// ```
 pub struct RouteService<K> {
     inner: Inner<K>,
 }

@@ -5,7 +5,7 @@ use std::{fmt, future::ready, sync::Arc};
 use futures_util::{FutureExt, future::BoxFuture};
 
 use crate::{
-    app::{Context, Handler, HandlerError, IntoOutcome, Outcome, Publications, outcome::Delivery},
+    app::{Context, Handler, HandlerError, IntoOutcome, Outcome, hook::send},
     broker::Broker,
     session::{Connected, Disconnected, LifecycleEvent, LifecycleListener, Session, Subscribed, Unsubscribed},
     telemetry,
@@ -129,14 +129,7 @@ impl LifecycleListener for RouteListener {
     fn on_event(&self, session: Session, event: LifecycleEvent) -> BoxFuture<'static, ()> {
         let broker = self.broker.clone();
         let Some(running) = (self.listener)(event, session.clone(), broker.clone()) else { return ready(()).boxed() };
-        let heard = async move {
-            for Delivery { to, publications } in running.await?.into_deliveries() {
-                if let Publications::One(publication) = publications {
-                    to.send(&broker, &session, publication).await?;
-                }
-            }
-            Ok::<_, HandlerError>(())
-        };
+        let heard = async move { Ok::<_, HandlerError>(send(running.await?, &broker, &session).await?) };
         heard
             .map(|heard| {
                 heard.unwrap_or_else(|error| {

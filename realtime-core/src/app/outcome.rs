@@ -62,6 +62,14 @@ pub(crate) enum Recipient {
 ///
 /// A stream is polled by the session's own connection, while its outbox is less than half full, and dropped when the session
 /// (or the subscription that it replies to) ends. An error in it is told to the client by rule 11 and ends it.
+///
+/// ```
+/// use parlor_core::{app::{IntoPublications, Publications}, extract::Payload};
+///
+/// // `None` is nothing, a value is one message.
+/// assert!(matches!(None::<Payload<u8>>.into_publications(), Ok(Publications::Nothing)));
+/// assert!(matches!(Payload(7).into_publications(), Ok(Publications::One(_))));
+/// ```
 #[derive(Default)]
 #[non_exhaustive]
 pub enum Publications {

@@ -24,6 +24,17 @@ type Call<S, K, R> = Arc<dyn Fn(Context<K>, S) -> BoxFuture<'static, Result<R, H
 pub(super) type BoundCall<K> =
     Arc<dyn Fn(Context<K>) -> BoxFuture<'static, Result<Outcome, HandlerError>> + Send + Sync>;
 
+/// A question to guards that need nothing but the event.
+pub(super) type BoundGuards<K> = Arc<dyn Fn(Context<K>) -> BoxFuture<'static, Result<(), HandlerError>> + Send + Sync>;
+
+/// A route with its state given.
+pub(super) struct Bound<K> {
+    /// The guards and the handler, inside the layers.
+    pub(super) call: BoundCall<K>,
+    /// The guards alone, to be asked again about what they once let in; none where the route has none.
+    pub(super) guards: Option<BoundGuards<K>>,
+}
+
 /// A route for events of kind `K` whose handler returns `R`. Mount it on a [`Router`](crate::app::Router).
 ///
 /// An event passes, in this order: [`max_size`](Self::max_size), [`rate`](Self::rate), the layers, the guards of
@@ -289,24 +300,39 @@ where
 }
 
 impl<S: Clone + Send + Sync + 'static, K: Routed + Clone + Send + Sync + 'static> Route<S, K, Outcome> {
-    /// The guards and the handler with their state given, inside the layers.
-    pub(super) fn bind(&self, state: &S) -> BoundCall<K> {
-        let (call, state) = (Arc::clone(&self.call), state.clone());
-        let guards: Arc<[_]> = self.guards.iter().map(|guard| Arc::clone(&guard.ask)).collect();
-        let guarded: BoundCall<K> = if guards.is_empty() {
-            Arc::new(move |context| call(context, state.clone()))
-        } else {
-            Arc::new(move |context: Context<K>| {
+    /// The route with its state given.
+    pub(super) fn bind(&self, state: &S) -> Bound<K> {
+        let (call, guards) = (Arc::clone(&self.call), self.bind_guards(state));
+        let (asked, state) = (guards.clone(), state.clone());
+        let guarded: BoundCall<K> = match asked {
+            None => Arc::new(move |context| call(context, state.clone())),
+            Some(guards) => Arc::new(move |context: Context<K>| {
                 let (call, guards, state) = (Arc::clone(&call), Arc::clone(&guards), state.clone());
+                Box::pin(async move {
+                    guards(context.clone()).await?;
+                    call(context, state).await
+                })
+            }),
+        };
+        let call = self.layers.iter().fold(RouteService::new(guarded), |service, layer| layer(service)).into_call();
+        Bound { call, guards }
+    }
+
+    /// The guards, asked in their order until one refuses.
+    fn bind_guards(&self, state: &S) -> Option<BoundGuards<K>> {
+        let guards: Arc<[_]> = self.guards.iter().map(|guard| Arc::clone(&guard.ask)).collect();
+        let state = state.clone();
+        (!guards.is_empty()).then(|| -> BoundGuards<K> {
+            Arc::new(move |context: Context<K>| {
+                let (guards, state) = (Arc::clone(&guards), state.clone());
                 Box::pin(async move {
                     for guard in &*guards {
                         guard(context.clone(), state.clone()).await?;
                     }
-                    call(context, state).await
+                    Ok(())
                 })
             })
-        };
-        self.layers.iter().fold(RouteService::new(guarded), |service, layer| layer(service)).into_call()
+        })
     }
 
     /// Adds a layer around those that the route has.

@@ -60,6 +60,18 @@ pub enum RouteError {
         /// The type.
         error: &'static str,
     },
+    /// A placeholder in the pattern of a presence that those who are present do not capture.
+    #[error(
+        "presence at `{place}` names {{{placeholder}}}, which `{of}` does not capture; name what it captures, or write {{{placeholder}}} in both"
+    )]
+    UnknownPlace {
+        /// The pattern of the places.
+        place: String,
+        /// The pattern of the destinations whose listeners are present.
+        of: String,
+        /// The placeholder.
+        placeholder: String,
+    },
     /// A placeholder in `send_to` that the route does not capture.
     #[error(
         "`send_to(\"{target}\")` names {{{placeholder}}}, which the route `{route}` does not capture; name what it captures, or write {{{placeholder}}} in the route"

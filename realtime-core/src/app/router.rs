@@ -2,14 +2,14 @@
 //!
 //! What is wrong with a route is kept and reported when the endpoint is built, never at the first message.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use tower::{Layer, Service};
 
 use crate::{
     app::{
-        Context, ErrorHandler, Handler, HandlesError, IntoFailure, IntoOutcome, Listener, Mount, Outcome, Rejection,
-        Route, RouteError, RouteService, Routes, Subscribe, layer::wrap, route_table::RouteTable,
+        Context, ErrorHandler, Handler, HandlesError, IntoFailure, IntoOutcome, Listener, Mount, Outcome, Part,
+        Rejection, Route, RouteError, RouteService, Routes, Subscribe, layer::wrap, route_table::RouteTable,
     },
     message::Message,
     session::{Connected, Disconnected, Subscribed, Unsubscribed},
@@ -21,8 +21,13 @@ pub struct Router<S> {
     pub(super) subscribes: RouteTable<Route<S, Subscribe, Outcome>>,
     pub(super) listeners: Vec<Listener<S>>,
     pub(super) error_handlers: Vec<ErrorHandler<S>>,
+    pub(super) parts: Vec<Arc<dyn Part>>,
+    pub(super) binds: Vec<Bind<S>>,
     pub(super) errors: Vec<RouteError>,
 }
+
+/// Gives a part's listener its state.
+pub(super) type Bind<S> = Box<dyn FnOnce(&S) + Send>;
 
 impl<S> Router<S>
 where
@@ -36,6 +41,8 @@ where
             subscribes: RouteTable::default(),
             listeners: Vec::new(),
             error_handlers: Vec::new(),
+            parts: Vec::new(),
+            binds: Vec::new(),
             errors: Vec::new(),
         }
     }
@@ -55,6 +62,8 @@ where
         self.messages.merge(other.messages, &mut self.errors);
         self.subscribes.merge(other.subscribes, &mut self.errors);
         self.listeners.extend(other.listeners);
+        other.parts.into_iter().for_each(|part| self.add_part(part));
+        self.binds.extend(other.binds);
         for handler in other.error_handlers {
             handler.mount(&mut self);
         }
@@ -149,6 +158,7 @@ where
     /// Gives everything its state.
     #[must_use]
     pub fn with_state(self, state: S) -> Routes {
+        self.binds.into_iter().for_each(|bind| bind(&state));
         let has_concurrent = self.messages.iter().any(|entry| entry.options.concurrent.is_some());
         Routes {
             has_concurrent,
@@ -160,8 +170,26 @@ where
                 .iter()
                 .map(|handler| (handler.error, handler.bind(state.clone())))
                 .collect(),
+            parts: self.parts,
             errors: self.errors,
         }
+    }
+
+    /// Has what is wrong with something mounted reported when the endpoint is built.
+    pub(crate) fn add_error(&mut self, error: RouteError) {
+        self.errors.push(error);
+    }
+
+    /// Adds a part, once however often it is mounted.
+    pub(crate) fn add_part(&mut self, part: Arc<dyn Part>) {
+        if !self.parts.iter().any(|known| Arc::ptr_eq(known, &part)) {
+            self.parts.push(part);
+        }
+    }
+
+    /// Has `bind` called with the state, once there is one.
+    pub(crate) fn add_bind(&mut self, bind: impl FnOnce(&S) + Send + 'static) {
+        self.binds.push(Box::new(bind));
     }
 }
 

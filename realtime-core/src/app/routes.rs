@@ -9,10 +9,10 @@ use tracing::Span;
 
 use crate::{
     app::{
-        Context, Failed, HandlerError, Outcome, RouteError, Routed, Subscribe,
+        Context, Failed, HandlerError, Outcome, Part, Rejection, RouteError, Routed, Subscribe,
         error_handler::{BoundErrorHandler, Failure},
         listener::BoundListener,
-        route::{BoundCall, RouteOptions, RouteTarget},
+        route::{Bound, BoundCall, RouteOptions, RouteTarget},
         route_table::{Entry, RouteTable},
     },
     destination::{Destination, Params, Pattern, Prefixes},
@@ -34,10 +34,12 @@ use crate::{
 /// assert_eq!(route.target, Some("/topic/said"));
 /// ```
 pub struct Routes {
-    pub(super) messages: RouteTable<BoundCall<Message>>,
-    pub(super) subscribes: RouteTable<BoundCall<Subscribe>>,
+    pub(super) messages: RouteTable<Bound<Message>>,
+    pub(super) subscribes: RouteTable<Bound<Subscribe>>,
     pub(super) listeners: Vec<BoundListener>,
     pub(super) error_handlers: HashMap<TypeId, BoundErrorHandler>,
+    /// What was mounted beside the routes and watches sessions.
+    pub(super) parts: Vec<Arc<dyn Part>>,
     /// Whether any route lets messages of one session be handled at the same time.
     pub(super) has_concurrent: bool,
     /// What was wrong already when it was mounted.
@@ -47,7 +49,7 @@ pub struct Routes {
 /// A route that was found for an event, with what it captured.
 pub(crate) struct Matched<'a, K> {
     routes: &'a Routes,
-    call: &'a BoundCall<K>,
+    bound: &'a Bound<K>,
     params: Params,
     /// Tells the route from every other of the router.
     pub(crate) id: usize,
@@ -55,6 +57,18 @@ pub(crate) struct Matched<'a, K> {
 }
 
 /// A route as others may know it, for tables and tests.
+///
+/// ```
+/// use parlor_core::app::{RouteEntry, RouteKind, Router, Route, require_role};
+///
+/// async fn close_room() {}
+///
+/// let route = Route::message("/app/rooms/{room}/close", close_room).authorize(require_role("admin"));
+/// let routes = Router::new().mount(route).with_state(());
+/// // A table of all routes, for a page or a log line.
+/// let line = |route: RouteEntry<'_>| format!("{:?} {} ({})", route.kind, route.pattern.as_str(), route.guards.join(", "));
+/// assert_eq!(routes.entries().map(line).collect::<Vec<_>>(), ["Message /app/rooms/{room}/close (role admin)"]);
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct RouteEntry<'a> {
@@ -69,6 +83,20 @@ pub struct RouteEntry<'a> {
 }
 
 /// What a route is for.
+///
+/// ```
+/// use parlor_core::app::{Route, RouteKind, Router};
+///
+/// async fn say(_: String) {}
+/// async fn history() {}
+///
+/// let routes = Router::new()
+///     .mount(Route::subscribe("/app/history", history))
+///     .mount(Route::message("/app/say", say))
+///     .with_state(());
+/// let kinds: Vec<_> = routes.entries().map(|route| route.kind).collect();
+/// assert_eq!(kinds, [RouteKind::Message, RouteKind::Subscribe]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RouteKind {
@@ -108,6 +136,10 @@ impl Routes {
         &self.listeners
     }
 
+    pub(crate) fn parts(&self) -> &[Arc<dyn Part>] {
+        &self.parts
+    }
+
     /// Whether a subscribe handler judges any destination that `pattern` can match.
     pub(crate) fn judges_within(&self, pattern: &Pattern) -> bool {
         self.subscribes.iter().any(|entry| entry.pattern.overlaps(pattern))
@@ -130,17 +162,20 @@ impl Routes {
         errors.extend(self.messages.check("the route for SENDs", &[&prefixes.app], prefixes));
         let subscribes = [&prefixes.topic, &prefixes.app, &prefixes.queue];
         errors.extend(self.subscribes.check("the route for SUBSCRIBEs", &subscribes, prefixes));
+        let watched = self.parts.iter().flat_map(|part| part.watched());
+        let broker = [&prefixes.topic, &prefixes.queue];
+        errors.extend(watched.filter_map(|(place, text)| RouteError::misplaced(place, &text, &broker, prefixes)));
         errors
     }
 
     fn matched<'a, K>(
         &'a self,
-        table: &'a RouteTable<BoundCall<K>>,
+        table: &'a RouteTable<Bound<K>>,
         first_id: usize,
         destination: &Destination,
     ) -> Option<Matched<'a, K>> {
         let (place, Entry { options, handler, .. }, params) = table.find(destination)?;
-        Some(Matched { routes: self, call: handler, params, id: first_id + place, options: *options })
+        Some(Matched { routes: self, bound: handler, params, id: first_id + place, options: *options })
     }
 
     /// What becomes of an error: the error handler for its type decides, else the error itself.
@@ -157,12 +192,37 @@ impl<'a, K: Routed + Send + Sync + 'static> Matched<'a, K> {
     pub(crate) fn call(self, context: Context<K>) -> BoxFuture<'a, Result<Outcome, Failure>> {
         let context = context.with_params(self.params);
         let failing = context.map(|event| Failed::of(event));
-        let answer = (self.call)(context);
+        let answer = (self.bound.call)(context);
         let routes = self.routes;
         Box::pin(async move {
             match answer.await {
                 Ok(outcome) => Ok(outcome),
                 Err(error) => Err(routes.failed(error, failing).await),
+            }
+        })
+    }
+}
+
+impl<'a> Matched<'a, Subscribe> {
+    /// Whether there are guards, who can be asked again about a subscription that they have let in.
+    pub(crate) fn has_guards(&self) -> bool {
+        self.bound.guards.is_some()
+    }
+
+    /// Asks the guards alone; without them nobody has anything against it. What an error handler wants to send besides is left
+    /// out.
+    pub(crate) fn ask_guards(self, context: Context<Subscribe>) -> BoxFuture<'a, Result<(), Rejection>> {
+        let context = context.with_params(self.params);
+        let failing = context.map(|event| Failed::of(event));
+        let answer = self.bound.guards.as_ref().map(|guards| guards(context));
+        let routes = self.routes;
+        Box::pin(async move {
+            match answer {
+                Some(answer) => match answer.await {
+                    Ok(()) => Ok(()),
+                    Err(error) => Err(routes.failed(error, failing).await.rejection),
+                },
+                None => Ok(()),
             }
         })
     }
@@ -180,9 +240,9 @@ impl<H> Entry<H> {
     }
 }
 
-fn observe<K: 'static>(table: &mut RouteTable<BoundCall<K>>, command: &'static str, meters: &Meters) {
+fn observe<K: 'static>(table: &mut RouteTable<Bound<K>>, command: &'static str, meters: &Meters) {
     for Entry { pattern, handler, .. } in table.iter_mut() {
-        *handler = timed(handler, pattern, meters.handlers.route(command, pattern.as_str()));
+        handler.call = timed(&handler.call, pattern, meters.handlers.route(command, pattern.as_str()));
     }
 }
 

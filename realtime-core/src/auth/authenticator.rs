@@ -33,9 +33,16 @@ pub trait Authenticator: Send + Sync + 'static {
     /// The principal of the connection.
     fn authenticate<'a>(&'a self, handshake: Handshake<'a>) -> BoxFuture<'a, Result<Principal, AuthError>>;
 
+    /// The principal of a bearer token that a connected client sends in band, to go on with it (`/app/$refresh`; see
+    /// `docs/security.md`). The session's user and login are compared by the caller. Default: no token is taken in band.
+    fn authenticate_token<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Principal, AuthError>> {
+        let _ = token;
+        Box::pin(ready(Err(AuthError::Forbidden)))
+    }
+
     /// Whether a principal that this authenticator has let in is still welcome. Asked once for each connection, when it has
-    /// been entered in the registry: a log-out between the handshake and that moment would find it in neither place. Default:
-    /// always.
+    /// been entered in the registry: a log-out between the handshake and that moment would find it in neither place. Asked once
+    /// more for each refresh. Default: always.
     fn is_still_good<'a>(&'a self, _: &'a Principal) -> BoxFuture<'a, bool> {
         Box::pin(ready(true))
     }

@@ -24,8 +24,19 @@ impl Judge {
 
     /// The authenticator's answer, or [`AuthError::Unavailable`] where it took too long.
     pub(crate) async fn authenticate(&self, handshake: Handshake<'_>) -> Result<Principal, AuthError> {
-        let judged = timeout(self.patience, self.authenticator.authenticate(handshake)).await;
-        judged.unwrap_or_else(|_| {
+        self.in_time(self.authenticator.authenticate(handshake)).await
+    }
+
+    /// The authenticator's answer about a token that came in band.
+    pub(crate) async fn authenticate_token(&self, token: &str) -> Result<Principal, AuthError> {
+        self.in_time(self.authenticator.authenticate_token(token)).await
+    }
+
+    async fn in_time(
+        &self,
+        judging: impl Future<Output = Result<Principal, AuthError>>,
+    ) -> Result<Principal, AuthError> {
+        timeout(self.patience, judging).await.unwrap_or_else(|_| {
             tracing::warn!(limit = ?self.patience, "the authenticator took too long; the client is told to come back");
             Err(AuthError::Unavailable)
         })

@@ -45,10 +45,18 @@ pub enum UserIdError {
 /// assert_eq!(ada.to_string(), "Ada");
 /// assert!(Principal::anonymous().id().is_none());
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Principal {
+    /// Behind one count, as every handler that asks gets a copy.
+    about: Arc<About>,
+}
+
+/// What is known of a principal.
+#[derive(Clone, Default)]
+struct About {
     id: Option<UserId>,
     name: Option<Arc<str>>,
+    login: Option<Arc<str>>,
     expires_at: Option<SystemTime>,
     roles: Arc<[Box<str>]>,
     claims: Option<Arc<dyn Any + Send + Sync>>,
@@ -68,76 +76,112 @@ impl Principal {
     /// A user.
     #[must_use]
     pub fn user(id: UserId) -> Self {
-        Self { id: Some(id), ..Self::anonymous() }
+        Self::anonymous().with(|about| about.id = Some(id))
     }
 
     /// Nobody in particular: each such session is its own user.
     #[must_use]
     pub fn anonymous() -> Self {
-        Self { id: None, name: None, expires_at: None, roles: Arc::new([]), claims: None, credential: None }
+        Self::default()
     }
 
     /// Adds a name to show.
     #[must_use]
-    pub fn with_name(mut self, name: &str) -> Self {
-        self.name = Some(name.into());
-        self
+    pub fn with_name(self, name: &str) -> Self {
+        self.with(|about| about.name = Some(name.into()))
+    }
+
+    /// Adds the login that the principal belongs to: what one log-in began and one log-out ends, over all tokens that were
+    /// issued for it meanwhile. [`Realtime::refresh`](crate::Realtime::refresh) extends by it; without it a principal extends
+    /// nothing but the session that it is handed to in band.
+    #[must_use]
+    pub fn with_login(self, login: &str) -> Self {
+        self.with(|about| about.login = Some(login.into()))
     }
 
     /// Adds the time at which every session of this principal ends.
     #[must_use]
-    pub fn with_expiry(mut self, at: SystemTime) -> Self {
-        self.expires_at = Some(at);
-        self
+    pub fn with_expiry(self, at: SystemTime) -> Self {
+        self.with(|about| about.expires_at = Some(at))
     }
 
     /// Sets the roles, for [`has_role`](Self::has_role), [`require_role`](crate::app::require_role) and
     /// [`Rule::role`](crate::app::Rule::role).
     #[must_use]
-    pub fn with_roles<R: AsRef<str>>(mut self, roles: impl IntoIterator<Item = R>) -> Self {
-        self.roles = roles.into_iter().map(|role| role.as_ref().into()).collect();
-        self
+    pub fn with_roles<R: AsRef<str>>(self, roles: impl IntoIterator<Item = R>) -> Self {
+        self.with(|about| about.roles = roles.into_iter().map(|role| role.as_ref().into()).collect())
     }
 
     /// Adds what the authenticator learned, for [`claims`](Self::claims).
     #[must_use]
-    pub fn with_claims<T: Any + Send + Sync>(mut self, claims: T) -> Self {
-        self.claims = Some(Arc::new(claims));
-        self
+    pub fn with_claims<T: Any + Send + Sync>(self, claims: T) -> Self {
+        self.with(|about| about.claims = Some(Arc::new(claims)))
     }
 
     /// Adds what the authenticator keeps for itself.
-    pub(super) fn with_credential<T: Any + Send + Sync>(mut self, credential: T) -> Self {
-        self.credential = Some(Arc::new(credential));
+    pub(super) fn with_credential<T: Any + Send + Sync>(self, credential: T) -> Self {
+        self.with(|about| about.credential = Some(Arc::new(credential)))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut About)) -> Self {
+        change(Arc::make_mut(&mut self.about));
         self
     }
 
     /// What the authenticator keeps for itself, if it is a `T`.
     pub(super) fn credential<T: Any>(&self) -> Option<&T> {
-        self.credential.as_deref()?.downcast_ref()
+        self.about.credential.as_deref()?.downcast_ref()
     }
 
     /// The user, unless anonymous.
     #[must_use]
     pub fn id(&self) -> Option<&UserId> {
-        self.id.as_ref()
+        self.about.id.as_ref()
     }
 
     /// The name to show, where there is one.
     #[must_use]
     pub fn display_name(&self) -> Option<&str> {
-        self.name.as_deref()
+        self.about.name.as_deref()
+    }
+
+    /// The login that the principal belongs to, where that is known. It is no secret, and it opens nothing.
+    #[must_use]
+    pub fn login(&self) -> Option<&str> {
+        self.about.login.as_deref()
+    }
+
+    /// Whether `other` is the same user by the same login: what a refresh may extend. Never where either says no login.
+    #[must_use]
+    pub fn is_same_login(&self, other: &Self) -> bool {
+        self.id().is_some() && self.id() == other.id() && self.login().is_some() && self.login() == other.login()
     }
 
     /// When sessions of this principal end.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
-        self.expires_at
+        self.about.expires_at
+    }
+
+    /// The principal, with the user and the login of `other`.
+    pub(crate) fn in_the_name_of(self, other: &Self) -> Self {
+        let About { id, login, .. } = (*other.about).clone();
+        self.with(|about| (about.id, about.login) = (id, login))
+    }
+
+    /// Whether this one ends later than `other`, which is what makes a token a newer one: those that were issued before bring
+    /// back no rights that were taken since.
+    pub(crate) fn outlasts(&self, other: &Self) -> bool {
+        match (self.expires_at(), other.expires_at()) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(one), Some(other)) => one > other,
+        }
     }
 
     /// The roles, in the order in which they were given.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
-        self.roles.iter().map(AsRef::as_ref)
+        self.about.roles.iter().map(AsRef::as_ref)
     }
 
     /// Whether `role` is one of the roles. Roles are compared as whole texts.
@@ -149,7 +193,7 @@ impl Principal {
     /// What the authenticator learned, if it is a `T`.
     #[must_use]
     pub fn claims<T: Any>(&self) -> Option<&T> {
-        self.claims.as_deref()?.downcast_ref()
+        self.about.claims.as_deref()?.downcast_ref()
     }
 }
 
@@ -196,7 +240,7 @@ impl<'de> Deserialize<'de> for UserId {
 /// The name to show, else the user's id, else `anonymous`.
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = self.id.as_ref().map(UserId::as_str);
+        let id = self.id().map(UserId::as_str);
         f.write_str(self.display_name().or(id).unwrap_or("anonymous"))
     }
 }
@@ -205,9 +249,9 @@ impl fmt::Display for Principal {
 impl fmt::Debug for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Principal")
-            .field("id", &self.id)
-            .field("name", &self.name)
-            .field("expires_at", &self.expires_at)
+            .field("id", &self.about.id)
+            .field("name", &self.about.name)
+            .field("expires_at", &self.about.expires_at)
             .finish_non_exhaustive()
     }
 }
@@ -222,6 +266,18 @@ mod tests {
         assert_eq!("u".repeat(129).parse::<UserId>(), Err(UserIdError::TooLong(129)));
         assert_eq!("".parse::<UserId>(), Err(UserIdError::Empty));
         assert_eq!("a\nb".parse::<UserId>(), Err(UserIdError::Control));
+    }
+
+    #[test]
+    fn a_login_is_the_same_only_by_user_and_name() {
+        let user = |name: &str| Principal::user(name.parse().unwrap());
+        let ada = user("ada").with_login("s-1");
+        assert!(ada.is_same_login(&ada.clone().with_name("Ada").with_roles(["editor"])));
+        assert!(!ada.is_same_login(&user("ada").with_login("s-2")));
+        assert!(!ada.is_same_login(&user("bob").with_login("s-1")));
+        assert!(!user("ada").is_same_login(&user("ada")), "two that say no login may be two logins");
+        let nobody = Principal::anonymous().with_login("s-1");
+        assert!(!nobody.is_same_login(&nobody.clone()));
     }
 
     #[test]

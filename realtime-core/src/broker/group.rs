@@ -150,7 +150,7 @@ impl Member {
             let (lane, overflow) = (envelope.lane(key), envelope.overflow);
             return match held.push(Waiting { message: envelope.stored(), lane, overflow }) {
                 Ok(()) => Taken::Held,
-                Err(HeldFull) => self.is_too_slow(),
+                Err(HeldFull) => self.handler_is_too_slow(),
             };
         }
         if special.queue.is_some() {
@@ -192,7 +192,7 @@ impl Member {
             }
         };
         if held.has_forgotten() || !(due.is_empty() || has_room()) {
-            *held = Held::replaying();
+            held.restart();
             return None;
         }
         special.held = None;
@@ -240,7 +240,13 @@ impl Member {
         self.special.as_ref().and_then(|special| special.held.as_ref()).is_some_and(Held::has_forgotten)
     }
 
-    pub(super) fn is_too_slow(&self) -> Taken {
+    /// More was published while its handler ran than a subscription may hold back.
+    pub(super) fn handler_is_too_slow(&self) -> Taken {
+        self.outbox.stop(Closing::slow_handler());
+        Taken::Refused
+    }
+
+    fn is_too_slow(&self) -> Taken {
         self.outbox.stop(Closing::slow_consumer());
         Taken::Refused
     }

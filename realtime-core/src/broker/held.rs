@@ -4,15 +4,25 @@ use std::sync::Arc;
 
 use crate::{broker::stored::Stored, history::Position, outbox::Overflow};
 
-/// Octets that one subscription may hold back.
-const MAX_BYTES: usize = 256 * 1024;
+/// How much one subscription may hold back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HeldLimits {
+    /// Messages.
+    pub(crate) max_messages: usize,
+    /// Their octets, counted as [`Stored::octets`] says.
+    pub(crate) max_bytes: usize,
+}
 
-/// Messages that one subscription may hold back.
-const MAX_MESSAGES: usize = 1024;
+impl Default for HeldLimits {
+    fn default() -> Self {
+        Self { max_messages: 1024, max_bytes: 256 * 1024 }
+    }
+}
 
 /// Live messages that wait until a subscription goes live.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Held {
+    limits: HeldLimits,
     messages: Vec<Waiting>,
     bytes: usize,
     /// What waits can be read from a history too: rather than ending the connection, it is forgotten at a bound and read.
@@ -34,9 +44,19 @@ pub(super) struct Waiting {
 pub(super) struct HeldFull;
 
 impl Held {
+    /// For a subscription that waits for its handler.
+    pub(super) fn new(limits: HeldLimits) -> Self {
+        Self { limits, messages: Vec::new(), bytes: 0, is_replaying: false, overflowed: false }
+    }
+
     /// For a subscription that reads from a history what came before.
-    pub(super) fn replaying() -> Self {
-        Self { is_replaying: true, ..Self::default() }
+    pub(super) fn replaying(limits: HeldLimits) -> Self {
+        Self { is_replaying: true, ..Self::new(limits) }
+    }
+
+    /// Holds back anew, from nothing.
+    pub(super) fn restart(&mut self) {
+        *self = Self::replaying(self.limits);
     }
 
     pub(super) fn push(&mut self, waiting: Waiting) -> Result<(), HeldFull> {
@@ -44,14 +64,14 @@ impl Held {
             return Ok(());
         }
         self.bytes += waiting.message.octets();
-        if self.messages.len() < MAX_MESSAGES && self.bytes <= MAX_BYTES {
+        if self.messages.len() < self.limits.max_messages && self.bytes <= self.limits.max_bytes {
             self.messages.push(waiting);
             return Ok(());
         }
         if !self.is_replaying {
             return Err(HeldFull);
         }
-        *self = Self { is_replaying: true, overflowed: true, ..Self::default() };
+        *self = Self { overflowed: true, ..Self::replaying(self.limits) };
         Ok(())
     }
 

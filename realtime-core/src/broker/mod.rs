@@ -42,7 +42,8 @@ pub use address::Address;
 pub(crate) use consumer::Consumer;
 pub use dead_letter::{DeadLetter, DeadLetterCause, DeadLetters};
 pub use delivery_rules::{DeliveryRuleError, DeliveryRules};
-pub(crate) use encoding::Encoding;
+pub(crate) use encoding::{Encoding, POSITION};
+pub(crate) use held::HeldLimits;
 pub use outbound::OutboundInterceptor;
 pub use publish_error::{PublishError, Published, SentToUser};
 pub use queues::QueueSettings;
@@ -78,6 +79,8 @@ pub struct Broker {
 struct Inner {
     index: Index,
     queues: Queues,
+    /// Set when an endpoint is built, before there is a subscription.
+    held: OnceLock<HeldLimits>,
     meters: Arc<Meters>,
     prefixes: Prefixes,
     /// Distinguishes the message ids of this process from those of an earlier one.
@@ -105,6 +108,7 @@ impl Broker {
             inner: Arc::new(Inner {
                 index: Index::new(Arc::clone(&meters)),
                 queues: Queues::default(),
+                held: OnceLock::new(),
                 meters,
                 prefixes,
                 node: crate::session_id::random_tag(),
@@ -176,6 +180,11 @@ impl Broker {
     /// Sets the bounds of queues; only the first call counts.
     pub(crate) fn set_queues(&self, settings: QueueSettings) {
         self.inner.queues.set(settings);
+    }
+
+    /// Sets how much each subscription may hold back; only the first call counts.
+    pub(crate) fn set_held(&self, limits: HeldLimits) {
+        let _ = self.inner.held.set(limits);
     }
 
     /// Sets what every message passes; false if that was done before.

@@ -90,7 +90,7 @@ impl ActiveSubscription {
             member.announce(&self.link.encoding, self.link.key, recovered_header(found.is_some()));
             if found.is_none() && !replies.is_empty() && member.has_forgotten() {
                 // The client would take what a handler replied and what follows for everything.
-                member.is_too_slow();
+                member.handler_is_too_slow();
             }
         }
         self.send_first(shown, replies);

@@ -55,10 +55,11 @@ impl Broker {
         let meters = self.meters_of(&place);
         let consumer = (subscriber.ack != AckMode::Auto).then(|| self.private_consumer(&place, &subscriber, key));
         let Subscriber { session, encoding, outbox, begins, .. } = subscriber;
+        let limits = self.inner.held.get().copied().unwrap_or_default();
         let held = match begins {
             Begins::Live => None,
-            Begins::WithReply => Some(Held::default()),
-            Begins::Resuming => Some(Held::replaying()),
+            Begins::WithReply => Some(Held::new(limits)),
+            Begins::Resuming => Some(Held::replaying(limits)),
         };
         let queue = consumer.as_ref().map(|consumer| Arc::clone(&consumer.queue));
         let special =

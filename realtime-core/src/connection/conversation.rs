@@ -3,7 +3,7 @@
 //! It runs beside the reading half, so reads and heart-beats go on while a handler is slow. Receipts therefore come in
 //! the order of the frames they answer, and a RECEIPT for a SEND says that its handler has finished.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use parlor_stomp::{
@@ -13,7 +13,7 @@ use parlor_stomp::{
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
-    auth::Principal,
+    app,
     broker::{ActiveSubscription, Consumer},
     clock,
     connection::{
@@ -26,7 +26,7 @@ use crate::{
     },
     endpoint::{Endpoint, RECONNECT_SPREAD},
     outbox::Outbox,
-    session::{self, DisconnectReason, LifecycleEvent, RegistryEntry, Session, Waiting},
+    session::{self, DisconnectReason, Identity, LifecycleEvent, ListeningEntry, RegistryEntry, Session, Waiting},
     session_id::SessionId,
     websocket::{Opcode, encode_frame},
 };
@@ -40,8 +40,8 @@ pub(super) enum Flow {
 
 impl Flow {
     pub(super) fn end_by_server(closing: Closing) -> Self {
-        let code = closing.code().to_owned();
-        Self::End(closing, DisconnectReason::Server { code })
+        let reason = DisconnectReason::by_server(&closing);
+        Self::End(closing, reason)
     }
 }
 
@@ -56,14 +56,16 @@ enum Settling {
 
 /// The state that requests are answered from.
 pub(super) struct Conversation {
-    endpoint: Arc<Endpoint>,
-    principal: Principal,
+    pub(super) endpoint: Arc<Endpoint>,
+    identity: Arc<Identity>,
+    /// The session, for the driver, from CONNECTED on.
+    shared_session: Arc<OnceLock<Session>>,
     outbox: Arc<Outbox>,
     /// Becomes true when a running handler shall be dropped.
     cancel: watch::Receiver<bool>,
     /// The connection's entry in the registry until CONNECT.
     waiting: Option<Waiting>,
-    live: Option<Live>,
+    pub(super) live: Option<Live>,
     /// What the connection has to do beside the next requests.
     jobs: Vec<Job>,
     acknowledgements: Arc<Acknowledgements>,
@@ -71,16 +73,21 @@ pub(super) struct Conversation {
 }
 
 /// What exists from CONNECTED on.
-struct Live {
-    session: Session,
-    dispatch: Arc<Dispatch>,
+pub(super) struct Live {
+    pub(super) session: Session,
+    pub(super) dispatch: Arc<Dispatch>,
+    pub(super) subscriptions: Subscriptions<Held>,
+    /// Dropped after the subscriptions.
     entry: RegistryEntry,
-    subscriptions: Subscriptions<Held>,
 }
 
 /// A subscription in force.
-struct Held {
+pub(super) struct Held {
     destination: String,
+    /// None where that is a pattern.
+    _listening: Option<ListeningEntry>,
+    /// What the guards of its route have let in.
+    pub(super) asked: Option<Box<app::Subscribe>>,
     /// Neither of these for a subscription that was only a question to a handler (`/app/…`): its reply was all.
     _active: Option<ActiveSubscription>,
     _consumer: Option<Arc<Consumer>>,
@@ -90,15 +97,16 @@ struct Held {
 impl Conversation {
     pub(super) fn new(
         endpoint: Arc<Endpoint>,
-        principal: Principal,
+        identity: Arc<Identity>,
+        shared_session: Arc<OnceLock<Session>>,
         outbox: Arc<Outbox>,
         cancel: watch::Receiver<bool>,
         acknowledgements: Arc<Acknowledgements>,
     ) -> Self {
-        let waiting = Some(endpoint.registry.wait(principal.clone(), Arc::clone(&outbox)));
+        let waiting = Some(endpoint.registry.wait(Arc::clone(&identity), Arc::clone(&outbox)));
         let transactions = Transactions::new(endpoint.config.transactions);
         let (live, jobs) = (None, Vec::new());
-        Self { endpoint, principal, outbox, cancel, waiting, live, jobs, acknowledgements, transactions }
+        Self { endpoint, identity, shared_session, outbox, cancel, waiting, live, jobs, acknowledgements, transactions }
     }
 
     /// When a transaction has been open for too long.
@@ -146,6 +154,8 @@ impl Conversation {
         let Some(Live { session, entry, subscriptions, dispatch }) = self.live else { return };
         drop(dispatch);
         self.acknowledgements.pause();
+        // Before anything of it goes: whoever sees it go is told why.
+        session.ends_by(reason.clone());
         drop(subscriptions);
         let last_session = entry.leave();
         self.endpoint.meters().session_ended(session.id(), reason.as_str(), reason.code(), last_session);
@@ -156,14 +166,15 @@ impl Conversation {
     }
 
     async fn connect(&mut self, connect: Connect) -> Result<(), Closing> {
-        let session = Session::new(self.principal.clone(), connect.version, Arc::clone(&self.outbox));
+        let session = Session::new(Arc::clone(&self.identity), connect.version, Arc::clone(&self.outbox));
+        let principal = session.principal();
         let config = &self.endpoint.config;
         let connected = Connected {
             version: connect.version,
             session: &session.id().to_string(),
             server: &config.server_name,
             heart_beat: config.heart_beat,
-            user_name: self.principal.display_name(),
+            user_name: principal.display_name(),
         };
         // In the registry first: a stop that comes after CONNECTED must find the session, and one that came before is
         // seen here, as it is announced before sessions are closed.
@@ -178,6 +189,8 @@ impl Conversation {
         self.endpoint.meters().session_connected(session.id(), session.version(), first_session);
         let dispatch =
             Dispatch::new(Arc::clone(&self.endpoint), session.clone(), Arc::clone(&self.outbox), self.cancel.clone());
+        // There is one CONNECT: the second would have been a fault.
+        let _ = self.shared_session.set(session.clone());
         self.live = Some(Live { session: session.clone(), dispatch, entry, subscriptions });
         let event = LifecycleEvent::Connected(session::Connected { first_session });
         self.endpoint.announce(&session, event).await;
@@ -247,14 +260,16 @@ impl Conversation {
         let receipt = subscribe.receipt.as_deref();
         live.subscriptions.check(&subscribe.id).map_err(|fault| Closing::fault(asked(fault, receipt)))?;
         let Some(entered) = live.dispatch.subscribe(&subscribe).await? else { return Ok(()) };
-        let Entered { active, consumer, recovered, streams, jobs } = entered;
+        let Entered { active, consumer, recovered, position, asked, streams, jobs } = entered;
         self.jobs.extend(jobs);
         let begins = consumer.clone();
         let destination = subscribe.destination.clone();
-        let held = Held { destination, _active: active, _consumer: consumer, _streams: streams };
+        let listening = destination.parse().ok().map(|named| self.endpoint.registry.listen(&live.session, named));
+        let held =
+            Held { destination, _listening: listening, asked, _active: active, _consumer: consumer, _streams: streams };
         live.subscriptions.insert(subscribe.id.clone(), held).map_err(Closing::fault)?;
         live.session.subscribed(&subscribe.id, &subscribe.destination);
-        live.dispatch.receipt_of_subscribe(receipt, recovered);
+        live.dispatch.receipt_of_subscribe(receipt, recovered, position.as_deref());
         if let Some(consumer) = begins {
             // Entered first, so that nothing can be acknowledged that is not known.
             self.acknowledgements.enter(&subscribe.id, &consumer);
@@ -284,6 +299,7 @@ impl Conversation {
         // Before the RECEIPT: no MESSAGE may follow it.
         if let Some(live) = &mut self.live {
             self.acknowledgements.pause();
+            live.session.ends_by(DisconnectReason::Client);
             live.subscriptions.drain().for_each(drop);
             live.dispatch.receipt(disconnect.receipt.as_deref());
         }

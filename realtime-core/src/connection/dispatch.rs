@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::{
     app::{self, Context, Failure, Recipient, Rejection, SendTarget, Target},
-    broker::{Broker, Publication, recovered_header},
+    broker::{Broker, POSITION, Publication, recovered_header},
     clock,
     connection::{
         Closing,
@@ -100,6 +100,10 @@ impl Dispatch {
     /// Handles a SEND, or begins to where its route is concurrent.
     pub(super) async fn send(self: &Arc<Self>, send: Send) -> Done {
         let asked = Asked::send(&send);
+        if send.destination == self.endpoint.refresh.as_str() {
+            let refreshed = self.refresh(&send).await;
+            return self.answer(&asked, refreshed.map(|()| Performed::default()).map_err(Failure::from)).await;
+        }
         let first = match self.claim(&send).await {
             Ok(Claimed::Handled) => return self.answer(&asked, Ok(Performed::default())).await,
             Ok(Claimed::First(first)) => first,
@@ -133,9 +137,12 @@ impl Dispatch {
     }
 
     /// The RECEIPT of a SUBSCRIBE, which says whether anything was missed where the client wanted to resume.
-    pub(super) fn receipt_of_subscribe(&self, receipt: Option<&str>, recovered: Option<bool>) {
-        let (Some(receipt), Some(recovered)) = (receipt, recovered) else { return self.receipt(receipt) };
-        let headers = [("receipt-id", receipt), recovered_header(recovered)].into_iter().collect();
+    /// Confirms a SUBSCRIBE: whether it missed nothing, where it goes on from somewhere, and the place that it begins at.
+    pub(super) fn receipt_of_subscribe(&self, receipt: Option<&str>, recovered: Option<bool>, position: Option<&str>) {
+        let Some(receipt) = receipt else { return };
+        let recovered = recovered.map(recovered_header);
+        let position = position.map(|position| (POSITION, position));
+        let headers = [("receipt-id", receipt)].into_iter().chain(recovered).chain(position).collect();
         self.send_receipt(&encode_frame(Command::Receipt, &headers, b"", self.session.version()));
     }
 
@@ -220,7 +227,8 @@ impl Dispatch {
             _ => return Err(Rejection::not_found(&destination).into()),
         };
         // The future is made inside the guarded block as well: an authorizer may panic before its first await.
-        let allowed = async { Ok(self.endpoint.rules.may_send(self.session.principal(), &target).await) };
+        let principal = self.session.principal();
+        let allowed = async { Ok(self.endpoint.rules.may_send(&principal, &target).await) };
         if !self.guarded::<_, Rejection>(allowed).await? {
             return Err(Rejection::forbidden_send(&destination).into());
         }
@@ -302,6 +310,7 @@ impl Dispatch {
             destination: &asked.destination,
             receipt: asked.receipt.as_deref(),
             correlation: asked.correlation.as_deref(),
+            subscription: None,
             is_subscribe: asked.is_subscribe,
         };
         refused.tell(&self.endpoint, &self.session, rejection).map_or(Ok(()), Err)

@@ -4,41 +4,45 @@
 //! a bounded inbox, and then reading stops, so that TCP slows the client down. What was read before the end still
 //! counts: after a lost connection or a fault the inbox is worked off first.
 
-use std::{collections::VecDeque, future::poll_fn, panic::AssertUnwindSafe, pin::Pin, sync::Arc};
+mod ending;
+mod input;
+mod timers;
 
-use bytes::Bytes;
-use futures_util::{FutureExt, future::BoxFuture};
-use parlor_stomp::{
-    Command, HeartBeatAction, HeartBeatTimer, Request, ServerConfig, ServerSession, ServerState, Version,
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    panic::AssertUnwindSafe,
+    sync::{Arc, OnceLock},
 };
+
+use futures_util::{FutureExt, future::BoxFuture};
+use parlor_stomp::{HeartBeatTimer, Request, ServerConfig, ServerSession};
 use tokio::{
     sync::watch,
-    time::{Instant, Sleep, sleep_until},
+    time::{Instant, sleep_until},
 };
 
+use self::{
+    ending::{Ended, InputEnd},
+    input::cost,
+    timers::NEVER,
+};
 use crate::{
     auth::Principal,
     clock,
     connection::{
-        Closing, Socket, SocketError, Transport,
+        Closing, Socket, Transport,
         acknowledgements::Acknowledgements,
         assembly::Assembly,
         background::Background,
-        conversation::{Conversation, Flow, wire},
+        conversation::{Conversation, Flow},
     },
     endpoint::Endpoint,
-    limits::{Excess, SharedBucket, TokenBucket},
-    outbox::{FlushEvent, Outbox},
-    session::DisconnectReason,
+    limits::{SharedBucket, TokenBucket},
+    outbox::FlushEvent,
+    session::{DisconnectReason, ExpiryWarning, Identity, Session},
     telemetry::{self, FrameInFlight, Observed},
-    websocket::{Opcode, WebSocketEvent, encode_close, encode_frame},
 };
-
-/// Octets charged to the inbox for each frame beside its headers and body, so that empty frames count too.
-const FRAME_COST: usize = 256;
-
-/// How far away a timer is that nobody needs.
-const NEVER: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
 /// Runs one connection.
 pub(crate) struct Driver {
@@ -54,7 +58,12 @@ pub(crate) struct Driver {
     beats: Option<HeartBeatTimer>,
     /// When an unconnected client is sent away; none once CONNECT was accepted.
     connect_deadline: Option<Instant>,
-    expires: Option<Instant>,
+    /// Whose the connection is, which a refresh replaces.
+    identity: Arc<Identity>,
+    /// The session, from CONNECTED on.
+    session: Arc<OnceLock<Session>>,
+    /// Whether the client was told that its time ends.
+    warning: ExpiryWarning,
     /// What is incomplete of what was read.
     assembly: Assembly,
     /// What was used of the connection's rate of frames.
@@ -75,32 +84,6 @@ enum Work {
     Moving,
 }
 
-/// Why reading ended.
-#[derive(Clone, Debug)]
-enum InputEnd {
-    /// The client's close frame, with its status.
-    Closed(Option<u16>),
-    /// The stream ended without one.
-    Lost,
-    /// The server ends it: it stops, or what the client sends is broken, too much or too slow.
-    Decided(Closing),
-    /// DISCONNECT or a protocol fault stands last in the inbox and ends the connection itself.
-    Told,
-}
-
-/// The end of the loop: what to send last, if anything can be sent, and why it ended.
-struct Ended {
-    closing: Option<Closing>,
-    reason: DisconnectReason,
-}
-
-impl Ended {
-    fn by_server(closing: Closing) -> Self {
-        let code = closing.code().to_owned();
-        Self { closing: Some(closing), reason: DisconnectReason::Server { code } }
-    }
-}
-
 impl Driver {
     pub(crate) fn new(
         endpoint: Arc<Endpoint>,
@@ -112,13 +95,14 @@ impl Driver {
         let socket = Socket::new(transport, config);
         let now = clock::now();
         let (cancel, cancelled) = watch::channel(false);
-        let expires = principal
-            .expires_at()
-            .map(|expiry| clock::after(now, expiry.duration_since(clock::wall()).unwrap_or_default()));
+        socket.outbox().expire_at(principal.expires_at());
+        let identity = Arc::new(Identity::new(principal));
+        let session = Arc::<OnceLock<Session>>::default();
         let acknowledgements = Arc::new(Acknowledgements::new(endpoint.broker.clone()));
         let conversation = Conversation::new(
             Arc::clone(&endpoint),
-            principal,
+            Arc::clone(&identity),
+            Arc::clone(&session),
             Arc::clone(socket.outbox()),
             cancelled,
             Arc::clone(&acknowledgements),
@@ -134,7 +118,9 @@ impl Driver {
             acknowledgements,
             beats: None,
             connect_deadline: Some(clock::after(now, config.connect_timeout)),
-            expires,
+            identity,
+            session,
+            warning: ExpiryWarning::default(),
             assembly: Assembly::default(),
             frames: TokenBucket::new(now),
             user_frames,
@@ -162,66 +148,15 @@ impl Driver {
         Box::pin(self.end(ended)).await;
     }
 
-    /// Says farewell, and waits for what is still running.
-    async fn end(self: Box<Self>, Ended { closing, reason }: Ended) {
-        let Self { socket, stomp, work, mut background, cancel, endpoint, finish_deadline, .. } = *self;
-        let (config, meters) = (&endpoint.config, endpoint.meters());
-        meters.connection_ended(socket.outbox().history());
-        let version = stomp.version().unwrap_or(Version::V1_2);
-        let farewell = async {
-            match closing {
-                Some(closing) => {
-                    meters.closed(closing.code(), closing.status(), closing.reason());
-                    let error = closing.error().map(|fault| wire(&fault.encode(version)));
-                    let close = encode_close(closing.status(), closing.reason());
-                    error.iter().for_each(|error| meters.traffic.sent(Command::Error, 1, error.len()));
-                    let last: Vec<u8> = error.into_iter().chain([close]).flatten().collect();
-                    socket.finish(Bytes::from(last), config.close_linger).await;
-                }
-                None => socket.outbox().release(),
-            }
-        };
-        // Beside the farewell: whoever is gone is gone for others before their last octet is read.
-        let rest = async {
-            let running = async {
-                let answering = async {
-                    match work {
-                        Work::Idle(conversation) => Some(conversation),
-                        Work::Moving => None,
-                        Work::Busy(running) => Some(running.await.0),
-                    }
-                };
-                // Together: what is being answered may wait for its turn behind a concurrent handler.
-                let (mut conversation, ()) = tokio::join!(answering, background.finish());
-                if let Some(conversation) = &mut conversation {
-                    background.add(conversation.take_jobs());
-                    background.finish().await;
-                }
-                conversation
-            };
-            tokio::pin!(running);
-            let patience = || clock::after(clock::now(), config.finish_timeout);
-            let limit = sleep_until(finish_deadline.unwrap_or_else(patience));
-            let conversation = tokio::select! {
-                conversation = running.as_mut() => conversation,
-                () = limit => {
-                    cancel.send_replace(true);
-                    running.await
-                }
-            };
-            if let Some(conversation) = conversation {
-                let frame = FrameInFlight::of_session(meters, conversation.session_id());
-                telemetry::scope(frame, conversation.end(reason)).await;
-            }
-        };
-        tokio::join!(farewell, rest);
-    }
-
     async fn serve(&mut self) -> Ended {
         let outbox = Arc::clone(self.socket.outbox());
         let timer = sleep_until(clock::now() + NEVER);
         tokio::pin!(timer);
         loop {
+            // Nothing is handled that was read later (rule 24).
+            if outbox.has_expired() {
+                return Ended::by_server(Closing::token_expired());
+            }
             self.start_next();
             self.read_requests();
             self.start_next();
@@ -259,6 +194,7 @@ impl Driver {
                     if let Flow::End(closing, reason) = flow {
                         return Ended { closing: Some(closing), reason };
                     }
+                    self.warn_late(&outbox);
                 }
                 result = poll_fn(|cx| {
                     if streaming && outbox.is_half_empty() {
@@ -284,142 +220,14 @@ impl Driver {
         }
     }
 
-    /// Answers what was read before the socket broke.
-    async fn work_off_unheard(&mut self) -> Ended {
-        let deadline = self.finish_deadline.unwrap_or_else(clock::now);
-        let all = async {
-            loop {
-                self.start_next();
-                let Self { work, background, .. } = self;
-                if matches!(work, Work::Idle(_)) && !background.is_handling() {
-                    return;
-                }
-                tokio::select! {
-                    flow = work.done() => if let Flow::End(..) = flow {
-                        return;
-                    },
-                    result = poll_fn(|cx| background.poll(cx, || false)) => if result.is_err() {
-                        return;
-                    },
-                }
-            }
-        };
-        // What is still running then is cancelled by `run`.
-        let _ = tokio::time::timeout_at(deadline, all).await;
-        Ended { closing: None, reason: DisconnectReason::Lost }
-    }
-
-    /// Turns what was read into requests, while there is room for them.
-    fn read_requests(&mut self) {
-        let now = clock::now();
-        while self.input_end.is_none() {
-            if !self.has_room() {
-                return self.assembly.pause();
-            }
-            let request = self.stomp.poll_request();
-            let beats = self.stomp.take_beats();
-            if beats > 0
-                && let Err(excess) = self.socket.charge_empty_units(beats, now)
-            {
-                return self.refuse_input(&excess.into());
-            }
-            if let Some(request) = request {
-                self.assembly.frame_completed();
-                self.accept(request, now);
-                continue;
-            }
-            let event = self.socket.buffered(now);
-            if !self.socket.is_mid_message() {
-                self.assembly.message_completed();
-            }
-            match event {
-                Ok(Some(WebSocketEvent::Data { payload, .. })) => self.stomp.handle_input(payload),
-                Ok(Some(WebSocketEvent::Close(frame))) => {
-                    self.end_input(InputEnd::Closed(frame.map(|frame| frame.code)));
-                }
-                Ok(Some(_)) => {}
-                Ok(None) => {
-                    return self.assembly.looked(self.socket.is_mid_unit(), self.stomp.is_mid_frame(), now);
-                }
-                Err(error) => self.refuse_input(&error),
-            }
-        }
-    }
-
-    fn accept(&mut self, request: Request, now: Instant) {
-        if let Err(excess) = self.charge_frame(&request, now) {
-            let closing = Closing::rate_limited(&excess).with_receipt(request.receipt());
-            return self.end_input(InputEnd::Decided(closing));
-        }
-        match &request {
-            Request::Connect(_) => {
-                self.connect_deadline = None;
-                self.beats = Some(self.stomp.heart_beat_timer(now.into_std()));
-            }
-            Request::Fault(_) | Request::Disconnect(_) => self.end_input(InputEnd::Told),
-            _ => {}
-        }
-        let request = self.settle(request);
-        self.endpoint.meters().traffic.received(&request);
-        self.inbox_bytes += cost(&request);
-        self.inbox.push_back(request);
-    }
-
-    /// Does what an ACK or NACK outside of a transaction says. It stays in the inbox for its receipt, or becomes the fault that
-    /// it is.
-    fn settle(&mut self, request: Request) -> Request {
-        let (settle, accepted) = match &request {
-            Request::Ack(settle) if settle.transaction.is_none() => (settle, true),
-            Request::Nack(settle) if settle.transaction.is_none() => (settle, false),
-            _ => return request,
-        };
-        let Some(version) = self.stomp.version() else { return request };
-        match self.acknowledgements.settle(settle, version, accepted) {
-            Ok(()) => request,
-            Err(fault) => {
-                self.end_input(InputEnd::Told);
-                Request::Fault(fault)
-            }
-        }
-    }
-
-    /// Counts a frame, before anything is done about it. A fault is none: it says what was wrong, and ends the connection.
-    fn charge_frame(&mut self, request: &Request, now: Instant) -> Result<(), Excess> {
-        if matches!(request, Request::Fault(_)) {
-            return Ok(());
-        }
-        let rates = &self.endpoint.config.rates;
-        self.frames.take(rates.frames, 1, now).map_err(Excess::of("frames"))?;
-        match &self.user_frames {
-            Some(all) => all.lock().take(rates.user_frames, 1, now).map_err(Excess::of("frames of one user")),
-            None => Ok(()),
-        }
-    }
-
-    /// Reads nothing more of a client that is wrong, or sends too much; what was read before is answered.
-    fn refuse_input(&mut self, error: &SocketError) {
-        tracing::debug!(%error, "nothing more is read");
-        self.end_input(InputEnd::Decided(match error {
-            SocketError::Excess(excess) => Closing::rate_limited(excess),
-            SocketError::WebSocket(error) => Closing::websocket(error.close_code(), &error.to_string()),
-        }));
-    }
-
-    fn end_input(&mut self, end: InputEnd) {
-        self.input_end.get_or_insert(end);
-        let patience = self.endpoint.config.finish_timeout;
-        self.finish_deadline.get_or_insert_with(|| clock::after(clock::now(), patience));
-    }
-
-    fn has_room(&self) -> bool {
-        let config = &self.endpoint.config;
-        self.inbox.is_empty()
-            || (self.inbox.len() < config.max_inbox_frames && self.inbox_bytes < config.max_inbox_bytes)
-    }
-
     fn start_next(&mut self) {
         let Work::Idle(conversation) = &mut self.work else { return };
         self.background.add(conversation.take_jobs());
+        if self.identity.take_to_judge() {
+            // Before the next frame: it is handled with today's rights, and no subscription is overlooked that was made with
+            // yesterday's.
+            return self.judge_again();
+        }
         // Its receipt says that everything before it was handled (rule 10).
         if matches!(self.inbox.front(), Some(Request::Disconnect(_))) && self.background.is_handling() {
             return;
@@ -435,117 +243,33 @@ impl Driver {
             self.work = Work::Busy(Box::pin(observed.run(async move {
                 // The conversation outlives a panic, so that its end can be told.
                 let handled = AssertUnwindSafe(conversation.handle(request)).catch_unwind().await;
-                let flow = handled.unwrap_or_else(|_| {
-                    telemetry::connection_panicked();
-                    Flow::end_by_server(Closing::internal())
-                });
+                let flow = handled.unwrap_or_else(|_| panicked());
                 (conversation, flow)
             })));
         }
     }
 
-    /// How the connection ends, once reading ended and everything that was read is answered.
-    fn ended(&self) -> Option<Ended> {
-        if !self.inbox.is_empty() || !matches!(self.work, Work::Idle(_)) || self.background.is_handling() {
-            return None;
-        }
-        Some(match self.input_end.clone()? {
-            InputEnd::Closed(status) => {
-                Ended { closing: Some(Closing::echo(status)), reason: DisconnectReason::ClosedByClient }
-            }
-            InputEnd::Lost => Ended { closing: None, reason: DisconnectReason::Lost },
-            InputEnd::Decided(closing) => Ended::by_server(closing),
-            InputEnd::Told => return None,
-        })
-    }
-
-    fn arm(&self, outbox: &Outbox, timer: Pin<&mut Sleep>) {
-        let deadlines = [
-            self.connect_deadline,
-            self.expires,
-            self.finish_deadline,
-            self.assembly_deadline(),
-            outbox.deadline(),
-            self.acknowledgements.next_deadline(),
-            self.transaction_deadline(),
-            self.beats.as_ref().and_then(HeartBeatTimer::deadline).map(Instant::from_std),
-        ];
-        let next = deadlines.into_iter().flatten().min().unwrap_or_else(|| clock::now() + NEVER);
-        if timer.deadline() != next {
-            timer.reset(next);
+    /// Has the live subscriptions judged, in the place of a request.
+    fn judge_again(&mut self) {
+        if let Work::Idle(mut conversation) = std::mem::replace(&mut self.work, Work::Moving) {
+            let frame = FrameInFlight::of_session(self.endpoint.meters(), conversation.session_id());
+            self.work = Work::Busy(Box::pin(telemetry::scope(frame, async move {
+                let judged = AssertUnwindSafe(conversation.judge_again()).catch_unwind().await;
+                let flow = match judged {
+                    Ok(Ok(())) => Flow::Continue,
+                    Ok(Err(closing)) => Flow::end_by_server(closing),
+                    Err(_) => panicked(),
+                };
+                (conversation, flow)
+            })));
         }
     }
+}
 
-    /// When a transaction has been open for too long; not while a request is answered.
-    fn transaction_deadline(&self) -> Option<Instant> {
-        match &self.work {
-            Work::Idle(conversation) => conversation.next_deadline(),
-            _ => None,
-        }
-    }
-
-    /// When what is incomplete is overdue; never once nothing more is read.
-    fn assembly_deadline(&self) -> Option<Instant> {
-        let limit = self.endpoint.config.frame_timeout;
-        self.assembly.deadline(limit).filter(|_| self.input_end.is_none())
-    }
-
-    fn on_time(&mut self, outbox: &Outbox) -> Option<Ended> {
-        let now = clock::now();
-        let due = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
-        let closing = if due(self.connect_deadline) && self.stomp.state() == ServerState::AwaitingConnect {
-            Closing::connect_timeout(self.endpoint.config.connect_timeout)
-        } else if due(self.expires) {
-            Closing::token_expired()
-        } else if due(self.finish_deadline) {
-            match &self.input_end {
-                Some(InputEnd::Decided(closing)) => closing.clone(),
-                _ => return Some(Ended { closing: None, reason: DisconnectReason::Lost }),
-            }
-        } else if due(self.assembly_deadline()) {
-            let closing = Closing::frame_timeout(self.endpoint.config.frame_timeout);
-            self.end_input(InputEnd::Decided(closing));
-            return None;
-        } else {
-            outbox.check_age(now);
-            self.endpoint.broker.tidy_histories();
-            self.acknowledgements.expire(now);
-            if let Work::Idle(conversation) = &mut self.work {
-                conversation.expire(now);
-            }
-            self.beat(outbox, now)?
-        };
-        Some(Ended::by_server(closing))
-    }
-
-    /// Sends and expects heart-beats.
-    fn beat(&mut self, outbox: &Outbox, now: Instant) -> Option<Closing> {
-        let listening = self.input_end.is_none() && self.has_room();
-        let beats = self.beats.as_mut()?;
-        if !listening {
-            // Nobody reads, so silence says nothing about the client.
-            beats.received(now.into_std());
-        }
-        beats.sent(outbox.last_write().into_std());
-        while let Some(action) = beats.poll(now.into_std()) {
-            match action {
-                HeartBeatAction::SendBeat => {
-                    // Octets that wait already are better than a beat behind them.
-                    if outbox.waiting_bytes() == 0 {
-                        let beat = encode_frame(Opcode::Text, b"\n");
-                        self.endpoint.meters().traffic.beat_sent(beat.len());
-                        outbox.push(beat);
-                    }
-                    beats.sent(now.into_std());
-                }
-                HeartBeatAction::Ping => {
-                    outbox.push(encode_frame(Opcode::Ping, b""));
-                }
-                HeartBeatAction::TimedOut => return Some(Closing::heart_beat_timeout()),
-            }
-        }
-        None
-    }
+/// How a connection goes on whose conversation panicked: it ends.
+fn panicked() -> Flow {
+    telemetry::connection_panicked();
+    Flow::end_by_server(Closing::internal())
 }
 
 impl Work {
@@ -556,8 +280,4 @@ impl Work {
         *self = Self::Idle(conversation);
         flow
     }
-}
-
-fn cost(request: &Request) -> usize {
-    FRAME_COST + request.octets()
 }

@@ -36,6 +36,10 @@ pub(super) struct Entered {
     pub(super) consumer: Option<Arc<Consumer>>,
     /// Whether it missed nothing since the position that the client named, where it named one.
     pub(super) recovered: Option<bool>,
+    /// The place that it begins at, where its destination has a history and the client asked for a receipt.
+    pub(super) position: Option<String>,
+    /// What the guards of its route have let in, to be asked again when rights change.
+    pub(super) asked: Option<Box<app::Subscribe>>,
     /// Dropping them ends the subscription's streams.
     pub(super) streams: Vec<EndOnDrop>,
     pub(super) jobs: Vec<Job>,
@@ -44,6 +48,10 @@ pub(super) struct Entered {
 impl Entered {
     fn new((active, consumer): (ActiveSubscription, Option<Arc<Consumer>>)) -> Self {
         Self { active: Some(active), consumer, ..Self::default() }
+    }
+
+    fn at(self, position: Option<String>) -> Self {
+        Self { position, ..self }
     }
 
     /// Sends the replies, goes on from where the client was, if it says, and is live then. `topic` is what was subscribed to,
@@ -64,6 +72,7 @@ impl Entered {
         };
         if let Some(missed) = active.resume(topic, token, shown, replies).await {
             self.recovered = Some(true);
+            self.position = Some(token.to_owned());
             let (job, stream) = Job::stream(missed);
             self.streams.push(EndOnDrop { stream, place: Weak::new() });
             self.jobs.push(job);
@@ -121,17 +130,18 @@ impl Dispatch {
         }
         let topic = matches!(address, Address::Topic(_)).then_some(&destination);
         let resume_from = subscribe.headers.get(RESUME_FROM);
-        let snapshot = self.endpoint.snapshot_of(&address);
-        let begins = match (resume_from, &snapshot) {
-            (Some(_), _) => Begins::Resuming,
-            (None, Some(_)) => Begins::WithReply,
-            (None, None) => Begins::Live,
+        let is_greeted = self.endpoint.greets(&address);
+        let begins = match resume_from {
+            Some(_) => Begins::Resuming,
+            None if is_greeted => Begins::WithReply,
+            None => Begins::Live,
         };
-        let entered = self.register(address, self.subscriber(subscribe, begins)?)?;
-        let first = match snapshot {
-            // Asked for after the subscription was registered, so that nothing lies between the two.
-            Some(snapshot) => self.guarded::<_, Rejection>(snapshot.messages(self.session.principal())).await?,
-            None => Vec::new(),
+        let position = self.place(subscribe, topic).await?;
+        let entered = self.register(address.clone(), self.subscriber(subscribe, begins)?)?.at(position);
+        let first = if is_greeted {
+            self.guarded::<_, Rejection>(self.endpoint.greetings(&address, &self.session.principal())).await?
+        } else {
+            Vec::new()
         };
         if resume_from.is_none() {
             return Ok(entered.begin(destination.as_str(), topic, None, &first).await);
@@ -139,6 +149,14 @@ impl Dispatch {
         // A journal may be the application's own.
         let begun = entered.begin(destination.as_str(), topic, resume_from, &first).map(Ok);
         Ok(self.guarded::<_, Rejection>(begun).await?)
+    }
+
+    /// The place that a subscription to `topic` is about to begin at, for its RECEIPT: a client that is cut off before its first
+    /// message goes on from there. It is asked for before the subscription is registered, so that nothing lies between the two.
+    async fn place(&self, subscribe: &Subscribe, topic: Option<&Destination>) -> Result<Option<String>, Rejection> {
+        let Some(topic) = topic.filter(|_| subscribe.receipt.is_some()) else { return Ok(None) };
+        // A journal may be the application's own.
+        self.guarded(self.broker().position_of(topic).map(Ok)).await
     }
 
     /// Registers a subscription with the broker.
@@ -164,12 +182,14 @@ impl Dispatch {
         let resume_from = subscribe.headers.get(RESUME_FROM);
         let begins = if resume_from.is_some() { Begins::Resuming } else { Begins::WithReply };
         let topic = matches!(address, Some(Address::Topic(_))).then(|| destination.clone());
+        let position = self.place(subscribe, topic.as_ref()).await?;
         let entered = match address {
             // A handler judges a queue's consumers; its replies come beside what the queue has.
-            Some(address) => self.register(address, self.subscriber(subscribe, begins)?)?,
+            Some(address) => self.register(address, self.subscriber(subscribe, begins)?)?.at(position),
             None => Entered::default(),
         };
         let event = app::Subscribe::new(destination.clone(), subscribe.headers.clone(), subscribe.id.clone());
+        let to_ask_again = matched.has_guards().then(|| Box::new(event.clone()));
         let context = Context::new(self.session.clone(), self.broker().clone(), event);
         let outcome = self.guarded(matched.call(context)).await?;
         let subscriber = Arc::new(self.subscriber(subscribe, Begins::Live)?);
@@ -184,6 +204,7 @@ impl Dispatch {
         }
         let begun = entered.begin(destination.as_str(), topic.as_ref(), resume_from, &replies).map(Ok);
         let mut entered = self.guarded::<_, Rejection>(begun).await?;
+        entered.asked = to_ask_again;
         entered.streams.extend(streams);
         entered.jobs.extend(jobs);
         Ok(entered)
@@ -209,8 +230,9 @@ impl Dispatch {
         Ok(entered.begin(&subscribe.destination, None, resume_from, &[]).await)
     }
 
-    async fn may_subscribe(&self, pattern: &Pattern) -> Result<bool, Rejection> {
-        self.guarded(async { Ok(self.endpoint.rules.may_subscribe(self.session.principal(), pattern).await) }).await
+    pub(super) async fn may_subscribe(&self, pattern: &Pattern) -> Result<bool, Rejection> {
+        let principal = self.session.principal();
+        self.guarded(async { Ok(self.endpoint.rules.may_subscribe(&principal, pattern).await) }).await
     }
 
     fn subscriber(&self, subscribe: &Subscribe, begins: Begins) -> Result<Subscriber, Rejection> {

@@ -2,7 +2,7 @@
 //!
 //! A session that listens on `/user/queue/errors` (by the configured prefixes) gets a MESSAGE there and lives on. One that does not gets ERROR and
 //! close if the frame was a SUBSCRIBE or asked for a receipt, because silence would leave it waiting. Anything else is
-//! logged.
+//! logged. A subscription that is lost later, because its user's rights have changed, is told in the same way (rule 24).
 
 use parlor_stomp::Fault;
 use serde::Serialize;
@@ -24,6 +24,8 @@ pub(super) struct Refused<'a> {
     pub(super) destination: &'a str,
     pub(super) receipt: Option<&'a str>,
     pub(super) correlation: Option<&'a str>,
+    /// The subscription that was in force until now.
+    pub(super) subscription: Option<&'a str>,
     pub(super) is_subscribe: bool,
 }
 
@@ -31,6 +33,8 @@ pub(super) struct Refused<'a> {
 struct Body<'a> {
     code: &'a str,
     message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subscription: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<&'a Value>,
 }
@@ -60,7 +64,12 @@ impl Refused<'_> {
     }
 
     fn send_error_message(&self, endpoint: &Endpoint, session: &Session, rejection: &Rejection) -> bool {
-        let body = Body { code: rejection.code(), message: rejection.message(), details: rejection.details() };
+        let body = Body {
+            code: rejection.code(),
+            message: rejection.message(),
+            subscription: self.subscription,
+            details: rejection.details(),
+        };
         let Ok(publication) = Publication::json(&body) else { return false };
         let mut publication =
             publication.with_header("code", rejection.code()).with_header("refused-destination", self.destination);
@@ -69,6 +78,9 @@ impl Refused<'_> {
         }
         if let Some(correlation) = self.correlation {
             publication = publication.with_header("correlation-id", correlation);
+        }
+        if let Some(subscription) = self.subscription {
+            publication = publication.with_header("refused-subscription", subscription);
         }
         if let Some(time) = rejection.retry_after() {
             publication = publication.with_header("retry-after", &millis(time).to_string());

@@ -3,16 +3,15 @@
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll};
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream::BoxStream};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::BoxStream};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::{
-    auth::Principal,
     broker::ActiveSubscription,
     clock,
     closing::Closing,
     endpoint::Endpoint,
-    event_stream::{emitter::Ending, pipe::Abandonment},
+    event_stream::{emitter::Ending, pipe::Abandonment, standing::Standing},
     outbox::{FlushEvent, Outbox},
     session::Streaming,
     sse::SseEvent,
@@ -26,8 +25,9 @@ pub(crate) struct Driver {
     endpoint: Arc<Endpoint>,
     outbox: Arc<Outbox>,
     abandonment: Abandonment,
-    /// When the token ends that the stream was opened with.
-    expires: Option<Instant>,
+    standing: Standing,
+    /// The rules are being asked whether the stream may go on.
+    judging: Option<BoxFuture<'static, Option<Closing>>>,
     entry: Streaming,
     /// What the stream is subscribed to; none where the application sends the events itself.
     active: Option<ActiveSubscription>,
@@ -44,13 +44,10 @@ impl Driver {
         endpoint: Arc<Endpoint>,
         outbox: Arc<Outbox>,
         abandonment: Abandonment,
-        principal: &Principal,
+        standing: Standing,
         entry: Streaming,
     ) -> Self {
-        let expires = principal
-            .expires_at()
-            .map(|expiry| clock::after(clock::now(), expiry.duration_since(clock::wall()).unwrap_or_default()));
-        Self { endpoint, outbox, abandonment, expires, entry, active: None, replay: None, ending: None }
+        Self { endpoint, outbox, abandonment, standing, judging: None, entry, active: None, replay: None, ending: None }
     }
 
     /// Keeps a subscription for as long as the stream lasts, and sends what it missed.
@@ -81,7 +78,10 @@ impl Driver {
         let mut timer = pin!(sleep_until(self.deadline()));
         loop {
             timer.as_mut().reset(self.deadline());
-            let Self { outbox, abandonment, replay, .. } = &mut *self;
+            if let Some(judging) = self.standing.judge_again(&self.endpoint) {
+                self.judging = Some(judging);
+            }
+            let Self { outbox, abandonment, replay, judging, .. } = &mut *self;
             tokio::select! {
                 // In this order: a replay without an end must not keep time from being looked at.
                 biased;
@@ -95,6 +95,15 @@ impl Driver {
                 () = timer.as_mut() => {
                     if let Some(closing) = self.on_time() {
                         return Some(closing);
+                    }
+                }
+                judged = poll_fn(|cx| match judging {
+                    Some(judging) => judging.poll_unpin(cx),
+                    None => Poll::Pending,
+                }) => {
+                    *judging = None;
+                    if judged.is_some() {
+                        return judged;
                     }
                 }
                 step = poll_fn(|cx| match replay {
@@ -114,7 +123,8 @@ impl Driver {
     async fn end(self, closing: Option<Closing>) {
         let Self { endpoint, outbox, entry, active, replay, ending, .. } = self;
         // Whoever is gone is gone for others before the client has read so.
-        drop((replay, active, entry));
+        drop((replay, active));
+        entry.leave(closing.as_ref());
         if let Some(ending) = ending {
             ending.tell(closing.as_ref());
         }
@@ -137,7 +147,8 @@ impl Driver {
     }
 
     fn deadline(&self) -> Instant {
-        let deadlines = [self.expires, self.outbox.deadline(), Some(self.next_beat())];
+        let warning = self.standing.warning_deadline(&self.endpoint, &self.outbox);
+        let deadlines = [self.outbox.expires(), warning, self.outbox.deadline(), Some(self.next_beat())];
         deadlines.into_iter().flatten().min().unwrap_or_else(|| self.next_beat())
     }
 
@@ -145,11 +156,12 @@ impl Driver {
         clock::after(self.outbox.last_write(), self.endpoint.config.sse_heart_beat)
     }
 
-    fn on_time(&self) -> Option<Closing> {
+    fn on_time(&mut self) -> Option<Closing> {
         let now = clock::now();
-        if self.expires.is_some_and(|expires| expires <= now) {
+        if self.outbox.has_expired() {
             return Some(Closing::token_expired());
         }
+        self.standing.warn(&self.endpoint, &self.outbox, now);
         self.outbox.check_age(now);
         if self.next_beat() <= now && self.outbox.waiting_bytes() == 0 {
             self.endpoint.meters().traffic.beat_sent(BEAT.len());

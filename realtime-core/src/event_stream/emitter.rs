@@ -17,16 +17,16 @@ use std::{
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
-use parlor_stomp::Command;
+use parlor_stomp::{Command, Version};
 use tokio::sync::watch;
 
 use crate::{
     auth::Principal,
     closing::Closing,
     endpoint::{Endpoint, RECONNECT_SPREAD},
-    event_stream::{Driver, EventStream, pipe::pipe},
+    event_stream::{Driver, EventStream, pipe::pipe, standing::Standing},
     outbox::{Outbox, Overflow, Pushed},
-    session::DisconnectReason,
+    session::{DisconnectReason, Identity, Session},
     sse::{self, SseEvent},
     telemetry::Meters,
 };
@@ -77,6 +77,16 @@ struct Shared {
 type Tenant = Box<dyn Any + Send>;
 
 /// An emitter that was opened: the application's end, the client's, and what runs between them.
+///
+/// ```
+/// use parlor_core::event_stream::{EventStream, OpenEmitter, SseEmitter};
+///
+/// /// What an adapter does with one.
+/// fn start(OpenEmitter { emitter, stream, running, .. }: OpenEmitter) -> (SseEmitter, EventStream) {
+///     tokio::spawn(running);
+///     (emitter, stream)
+/// }
+/// ```
 #[non_exhaustive]
 pub struct OpenEmitter {
     /// For the application.
@@ -209,7 +219,10 @@ impl SseEmitter {
         let (writer, stream) = pipe();
         let outbox = Outbox::new(Box::new(writer), endpoint.config.outbox).annotate_with(sse::annotate_event);
         let outbox = Arc::new(outbox);
-        let entry = endpoint.registry.stream(principal.clone(), None, Arc::clone(&outbox));
+        outbox.expire_at(principal.expires_at());
+        let identity = Arc::new(Identity::new(principal.clone()));
+        let session = Session::new(Arc::clone(&identity), Version::V1_2, Arc::clone(&outbox));
+        let entry = endpoint.registry.stream(&session, None);
         if endpoint.is_stopping() {
             outbox.stop(Closing::going_away(RECONNECT_SPREAD));
         }
@@ -223,7 +236,8 @@ impl SseEmitter {
             tenants: Mutex::new(Some(Vec::new())),
         });
         let ending = Ending { shared: Arc::clone(&shared) };
-        let driver = Driver::new(Arc::clone(endpoint), outbox, stream.abandonment(), principal, entry);
+        let driver =
+            Driver::new(Arc::clone(endpoint), outbox, stream.abandonment(), Standing::new(identity, None), entry);
         (Self { shared }, stream, driver.with_ending(ending))
     }
 }
@@ -254,8 +268,7 @@ pub(super) struct Ending {
 impl Ending {
     /// By the server, with `closing`, or because the client is gone.
     pub(super) fn tell(&self, closing: Option<&Closing>) {
-        let server = |closing: &Closing| DisconnectReason::Server { code: closing.code().to_owned() };
-        self.shared.end(closing.map_or(DisconnectReason::Lost, server));
+        self.shared.end(closing.map_or(DisconnectReason::Lost, DisconnectReason::by_server));
     }
 }
 

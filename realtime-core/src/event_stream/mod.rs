@@ -16,6 +16,7 @@ mod emitter;
 mod hub;
 mod opening;
 mod pipe;
+mod standing;
 
 pub(crate) use driver::Driver;
 pub use emitter::{OpenEmitter, SseEmitter, SseSendError};

@@ -12,9 +12,9 @@ use crate::{
     closing::Closing,
     destination::{Class, Destination, Pattern, UserDestination, UserPath},
     endpoint::{Endpoint, RECONNECT_SPREAD},
-    event_stream::{Driver, EventStream, pipe::pipe},
+    event_stream::{Driver, EventStream, pipe::pipe, standing::Standing},
     outbox::Outbox,
-    session::Session,
+    session::{Identity, Session},
     sse::{self, SseEvent},
     telemetry,
 };
@@ -65,20 +65,22 @@ impl<'a> EventsRequest<'a> {
         let (writer, stream) = pipe();
         let outbox = Outbox::new(Box::new(writer), endpoint.config.outbox).annotate_with(sse::annotate_event);
         let outbox = Arc::new(outbox);
-        let session = Session::new(principal.clone(), Version::V1_2, Arc::clone(&outbox));
+        outbox.expire_at(principal.expires_at());
+        let identity = Arc::new(Identity::new(principal.clone()));
+        let session = Session::new(Arc::clone(&identity), Version::V1_2, Arc::clone(&outbox));
         let address = self.judge(endpoint, &session, &destination).await?;
         // In the registry before it is subscribed: a stop that comes later finds it there, and one before is seen here.
-        let entry = endpoint.registry.stream(principal.clone(), Some(destination.clone()), Arc::clone(&outbox));
+        let entry = endpoint.registry.stream(&session, Some(destination.clone()));
         if endpoint.is_stopping() {
             outbox.stop(Closing::going_away(RECONNECT_SPREAD));
         }
         let topic = matches!(address, Address::Topic(_)).then_some(&destination);
         outbox.push(self.greeting(endpoint, topic).await);
-        let snapshot = endpoint.snapshot_of(&address);
-        let begins = match (self.resume_from, &snapshot) {
-            (Some(_), _) => Begins::Resuming,
-            (None, Some(_)) => Begins::WithReply,
-            (None, None) => Begins::Live,
+        let is_greeted = endpoint.greets(&address);
+        let begins = match self.resume_from {
+            Some(_) => Begins::Resuming,
+            None if is_greeted => Begins::WithReply,
+            None => Begins::Live,
         };
         let subscriber = Subscriber {
             session: session.id(),
@@ -88,12 +90,8 @@ impl<'a> EventsRequest<'a> {
             prefetch: usize::MAX,
             begins,
         };
-        let (active, _) = endpoint.broker.subscribe(address, subscriber);
-        let first = match snapshot {
-            // Asked for after the subscription was registered, so that nothing lies between the two.
-            Some(snapshot) => guarded(snapshot.messages(principal)).await?,
-            None => Vec::new(),
-        };
+        let (active, _) = endpoint.broker.subscribe(address.clone(), subscriber);
+        let first = if is_greeted { guarded(endpoint.greetings(&address, principal)).await? } else { Vec::new() };
         let replay = match self.resume_from {
             Some(token) => active.resume(topic, token, destination.as_str(), &first).await,
             None => {
@@ -102,7 +100,8 @@ impl<'a> EventsRequest<'a> {
                 None
             }
         };
-        let driver = Driver::new(Arc::clone(endpoint), outbox, stream.abandonment(), principal, entry);
+        let standing = Standing::new(identity, topic.cloned().map(Pattern::from));
+        let driver = Driver::new(Arc::clone(endpoint), outbox, stream.abandonment(), standing, entry);
         Ok((stream, driver.with_subscription(active, replay)))
     }
 
@@ -139,8 +138,8 @@ impl<'a> EventsRequest<'a> {
                 "A queue's messages are acknowledged, which an event stream cannot do; use a WebSocket.",
             )),
             Class::Topic => {
-                let pattern = Pattern::from(destination.clone());
-                let asked = endpoint.rules.may_subscribe(session.principal(), &pattern);
+                let (pattern, principal) = (Pattern::from(destination.clone()), session.principal());
+                let asked = endpoint.rules.may_subscribe(&principal, &pattern);
                 if guarded(asked.map(Ok)).await? { Ok(Address::Topic(destination.clone())) } else { Err(forbidden()) }
             }
             Class::User(UserPath::Own(path)) => Ok(Address::User(UserDestination { owner: session.owner(), path })),
@@ -150,7 +149,7 @@ impl<'a> EventsRequest<'a> {
 }
 
 /// Runs code of the application: a panic is its failure and nobody else's.
-async fn guarded<T>(running: impl Future<Output = Result<T, Rejection>>) -> Result<T, Rejection> {
+pub(super) async fn guarded<T>(running: impl Future<Output = Result<T, Rejection>>) -> Result<T, Rejection> {
     AssertUnwindSafe(running).catch_unwind().await.unwrap_or_else(|_| {
         telemetry::handler_panicked();
         Err(Rejection::handler_panicked())

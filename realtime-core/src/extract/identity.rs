@@ -13,7 +13,7 @@ impl<S: Sync, K: Sync> FromContext<S, K> for Principal {
     type Rejection = Infallible;
 
     async fn from_context(context: &Context<K>, _: &S) -> Result<Self, Infallible> {
-        Ok(context.session().principal().clone())
+        Ok(context.session().principal())
     }
 }
 

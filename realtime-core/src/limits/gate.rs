@@ -22,6 +22,27 @@ use crate::{
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Why a client is not let in now.
+///
+/// ```
+/// use parlor_core::{
+///     Config, Realtime,
+///     app::Router,
+///     auth::{Anonymous, Principal},
+///     limits::{AdmissionError, ConnectionLimits},
+/// };
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let config = Config::default().connections(ConnectionLimits::default().max_per_user(1));
+/// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).config(config).build()?;
+/// let ada = Principal::user("ada".parse()?);
+/// let first = realtime.admit(None)?.for_principal(&ada)?;
+/// let error = realtime.admit(None)?.for_principal(&ada).unwrap_err();
+/// assert_eq!((error, error.code()), (AdmissionError::UserFull, "too-many-connections-of-user"));
+/// assert_eq!(error.status(), 429);
+/// drop(first);
+/// assert!(realtime.admit(None)?.for_principal(&ada).is_ok());
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdmissionError {

@@ -39,6 +39,9 @@ pub struct RateLimits {
     /// The burst is raised to two of the largest WebSocket messages
     /// ([`max_message_bytes`](crate::websocket::WebSocketLimits::max_message_bytes)) where that is more.
     pub octets: Rate,
+    /// In-band refreshes of one session (`/app/$refresh`), good ones and refused ones. Default 6/min, burst 6; one more is refused
+    /// with `rate-limited` and the session goes on. Protects the time of the processor, and tokens from being guessed.
+    pub refreshes: Rate,
     /// STOMP frames of one user over all of their connections to this node. Default 200/s, burst 400. Protects against many
     /// connections that each keep to [`frames`](Self::frames). Anonymous sessions are each a user of their own.
     pub user_frames: Rate,
@@ -50,6 +53,7 @@ impl Default for RateLimits {
             empty_units: Rate::per_second(100).burst(200),
             frames: Rate::per_second(50).burst(100),
             octets: Rate::per_second(1 << 20).burst(2 << 20),
+            refreshes: Rate::per_minute(6).burst(6),
             user_frames: Rate::per_second(200).burst(400),
         }
     }
@@ -60,7 +64,7 @@ impl RateLimits {
     #[must_use]
     pub const fn unlimited() -> Self {
         let no = Rate::unlimited();
-        Self { empty_units: no, frames: no, octets: no, user_frames: no }
+        Self { empty_units: no, frames: no, octets: no, refreshes: no, user_frames: no }
     }
 
     /// Sets [`empty_units`](Self#structfield.empty_units).
@@ -81,6 +85,13 @@ impl RateLimits {
     #[must_use]
     pub const fn octets(mut self, rate: Rate) -> Self {
         self.octets = rate;
+        self
+    }
+
+    /// Sets [`refreshes`](Self#structfield.refreshes).
+    #[must_use]
+    pub const fn refreshes(mut self, rate: Rate) -> Self {
+        self.refreshes = rate;
         self
     }
 

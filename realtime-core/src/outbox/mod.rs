@@ -5,8 +5,11 @@
 //! them the outbox stops: it takes nothing more, drops what has not begun to be written, and wakes the connection's driver,
 //! which says farewell and closes. A frame that has begun to be written is always finished first.
 //!
+//! It knows when the client's token ends, too, as publishers write without asking anybody: from that moment on nothing is
+//! begun but the farewell, what waits already included (rule 24).
+//!
 //! ```text
-//! Open --stop / overflow / age--> Stopped --finish(farewell)--> Finishing --all written--> Drained
+//! Open --stop / overflow / age / expiry--> Stopped --finish(farewell)--> Finishing --all written--> Drained
 //!   \_____________________________ write error _______________________________________--> Failed
 //! ```
 
@@ -20,6 +23,7 @@ mod wire_writer;
 use std::{
     fmt, io,
     task::{Context, Poll},
+    time::SystemTime,
 };
 
 use bytes::Bytes;
@@ -42,6 +46,34 @@ use crate::{
 };
 
 /// What became of a push.
+///
+/// ```
+/// use std::{io, io::IoSlice, task::{Context, Poll}};
+/// use bytes::Bytes;
+/// use parlor_core::{broker::{Outbox, OutboxLimits, Pushed, WireWriter}, connection::Closing};
+///
+/// /// A socket with room for eight octets, whose peer does not read.
+/// struct Stalled(usize);
+///
+/// impl WireWriter for Stalled {
+///     fn try_write(&mut self, octets: &[u8]) -> io::Result<usize> {
+///         let taken = octets.len().min(self.0);
+///         self.0 -= taken;
+///         if taken > 0 { Ok(taken) } else { Err(io::ErrorKind::WouldBlock.into()) }
+///     }
+///     // …
+/// #     fn poll_write(&mut self, _: &mut Context<'_>, _: &[IoSlice<'_>]) -> Poll<io::Result<usize>> { Poll::Pending }
+/// #     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> { Poll::Ready(Ok(())) }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let outbox = Outbox::new(Box::new(Stalled(8)), OutboxLimits::default());
+/// assert_eq!(outbox.push(Bytes::from_static(b"a frame")), Pushed::Written);
+/// assert_eq!(outbox.push(Bytes::from_static(b"another")), Pushed::Queued);
+/// outbox.stop(Closing::normal());
+/// assert_eq!(outbox.push(Bytes::from_static(b"too late")), Pushed::Refused);
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pushed {
@@ -94,7 +126,7 @@ impl Outbox {
     /// Sends one whole WebSocket frame that must arrive, now or when its turn comes. Never waits.
     pub fn push(&self, wire: Bytes) -> Pushed {
         let mut state = self.state.lock();
-        if !matches!(state.phase, Phase::Open) {
+        if !state.takes() {
             return Pushed::Refused;
         }
         if state.queue.is_empty() {
@@ -120,7 +152,7 @@ impl Outbox {
     pub fn push_for(&self, subscription: u64, overflow: Overflow, wire: Bytes) -> Pushed {
         let kind = Kind::Subscription { key: subscription, overflow };
         let mut state = self.state.lock();
-        if !matches!(state.phase, Phase::Open) {
+        if !state.takes() {
             return Pushed::Refused;
         }
         if state.queue.is_empty() {
@@ -170,7 +202,7 @@ impl Outbox {
     /// so a flood of pings costs one queue entry.
     pub(crate) fn push_pong(&self, wire: Bytes) {
         let mut state = self.state.lock();
-        if !matches!(state.phase, Phase::Open) {
+        if !state.takes() {
             return;
         }
         if state.queue.is_empty() {
@@ -178,6 +210,29 @@ impl Outbox {
         } else if !state.queue.replace_pong(&wire) {
             state.enqueue(wire, 0, Kind::Pong);
         }
+    }
+
+    /// Sets when the client's token ends, never where it says none. False, with nothing changed, where the outbox takes nothing
+    /// any more or its time is over already: what has ended cannot be extended. A time that is past is over at once.
+    pub(crate) fn expire_at(&self, at: Option<SystemTime>) -> bool {
+        let mut state = self.state.lock();
+        if !state.takes() {
+            return false;
+        }
+        state.expires = at.map(clock::at_wall);
+        // Before anything else asks.
+        state.takes();
+        true
+    }
+
+    /// When the client's token ends.
+    pub(crate) fn expires(&self) -> Option<Instant> {
+        self.state.lock().expires
+    }
+
+    /// Whether the token has ended.
+    pub(crate) fn has_expired(&self) -> bool {
+        self.expires().is_some_and(|expires| expires <= clock::now())
     }
 
     /// Asks for the end of the connection. The first call counts; what is queued already is still written.
@@ -207,8 +262,8 @@ impl Outbox {
         state.phase = Phase::Finishing;
         for wire in farewell {
             if !state.queue.is_empty() {
-                state.enqueue(wire, 0, Kind::Plain);
-            } else if matches!(state.write_or_queue(wire, Kind::Plain), Pushed::Refused) {
+                state.enqueue(wire, 0, Kind::Farewell);
+            } else if matches!(state.write_or_queue(wire, Kind::Farewell), Pushed::Refused) {
                 return;
             }
         }
@@ -218,6 +273,7 @@ impl Outbox {
     /// Writes what waits. Ready only when the driver has something to do.
     pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<FlushEvent> {
         let mut state = self.state.lock();
+        state.check_expiry();
         if let Phase::Stopped(closing) = &mut state.phase
             && let Some(closing) = closing.take()
         {

@@ -60,6 +60,8 @@ struct Queued {
 pub(super) enum Kind {
     /// Of a subscription that has ended, and may be dropped.
     Ended,
+    /// The last word, which is said whatever happens to what waits in front of it.
+    Farewell,
     /// What must arrive and belongs to no subscription.
     Plain,
     Pong,
@@ -73,13 +75,15 @@ impl Queued {
     fn key(&self) -> Option<u64> {
         match self.kind {
             Kind::Subscription { key, .. } => Some(key),
-            Kind::Ended | Kind::Plain | Kind::Pong => None,
+            Kind::Ended | Kind::Farewell | Kind::Plain | Kind::Pong => None,
         }
     }
 
     fn is_droppable(&self) -> bool {
         match self.kind {
-            Kind::Plain | Kind::Pong | Kind::Subscription { overflow: Overflow::Disconnect, .. } => false,
+            Kind::Farewell | Kind::Plain | Kind::Pong | Kind::Subscription { overflow: Overflow::Disconnect, .. } => {
+                false
+            }
             Kind::Ended | Kind::Subscription { overflow: Overflow::DropOldest | Overflow::LatestOnly, .. } => true,
         }
     }
@@ -180,6 +184,20 @@ impl Queue {
         self.given_up += self.entries.len() - begun;
         self.entries.truncate(begun);
         self.waiting = self.head_left();
+        self.forget_unsaid();
+    }
+
+    /// Drops all that has not begun and is no farewell because its time is over.
+    pub(super) fn give_up_but_farewell(&mut self) {
+        let (before, begun) = (self.entries.len(), self.begun());
+        let mut place = 0;
+        self.entries.retain(|queued| {
+            place += 1;
+            place <= begun || queued.kind == Kind::Farewell
+        });
+        self.given_up += before - self.entries.len();
+        let behind: usize = self.entries.iter().skip(begun).map(|queued| queued.wire.len()).sum();
+        self.waiting = behind + if begun > 0 { self.head_left() } else { 0 };
         self.forget_unsaid();
     }
 

@@ -31,6 +31,8 @@ pub(super) struct State {
     pub(super) roused: bool,
     /// Asked to drain; the driver has not been told yet.
     pub(super) draining: Option<Closing>,
+    /// When the client's token ends.
+    pub(super) expires: Option<Instant>,
     pub(super) last_write: Instant,
     pub(super) needs_flush: bool,
 }
@@ -54,8 +56,29 @@ impl State {
             queue_begun: false,
             roused: false,
             draining: None,
+            expires: None,
             last_write: clock::now(),
             needs_flush: false,
+        }
+    }
+
+    /// Whether anything but a farewell is taken.
+    pub(super) fn takes(&mut self) -> bool {
+        self.check_expiry();
+        matches!(self.phase, Phase::Open)
+    }
+
+    /// Has the token's end happen once its time has come, whoever looks first.
+    pub(super) fn check_expiry(&mut self) {
+        if self.expires.is_none_or(|expires| clock::now() < expires) {
+            return;
+        }
+        match self.phase {
+            Phase::Open => self.give_up(Closing::token_expired()),
+            // The end was under way: what waited in front of the farewell is late now.
+            Phase::Finishing => self.queue.give_up_but_farewell(),
+            Phase::Stopped(_) => self.queue.give_up(),
+            Phase::Failed => {}
         }
     }
 

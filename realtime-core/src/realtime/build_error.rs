@@ -28,6 +28,9 @@ pub enum BuildError {
         "any origin is allowed and the authenticator takes cookies, so every page of the web could act for every user; list the origins with .allowed_origins([…]), or take bearer tokens alone"
     )]
     AnyOriginWithCookies,
+    /// The application prefix leaves no room for the destination of refreshes.
+    #[error("the application prefix leaves no room for `$refresh` below it: {0}")]
+    AppPrefix(DestinationError),
     /// The authenticator's settings are wrong.
     #[error("{0}")]
     Authenticator(Box<dyn std::error::Error + Send + Sync>),

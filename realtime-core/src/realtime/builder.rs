@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use crate::{
     app::{Authorize, Interceptor, RouteListener, Routes, Rules, Snapshot},
     auth::{Authenticator, Judge, OriginError, OriginPolicy},
-    broker::{Broker, DeliveryRules, OutboundInterceptor, Overflow, QueueSettings},
+    broker::{Broker, DeliveryRules, HeldLimits, OutboundInterceptor, Overflow, QueueSettings},
     config::{Config, Profile},
     destination::{Class, Destination, Prefixes, UserPath},
     endpoint::Endpoint,
@@ -18,7 +18,7 @@ use crate::{
     limits::{Gate, Repeats},
     notifications::Notifications,
     realtime::{BuildError, Realtime},
-    session::{LifecycleListener, Registry},
+    session::{LifecycleListener, Observer, Registry},
 };
 
 /// Puts a [`Realtime`] together.
@@ -242,6 +242,10 @@ impl RealtimeBuilder {
             max_queues: self.config.max_queues,
             max_bytes: self.config.max_queued_bytes,
         });
+        broker.set_held(HeldLimits {
+            max_messages: self.config.max_held_messages,
+            max_bytes: self.config.max_held_bytes,
+        });
         let mut listeners = self.listeners;
         for listener in self.routes.listeners() {
             let (listener, broker) = (Arc::clone(listener), broker.clone());
@@ -256,20 +260,30 @@ impl RealtimeBuilder {
         }
         let topic_pattern = format!("{}/**", prefixes.topic).parse().map_err(BuildError::Prefix)?;
         let below_queue = |name| format!("{}/{name}", prefixes.queue).parse().map_err(BuildError::QueuePrefix);
-        let (replies, errors) = (below_queue("replies")?, below_queue("errors")?);
+        let (replies, errors, notices) = (below_queue("replies")?, below_queue("errors")?, below_queue("session")?);
+        let refresh = format!("{}/$refresh", prefixes.app).parse().map_err(BuildError::AppPrefix)?;
+        let parts = self.routes.parts().to_vec();
+        for part in &parts {
+            part.start(&broker, self.config.listener_timeout);
+        }
         let meters = broker.meters();
         self.routes.observe(meters);
         meters.destinations.declare(self.routes.destinations().chain(self.rules.destinations()));
         let gate =
             Gate::new(self.config.max_connections, self.config.connections.clone(), self.config.rates.user_frames);
+        let judge = Judge::new(authenticator, self.config.authenticate_timeout);
         Ok(Realtime {
-            judge: Judge::new(authenticator, self.config.authenticate_timeout),
             origins: Arc::new(origins),
             gate: Arc::new(gate),
             unready: Arc::default(),
             shows_users: self.shows_users,
             endpoint: Arc::new(Endpoint {
-                registry: Registry::new(Arc::clone(meters)),
+                registry: Registry::new(
+                    Arc::clone(meters),
+                    parts.iter().map(|part| Arc::clone(part) as Arc<dyn Observer>).collect(),
+                    self.config.max_last_seen,
+                ),
+                parts,
                 routes: self.routes,
                 rules: self.rules,
                 repeats: Mutex::new(Repeats::new(self.config.repeats)),
@@ -277,6 +291,9 @@ impl RealtimeBuilder {
                 broker,
                 topic_pattern,
                 replies,
+                notices,
+                refresh,
+                judge,
                 errors,
                 snapshots,
                 interceptors: self.interceptors,

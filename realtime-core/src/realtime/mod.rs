@@ -21,14 +21,14 @@ use tracing::Instrument;
 
 use crate::{
     app::{Permissions, Rejection, Routes},
-    auth::{AuthError, Authenticator, Handshake, Judge, OriginPolicy, Principal, UserId},
+    auth::{AuthError, Authenticator, Handshake, OriginPolicy, Principal, UserId},
     broker::Broker,
     config::Config,
     connection::{Closing, Driver, Transport},
     endpoint::{Endpoint, RECONNECT_SPREAD},
     event_stream::{EventStream, EventsRequest, OpenEmitter, SseEmitter},
     limits::{Admission, AdmissionError, Applicant, Gate},
-    session::Registry,
+    session::{Refreshed, Registry},
     telemetry::{self, Stats},
 };
 
@@ -53,7 +53,6 @@ fn share(place: u32, count: u32) -> f64 {
 #[derive(Clone)]
 pub struct Realtime {
     endpoint: Arc<Endpoint>,
-    judge: Judge,
     origins: Arc<OriginPolicy>,
     gate: Arc<Gate>,
     unready: Arc<AtomicBool>,
@@ -84,7 +83,7 @@ impl Realtime {
     /// Who is asked who a client is, before the upgrade.
     #[must_use]
     pub fn authenticator(&self) -> &Arc<dyn Authenticator> {
-        self.judge.authenticator()
+        self.endpoint.judge.authenticator()
     }
 
     /// Which origins may open connections.
@@ -129,7 +128,7 @@ impl Realtime {
             return Err(AdmissionError::Full);
         }
         self.broker().tidy_histories();
-        Applicant::enter(&self.gate, self.judge.clone(), from)
+        Applicant::enter(&self.gate, self.endpoint.judge.clone(), from)
     }
 
     /// Serves one upgraded connection to its end. `principal` is who the handshake authenticated.
@@ -139,8 +138,9 @@ impl Realtime {
         let user = principal.id().filter(|_| self.shows_users).map(UserId::as_str);
         let span = telemetry::connection_span(user, transport.peer);
         // In the registry from here on: whoever is logged out from now on is found there, and whoever was before is known.
-        let driver = Box::new(Driver::new(self.endpoint, transport, principal.clone(), admission.user_frames()));
-        if !self.judge.is_still_good(&principal).await {
+        let endpoint = Arc::clone(&self.endpoint);
+        let driver = Box::new(Driver::new(endpoint, transport, principal.clone(), admission.user_frames()));
+        if !self.endpoint.judge.is_still_good(&principal).await {
             driver.stop(Closing::token_expired());
         }
         driver.run().instrument(span).await;
@@ -185,7 +185,7 @@ impl Realtime {
         let (stream, driver) =
             opened.inspect_err(|rejection| self.endpoint.meters().stream_refused(rejection.code()))?;
         // After it was entered in the registry, as for a connection.
-        if !self.judge.is_still_good(&principal).await {
+        if !self.endpoint.judge.is_still_good(&principal).await {
             driver.stop(Closing::token_expired());
         }
         let running = async move {
@@ -205,7 +205,7 @@ impl Realtime {
         let span = telemetry::connection_span(user, None);
         let (emitter, stream, driver) = SseEmitter::open(&self.endpoint, &principal);
         // After it was entered in the registry, as for a connection.
-        if !self.judge.is_still_good(&principal).await {
+        if !self.endpoint.judge.is_still_good(&principal).await {
             driver.stop(Closing::token_expired());
         }
         let running = async move {
@@ -223,7 +223,44 @@ impl Realtime {
     /// # Errors
     /// The authenticator's, or [`AuthError::Unavailable`] where it took too long.
     pub async fn authenticate(&self, handshake: Handshake<'_>) -> Result<Principal, AuthError> {
-        self.judge.authenticate(handshake).await
+        self.endpoint.judge.authenticate(handshake).await
+    }
+
+    /// Goes on with a newer token: extends every session, event stream and WebSocket that is about to connect of the same user
+    /// **and** [login](Principal::login) until the end of `fresh`, and replaces their principals, so that live subscriptions are
+    /// judged by what it says. `fresh` is what the authenticator, or [`JwtVerifier::verify`](crate::auth::JwtVerifier::verify),
+    /// made of the new token.
+    ///
+    /// Nothing of another user or login is touched, and what has ended stays ended. Nor is what ends no earlier than `fresh`: so
+    /// nothing is shortened, the same token again costs nothing, and an older one brings back no rights. Returns what was
+    /// extended on this node; other nodes do not learn of it.
+    ///
+    /// For an application with a cookie, this is what its `POST /api/refresh` calls after it has made the new cookie; bearer
+    /// clients SEND their token to `/app/$refresh` instead. `docs/security.md` has both.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use parlor_core::{Realtime, app::Router, auth::{Anonymous, Principal}, testing::TestClient};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+    /// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).build()?;
+    /// let login = Principal::user("ada".parse()?).with_login("s-17");
+    /// let minutes = |count| SystemTime::now() + Duration::from_secs(60 * count);
+    /// let ada = TestClient::connect(&realtime, login.clone().with_expiry(minutes(5))).await;
+    /// assert_eq!(realtime.refresh(&login.with_expiry(minutes(60))).await?.sessions, 1);
+    /// tokio::time::sleep(Duration::from_secs(30 * 60)).await;
+    /// assert!(ada.is_open());
+    /// # Ok(()) }) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`AuthError::Invalid`] where the authenticator says that the token was taken back meanwhile.
+    pub async fn refresh(&self, fresh: &Principal) -> Result<Refreshed, AuthError> {
+        if !self.endpoint.judge.is_still_good(fresh).await {
+            return Err(AuthError::Invalid);
+        }
+        Ok(self.registry().refresh(fresh))
     }
 
     /// What was counted so far: by reason, by route and by pattern of the destination, never by destination or user.

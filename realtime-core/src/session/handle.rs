@@ -1,6 +1,12 @@
 //! The handle to a connected session: who it is, what it listens to, and how to end it.
 
-use std::{collections::HashMap, fmt, io, sync::Arc, task, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt, io,
+    sync::{Arc, OnceLock},
+    task,
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use parlor_stomp::{SubscriptionId, Version};
@@ -12,7 +18,7 @@ use crate::{
     destination::{Destination, Owner},
     limits::{Rate, TokenBucket},
     outbox::{Outbox, OutboxLimits, WireWriter},
-    session::Extensions,
+    session::{DisconnectReason, Extensions, Identity},
     session_id::SessionId,
 };
 
@@ -36,27 +42,30 @@ pub struct Session {
 
 struct Shared {
     id: SessionId,
-    principal: Principal,
+    identity: Arc<Identity>,
     version: Version,
     outbox: Arc<Outbox>,
     subscriptions: Mutex<Vec<(SubscriptionId, String)>>,
     extensions: Extensions,
     /// By route: what was used of its rate. As many entries as there are routes with a rate, at most.
     turns: Mutex<HashMap<usize, TokenBucket>>,
+    /// Why it ends, once it does.
+    end: OnceLock<DisconnectReason>,
 }
 
 impl Session {
-    pub(crate) fn new(principal: Principal, version: Version, outbox: Arc<Outbox>) -> Self {
+    pub(crate) fn new(identity: Arc<Identity>, version: Version, outbox: Arc<Outbox>) -> Self {
         let id = SessionId::random();
         Self {
             shared: Arc::new(Shared {
                 id,
-                principal,
+                identity,
                 version,
                 outbox,
                 subscriptions: Mutex::default(),
                 extensions: Extensions::default(),
                 turns: Mutex::default(),
+                end: OnceLock::new(),
             }),
         }
     }
@@ -65,7 +74,7 @@ impl Session {
     #[must_use]
     pub fn detached(principal: Principal) -> Self {
         let outbox = Outbox::new(Box::new(Nowhere), OutboxLimits::default());
-        Self::new(principal, Version::V1_2, Arc::new(outbox))
+        Self::new(Arc::new(Identity::new(principal)), Version::V1_2, Arc::new(outbox))
     }
 
     /// The session's id, which CONNECTED carries in its `session` header.
@@ -74,10 +83,19 @@ impl Session {
         self.shared.id
     }
 
-    /// Who the session belongs to.
+    /// Who the session belongs to, as of now: a refresh replaces name, roles, claims and expiry, never the user or the login.
     #[must_use]
-    pub fn principal(&self) -> &Principal {
-        &self.shared.principal
+    pub fn principal(&self) -> Principal {
+        self.shared.identity.principal()
+    }
+
+    pub(crate) fn identity(&self) -> &Arc<Identity> {
+        &self.shared.identity
+    }
+
+    /// Puts `fresh`, the same user, in the place of a principal that ends before it.
+    pub(crate) fn refresh(&self, fresh: &Principal) -> bool {
+        self.identity().replace(self.outbox(), |old| fresh.outlasts(old).then(|| fresh.clone()))
     }
 
     /// The negotiated STOMP version.
@@ -121,6 +139,17 @@ impl Session {
         self.principal().id().map_or_else(|| Owner::Session(self.id()), |user| Owner::User(user.clone()))
     }
 
+    /// Why it ended, or ends; none while it goes on.
+    #[must_use]
+    pub fn disconnect_reason(&self) -> Option<&DisconnectReason> {
+        self.shared.end.get()
+    }
+
+    /// Says why it ends; the first to say so counts.
+    pub(crate) fn ends_by(&self, reason: DisconnectReason) -> &DisconnectReason {
+        self.shared.end.get_or_init(|| reason)
+    }
+
     pub(crate) fn outbox(&self) -> &Arc<Outbox> {
         &self.shared.outbox
     }
@@ -147,7 +176,7 @@ impl Session {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("id", &self.id()).field("principal", self.principal()).finish_non_exhaustive()
+        f.debug_struct("Session").field("id", &self.id()).field("principal", &self.principal()).finish_non_exhaustive()
     }
 }
 

@@ -9,7 +9,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use futures_util::{FutureExt, future::BoxFuture};
 use parlor_stomp::SubscriptionId;
 
-use crate::{session::Session, telemetry};
+use crate::{closing::Closing, session::Session, telemetry};
 
 /// Something that happened to a session.
 ///
@@ -128,7 +128,7 @@ pub struct Disconnected {
 ///     match reason {
 ///         DisconnectReason::Client | DisconnectReason::ClosedByClient => "left",
 ///         DisconnectReason::Lost => "lost",
-///         DisconnectReason::Server { code } if code == "server-stopping" => "comes back",
+///         DisconnectReason::Server { invites_back: true, .. } => "comes back",
 ///         _ => "was sent away",
 ///     }
 /// }
@@ -146,6 +146,8 @@ pub enum DisconnectReason {
     Server {
         /// The stable code.
         code: String,
+        /// Whether the client may come back by itself, see [`Closing::invites_back`](crate::connection::Closing::invites_back).
+        invites_back: bool,
     },
 }
 
@@ -210,11 +212,23 @@ impl DisconnectReason {
         }
     }
 
+    /// Whether the client is not expected back: the server ended the session with a status that does not invite back, as for a
+    /// log-out, a ban or an expired token.
+    #[must_use]
+    pub fn is_for_good(&self) -> bool {
+        matches!(self, Self::Server { invites_back: false, .. })
+    }
+
+    /// The end that `closing` made.
+    pub(crate) fn by_server(closing: &Closing) -> Self {
+        Self::Server { code: closing.code().to_owned(), invites_back: closing.invites_back() }
+    }
+
     /// The server's code, where it was the server that ended the session.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         match self {
-            Self::Server { code } => Some(code),
+            Self::Server { code, .. } => Some(code),
             _ => None,
         }
     }

@@ -9,5 +9,5 @@ mod notes;
 
 pub use event::{SseEvent, SseFieldError};
 pub(crate) use names::application_name;
-pub use names::{BINARY, CLOSED, DROPPED, RECOVERED, is_reserved};
-pub(crate) use notes::{annotate_event, note};
+pub use names::{BINARY, CLOSED, DROPPED, EXPIRING, RECOVERED, is_reserved};
+pub(crate) use notes::{annotate_event, expiring, note};

@@ -11,6 +11,9 @@ pub const CLOSED: &str = "parlor.closed";
 /// Messages are missing in front of the next one: `{"dropped":<n>}`.
 pub const DROPPED: &str = "parlor.dropped";
 
+/// The stream's token ends soon: `{"expires_in":<seconds>}`.
+pub const EXPIRING: &str = "parlor.expiring";
+
 /// Whether nothing is missing since the position that the client named: `{"recovered":true}`.
 pub const RECOVERED: &str = "parlor.recovered";
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::sse::{CLOSED, SseEvent, event::whole_millis};
+use crate::sse::{CLOSED, EXPIRING, SseEvent, event::whole_millis};
 
 /// `parlor.<name>` with `{"<name>":<value>}`. Both are Parlor's own words: `value` is a number, `true` or `false`.
 pub(crate) fn note(name: &str, value: &str) -> Vec<u8> {
@@ -42,6 +42,11 @@ impl SseEvent<'static> {
     }
 }
 
+/// How many seconds are left until the token ends.
+pub(crate) fn expiring(seconds: u64) -> Vec<u8> {
+    SseEvent::message(format!(r#"{{"expires_in":{seconds}}}"#)).named_where_valid(EXPIRING).encode()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +56,11 @@ mod tests {
         let wire = Bytes::from_static(b"data: a\n\n");
         let noted = annotate_event(&wire, "dropped", "3");
         assert_eq!(noted, "event: parlor.dropped\ndata: {\"dropped\":3}\n\ndata: a\n\n");
+    }
+
+    #[test]
+    fn the_end_of_a_token_is_told_with_the_seconds_left() {
+        assert_eq!(expiring(60), b"event: parlor.expiring\ndata: {\"expires_in\":60}\n\n");
     }
 
     #[test]

@@ -1,6 +1,15 @@
 //! Every metric by name: the one list that the meters are made from and that `docs/operations.md` is checked against.
 
 /// What a metric is. [`METRICS`] has them all.
+///
+/// ```
+/// use parlor_core::telemetry::{METRICS, MetricKind, MetricUnit};
+///
+/// let metric = METRICS.iter().find(|metric| metric.name == "parlor_closes_total").unwrap();
+/// assert_eq!((metric.kind, metric.unit), (MetricKind::Counter, MetricUnit::Count));
+/// assert_eq!(metric.labels, ["code"]);
+/// assert!(!metric.help.is_empty());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metric {
@@ -17,6 +26,15 @@ pub struct Metric {
 }
 
 /// How a metric's values come about.
+///
+/// ```
+/// use parlor_core::telemetry::{METRICS, MetricKind};
+///
+/// // The heads of an exposition in Prometheus's format.
+/// let heads: Vec<_> = METRICS.iter().map(|metric| format!("# TYPE {} {}", metric.name, metric.kind.as_str())).collect();
+/// assert!(heads.contains(&"# TYPE parlor_sessions gauge".to_owned()));
+/// assert_eq!(MetricKind::Histogram.as_str(), "histogram");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MetricKind {
@@ -29,6 +47,15 @@ pub enum MetricKind {
 }
 
 /// What one of a metric is.
+///
+/// ```
+/// use parlor_core::telemetry::{METRICS, MetricUnit};
+///
+/// // Names end in their unit, as Prometheus wants it.
+/// for metric in METRICS.iter().filter(|metric| metric.unit == MetricUnit::Seconds) {
+///     assert!(metric.name.ends_with("_seconds"), "{}", metric.name);
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MetricUnit {

@@ -24,6 +24,23 @@ pub(crate) struct ConnectionMeters {
 }
 
 /// Connections, and how they ended or never began.
+///
+/// ```
+/// # use parlor_core::{Realtime, app::{Router, Rules}, auth::Anonymous, testing::TestClient};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// # let rules = Rules::deny_all().allow_subscribe("/topic/news");
+/// # let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).authorize(rules).build()?;
+/// use parlor_core::connection::Closing;
+///
+/// let ada = TestClient::connect(&realtime, "ada").await;
+/// ada.session().unwrap().close(Closing::application("banned", 4403, "You were banned"));
+/// ada.expect_closed("banned").await;
+/// let connections = realtime.stats().connections;
+/// assert_eq!((connections.total, connections.waiting), (1, 0));
+/// assert_eq!(connections.closes["banned"], 1);
+/// # Ok(()) }) }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ConnectionStats {
@@ -44,6 +61,23 @@ pub struct ConnectionStats {
 }
 
 /// Sessions and their users.
+///
+/// ```
+/// # use parlor_core::{Realtime, app::{Router, Rules}, auth::Anonymous, testing::TestClient};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// # let rules = Rules::deny_all().allow_subscribe("/topic/news");
+/// # let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).authorize(rules).build()?;
+/// let first = TestClient::connect(&realtime, "ada").await;
+/// let second = TestClient::connect(&realtime, "ada").await;
+/// first.disconnect().await;
+/// let sessions = realtime.stats().sessions;
+/// assert_eq!((sessions.connected, sessions.total), (1, 2));
+/// assert_eq!((sessions.users, sessions.users_total), (1, 1));
+/// assert_eq!(sessions.disconnects["client"], 1);
+/// # drop(second);
+/// # Ok(()) }) }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SessionStats {

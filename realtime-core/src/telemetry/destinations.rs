@@ -46,6 +46,20 @@ pub(crate) struct DestinationTable {
 }
 
 /// What happened at the destinations of one pattern.
+///
+/// ```
+/// # use parlor_core::{Realtime, app::{Router, Rules}, auth::Anonymous, testing::TestClient};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// let rules = Rules::deny_all().allow_subscribe("/topic/rooms/{room}");
+/// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).authorize(rules).build()?;
+/// let room = TestClient::connect(&realtime, "ada").await.subscribe("/topic/rooms/7").await;
+/// realtime.broker().publish("/topic/rooms/7", "hello").await?;
+/// let rooms = realtime.stats().by_destination["/topic/rooms/{room}"]; // all rooms together
+/// assert_eq!((rooms.published, rooms.delivered, rooms.subscriptions), (1, 1, 1));
+/// # drop(room);
+/// # Ok(()) }) }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct DestinationStats {

@@ -174,6 +174,11 @@ pub(crate) fn listener_panicked(event: &'static str) {
     });
 }
 
+/// A part that watches who is where is full: somebody is not counted.
+pub(crate) fn presence_full(part: &'static str) {
+    fault("presence-full", "there is no room for another member, who is not counted", Some(part), None, |_| {});
+}
+
 /// A lifecycle listener took too long.
 pub(crate) fn listener_timed_out(event: &'static str) {
     fault("listener-timeout", "a lifecycle listener took too long and was cut off", Some(event), None, |meters| {

@@ -40,6 +40,26 @@ pub(crate) struct HandlerMeters {
 }
 
 /// What happened at one route.
+///
+/// ```
+/// use parlor_core::{Realtime, app::{Rejection, Route, Router}, auth::Anonymous, testing::TestClient};
+///
+/// async fn buy(what: String) -> Result<(), Rejection> {
+///     if what == "tea" { Ok(()) } else { Err(Rejection::new("sold-out", "There is nothing left.")) }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// let routes = Router::new().mount(Route::message("/app/buy", buy)).with_state(());
+/// let realtime = Realtime::builder(routes).authenticate(Anonymous).build()?;
+/// let ada = TestClient::connect(&realtime, "ada").await;
+/// ada.send_text("/app/buy", "tea").await;
+/// ada.send_text("/app/buy", "milk").refused("sold-out").await;
+/// let route = &realtime.stats().by_route["SEND /app/buy"];
+/// assert_eq!((route.done, route.refused, route.running), (1, 1, 0));
+/// assert_eq!(route.duration.count, 2);
+/// # Ok(()) }) }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RouteStats {
@@ -58,6 +78,24 @@ pub struct RouteStats {
 }
 
 /// Faults of application code that were caught.
+///
+/// ```
+/// use parlor_core::{Realtime, app::{Route, Router}, auth::Anonymous, testing::TestClient};
+///
+/// async fn broken(_: String) {
+///     panic!("a mistake of the application")
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// let routes = Router::new().mount(Route::message("/app/broken", broken)).with_state(());
+/// let realtime = Realtime::builder(routes).authenticate(Anonymous).build()?;
+/// let ada = TestClient::connect(&realtime, "ada").await;
+/// ada.send_text("/app/broken", "").refused("internal").await;
+/// assert_eq!(realtime.stats().faults.handler_panics, 1);
+/// assert!(ada.is_open());
+/// # Ok(()) }) }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct FaultStats {

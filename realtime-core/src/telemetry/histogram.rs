@@ -49,6 +49,26 @@ pub(crate) struct Histogram {
 }
 
 /// A histogram as it was at one moment.
+///
+/// ```
+/// use std::time::Duration;
+/// use parlor_core::{Realtime, app::{Route, Router}, auth::Anonymous, testing::TestClient};
+///
+/// async fn slow(_: String) {
+///     tokio::time::sleep(Duration::from_millis(20)).await;
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// let routes = Router::new().mount(Route::message("/app/slow", slow)).with_state(());
+/// let realtime = Realtime::builder(routes).authenticate(Anonymous).build()?;
+/// TestClient::connect(&realtime, "ada").await.send_text("/app/slow", "").await;
+/// let duration = &realtime.stats().by_route["SEND /app/slow"].duration;
+/// assert_eq!(duration.count, 1);
+/// let at_most = |bound: f64| duration.buckets.iter().find(|(upper, _)| *upper == bound).unwrap().1;
+/// assert_eq!((at_most(0.01), at_most(0.025)), (0, 1)); // between 10 and 25 ms
+/// # Ok(()) }) }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct HistogramStats {

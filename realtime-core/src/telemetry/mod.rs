@@ -32,7 +32,7 @@ pub(crate) use destinations::DestinationMeters;
 pub use destinations::DestinationStats;
 pub(crate) use events::{
     OutboxHistory, application_failed, connection_panicked, connection_span, handler_panicked, internal_error,
-    listener_panicked, listener_timed_out,
+    listener_panicked, listener_timed_out, presence_full,
 };
 pub(crate) use family::Family;
 pub use family::{MAX_LABEL_VALUES, OTHER};

@@ -5,6 +5,20 @@ use std::collections::BTreeMap;
 use crate::telemetry::{HistogramStats, Metric, Stats, catalog};
 
 /// One figure with its name and labels, from [`Stats::samples`].
+///
+/// ```
+/// use parlor_core::telemetry::{SampleValue, Stats};
+///
+/// let mut stats = Stats::default();
+/// stats.connections.closes.insert("slow-consumer".to_owned(), 2);
+/// let line = stats.samples().into_iter().find_map(|sample| match (&sample.labels[..], sample.value) {
+///     ([(name, label)], SampleValue::Number(count)) if count > 0 => {
+///         Some(format!("{}{{{name}=\"{label}\"}} {count}", sample.metric.name))
+///     }
+///     _ => None,
+/// });
+/// assert_eq!(line.as_deref(), Some("parlor_closes_total{code=\"slow-consumer\"} 2"));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Sample<'a> {
@@ -17,6 +31,16 @@ pub struct Sample<'a> {
 }
 
 /// The value of a [`Sample`].
+///
+/// ```
+/// use parlor_core::telemetry::{SampleValue, Stats};
+///
+/// let stats = Stats::default();
+/// let samples = stats.samples();
+/// let peak = samples.iter().find(|sample| sample.metric.name == "parlor_outbox_peak_bytes").unwrap();
+/// let SampleValue::Histogram(peak) = peak.value else { panic!("its kind is a histogram") };
+/// assert_eq!(peak.count, 0);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "a figure is a number or a histogram")]
 pub enum SampleValue<'a> {

@@ -10,6 +10,22 @@ use crate::telemetry::{ConnectionStats, DestinationStats, FaultStats, Meters, Ro
 ///
 /// Each figure is exact, but they are read one after another while the server works on: two of them may differ by what
 /// happened in between. Endpoints that share a broker share its figures.
+///
+/// ```
+/// # use parlor_core::{Realtime, app::{Router, Rules}, auth::Anonymous, testing::TestClient};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// # let rules = Rules::deny_all().allow_subscribe("/topic/news");
+/// # let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).authorize(rules).build()?;
+/// let ada = TestClient::connect(&realtime, "ada").await;
+/// let news = ada.subscribe("/topic/news").await;
+/// realtime.broker().publish("/topic/news", "hello").await?;
+/// let stats = realtime.stats();
+/// assert_eq!((stats.connections.total, stats.sessions.connected, stats.sessions.users), (1, 1, 1));
+/// assert_eq!((stats.messages.published, stats.messages.delivered), (1, 1));
+/// # drop(news);
+/// # Ok(()) }) }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Stats {
@@ -36,6 +52,22 @@ pub struct Stats {
 }
 
 /// Messages, at all destinations together.
+///
+/// ```
+/// # use parlor_core::{Realtime, app::{Router, Rules}, auth::Anonymous, testing::TestClient};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// # let rules = Rules::deny_all().allow_subscribe("/topic/news");
+/// # let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).authorize(rules).build()?;
+/// let news = TestClient::connect(&realtime, "ada").await.subscribe("/topic/news").await;
+/// realtime.broker().publish("/topic/news", "heard").await?;
+/// realtime.broker().publish("/topic/other", "by nobody").await?;
+/// let messages = realtime.stats().messages;
+/// assert_eq!((messages.published, messages.delivered), (2, 1));
+/// assert_eq!(messages.dropped_slow_consumer + messages.dropped_overflow, 0);
+/// # drop(news);
+/// # Ok(()) }) }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct MessageStats {
@@ -58,6 +90,24 @@ pub struct MessageStats {
 }
 
 /// What waits for clients.
+///
+/// ```
+/// # use parlor_core::{Realtime, app::{Router, Rules}, auth::Anonymous, testing::TestClient};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// # let rules = Rules::deny_all().allow_subscribe("/topic/news");
+/// # let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).authorize(rules).build()?;
+/// let ada = TestClient::connect(&realtime, "ada").pipe(256).await;
+/// let news = ada.subscribe("/topic/news").await;
+/// ada.freeze(); // it reads nothing any more
+/// realtime.broker().publish("/topic/news", &"x".repeat(4_000)).await?;
+/// let outboxes = realtime.stats().outboxes;
+/// assert_eq!(outboxes.waiting_connections, 1);
+/// assert_eq!(outboxes.waiting_octets, outboxes.fullest_octets);
+/// assert!(outboxes.fullest_octets > 3_000, "all but what the pipe has taken");
+/// # drop(news);
+/// # Ok(()) }) }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct OutboxStats {

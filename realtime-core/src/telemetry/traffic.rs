@@ -28,6 +28,23 @@ pub(crate) struct TrafficMeters {
 }
 
 /// Frames and octets.
+///
+/// ```
+/// # use parlor_core::{Realtime, app::{Router, Rules}, auth::Anonymous, testing::TestClient};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// # let rules = Rules::deny_all().allow_subscribe("/topic/news");
+/// # let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).authorize(rules).build()?;
+/// let ada = TestClient::connect(&realtime, "ada").deaf_to_refusals().await;
+/// let news = ada.subscribe("/topic/news").await;
+/// realtime.broker().publish("/topic/news", "hello").await?;
+/// let traffic = realtime.stats().traffic;
+/// assert_eq!((traffic.frames_received["CONNECT"], traffic.frames_received["SUBSCRIBE"]), (1, 1));
+/// assert_eq!((traffic.frames_sent["RECEIPT"], traffic.frames_sent["MESSAGE"]), (1, 1));
+/// assert!(traffic.refusals.is_empty());
+/// # drop(news);
+/// # Ok(()) }) }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct TrafficStats {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use parlor_stomp::{Command, Frame};
 
-use crate::testing::{Refusal, TestSubscription, client::Guard, wait::PATIENCE, wire::Wire};
+use crate::testing::{Refusal, TestSubscription, client::Guard, state::Beginning, wait::PATIENCE, wire::Wire};
 
 /// A SEND, not sent yet, from [`TestClient::send`](crate::testing::TestClient::send) and its kin; or an ACK, a NACK, or the
 /// begin or end of a transaction.
@@ -16,6 +16,31 @@ use crate::testing::{Refusal, TestSubscription, client::Guard, wait::PATIENCE, w
 /// * [`refused`](Self::refused): the same, where it must be refused.
 /// * [`outcome`](Self::outcome): the same, where the test decides.
 /// * [`unconfirmed`](Self::unconfirmed): sends and does not wait.
+///
+/// ```
+/// use parlor_core::{
+///     Realtime,
+///     app::{Rejection, Route, Router},
+///     auth::Anonymous,
+///     testing::TestClient,
+/// };
+///
+/// async fn divide(number: String) -> Result<(), Rejection> {
+///     if number == "0" { Err(Rejection::new("zero", "Nothing is divided by zero.")) } else { Ok(()) }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// let routes = Router::new().mount(Route::message("/app/divide", divide)).with_state(());
+/// let realtime = Realtime::builder(routes).authenticate(Anonymous).build()?;
+/// let ada = TestClient::connect(&realtime, "ada").await;
+/// ada.send_text("/app/divide", "2").header("colour", "red").await;
+/// ada.send_text("/app/divide", "0").refused("zero").await;
+/// assert!(ada.send_text("/app/divide", "0").outcome().await.is_err());
+/// ada.send_text("/app/divide", "0").unconfirmed();
+/// ada.expect_refusal("zero").await;
+/// # Ok(()) }) }
+/// ```
 #[must_use = "a message is sent when this is awaited, or by `unconfirmed`"]
 pub struct Sending<'a> {
     wire: &'a Wire,
@@ -28,6 +53,19 @@ pub struct Sending<'a> {
 ///   and a handler's reply has arrived.
 /// * [`refused`](Self::refused): the same, where it must be refused.
 /// * [`unconfirmed`](Self::unconfirmed): sends and does not wait.
+///
+/// ```
+/// # use parlor_core::{Realtime, app::{Router, Rules}, auth::Anonymous, testing::TestClient};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// let rules = Rules::deny_all().allow_subscribe("/topic/news");
+/// # let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).authorize(rules).build()?;
+/// let ada = TestClient::connect(&realtime, "ada").await;
+/// let news = ada.subscribe("/topic/news").id("news").await;
+/// assert_eq!((news.id(), news.recovered()), ("news", None));
+/// ada.subscribe("/topic/secrets").refused("forbidden").await;
+/// # Ok(()) }) }
+/// ```
 #[must_use = "a subscription is made when this is awaited, or by `unconfirmed`"]
 pub struct Subscribing<'a> {
     guard: &'a Arc<Guard>,
@@ -62,14 +100,14 @@ impl Confirmed {
     }
 
     /// Sends the frame with a receipt; `Err` where it is refused.
-    async fn outcome(mut self, wire: &Wire) -> Result<Option<bool>, Refusal> {
+    async fn outcome(mut self, wire: &Wire) -> Result<Beginning, Refusal> {
         let receipt = wire.with(|state| state.fresh("receipt"));
         self.frame.headers.push("receipt", &receipt);
         wire.send(&self.frame);
         let answer = wire
             .wait_for(self.limit, |state| {
                 if state.take_receipt(&receipt) {
-                    Some(Ok(state.take_recovery(&receipt)))
+                    Some(Ok(state.take_beginning(&receipt)))
                 } else if let Some(refusal) = state.take_refusal_of(&receipt) {
                     Some(Err(Some(refusal)))
                 } else {
@@ -78,7 +116,7 @@ impl Confirmed {
             })
             .await;
         match answer {
-            Ok(Ok(recovered)) => Ok(recovered),
+            Ok(Ok(beginning)) => Ok(beginning),
             Ok(Err(Some(refusal))) => Err(refusal),
             Ok(Err(None)) => wire.fail(self.at, &format!("{} was not confirmed before the end", self.name())),
             Err(timed_out) => wire.fail(
@@ -88,11 +126,11 @@ impl Confirmed {
         }
     }
 
-    /// Sends the frame and waits until it is accepted. Gives back what the receipt said about resuming.
-    pub(super) async fn accepted(self, wire: &Wire) -> Option<bool> {
+    /// Sends the frame and waits until it is accepted. Gives back what the receipt of a SUBSCRIBE said.
+    pub(super) async fn accepted(self, wire: &Wire) -> Beginning {
         let (at, name) = (self.at, self.name());
         match self.outcome(wire).await {
-            Ok(recovered) => recovered,
+            Ok(beginning) => beginning,
             Err(refusal) => wire.fail(at, &format!("{name} was refused: {refusal}")),
         }
     }
@@ -185,8 +223,8 @@ impl<'a> Subscribing<'a> {
         self
     }
 
-    /// Goes on from the [`position`](crate::testing::TestMessage::position) of an earlier message of the same destination. Whether
-    /// that could be done without a hole says [`TestSubscription::recovered`].
+    /// Goes on from the [`position`](crate::testing::TestMessage::position) of an earlier message of the same destination, or from
+    /// where [an earlier subscription](TestSubscription::position) began. Whether that could be done without a hole says [`TestSubscription::recovered`].
     pub fn resume_from(self, position: &str) -> Self {
         self.header("resume-from", position)
     }
@@ -238,7 +276,7 @@ impl<'a> IntoFuture for Subscribing<'a> {
     fn into_future(mut self) -> BoxFuture<'a, TestSubscription> {
         Box::pin(async move {
             let subscription = self.prepare();
-            subscription.with_recovery(self.confirmed.accepted(self.guard.wire()).await)
+            subscription.with_beginning(self.confirmed.accepted(self.guard.wire()).await)
         })
     }
 }

@@ -27,6 +27,24 @@ const PIPE: usize = 1024 * 1024;
 ///
 /// # Panics
 /// When the endpoint is full or stopping, or outside of a runtime.
+///
+/// ```
+/// use parlor_core::{Realtime, app::Router, auth::{Anonymous, Principal}, testing::connect_in_memory};
+/// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).build()?;
+/// let (mut wire, server) = connect_in_memory(&realtime, Principal::anonymous(), 1024);
+/// // A frame without a mask, as no client may send it: the answer is a close frame with status 1002.
+/// wire.write_all(b"\x81\x02hi").await?;
+/// let mut answer = Vec::new();
+/// wire.read_to_end(&mut answer).await?;
+/// assert_eq!((answer[0], &answer[2..4]), (0x88, &1002_u16.to_be_bytes()[..]));
+/// drop(wire);
+/// server.await?;
+/// # Ok(()) }) }
+/// ```
 #[track_caller]
 pub fn connect_in_memory(realtime: &Realtime, principal: Principal, octets: usize) -> (DuplexStream, JoinHandle<()>) {
     match open(realtime, principal, octets) {
@@ -48,12 +66,50 @@ fn open(
 }
 
 /// Who a test connects as: a user's id (`"user-1"`), a [`UserId`], or a whole [`Principal`] with name, claims and expiry.
+///
+/// ```
+/// use parlor_core::{
+///     Realtime,
+///     app::Router,
+///     auth::{Anonymous, Principal, UserId},
+///     testing::TestClient,
+/// };
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).build()?;
+/// let id: UserId = "u-1".parse()?;
+/// let by_text = TestClient::connect(&realtime, "u-1").await;
+/// let by_id = TestClient::connect(&realtime, id.clone()).await;
+/// let with_name = TestClient::connect(&realtime, Principal::user(id).with_name("Ada")).await;
+/// assert_eq!(realtime.registry().sessions_of(&"u-1".parse()?).len(), 3);
+/// assert_eq!(with_name.session().unwrap().principal().to_string(), "Ada");
+/// # let _ = (by_text, by_id);
+/// # Ok(()) }) }
+/// ```
 pub trait Identity {
     /// The principal.
     fn into_principal(self) -> Principal;
 }
 
 /// How a [`TestClient`] connects; `await` it. From [`TestClient::connect`] and [`TestClient::anonymous`].
+///
+/// ```
+/// use std::time::Duration;
+/// use parlor_core::{Realtime, app::Router, auth::Anonymous, stomp::Version, testing::TestClient};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).build()?;
+/// let old = TestClient::connect(&realtime, "ada")
+///     .roles(["admin"])
+///     .accept_version(Some("1.1"))
+///     .within(Duration::from_secs(1))
+///     .await;
+/// assert_eq!(old.version(), Some(Version::V1_1));
+/// assert!(old.session().unwrap().principal().has_role("admin"));
+/// # Ok(()) }) }
+/// ```
 #[must_use = "a client connects when it is awaited"]
 pub struct Connecting<'a> {
     realtime: &'a Realtime,
@@ -67,6 +123,24 @@ pub struct Connecting<'a> {
 }
 
 /// Why a client was not let in.
+///
+/// ```
+/// use parlor_core::{
+///     Realtime,
+///     app::Router,
+///     auth::Nobody,
+///     testing::{ConnectError, TestClient},
+/// };
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Nobody).build()?;
+/// let handshake = http::Request::get("/ws").body(())?;
+/// let error = TestClient::anonymous(&realtime).request(handshake).try_connect().await.unwrap_err();
+/// assert!(matches!(error, ConnectError::Authentication(_)), "{error}");
+/// assert!(error.to_string().starts_with("the authenticator refused the handshake: "));
+/// # Ok(()) }) }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {

@@ -10,6 +10,21 @@ use serde_json::Value;
 use crate::testing::trace::shown;
 
 /// A MESSAGE that a subscription received.
+///
+/// ```
+/// # use parlor_core::{Realtime, app::{Router, Rules}, auth::Anonymous, testing::TestClient};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// # let rules = Rules::deny_all().allow_subscribe("/topic/news");
+/// # let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).authorize(rules).build()?;
+/// let news = TestClient::connect(&realtime, "ada").await.subscribe("/topic/news").await;
+/// realtime.broker().publish("/topic/news", &["a", "b"]).await?;
+/// let message = news.expect_message().await;
+/// assert_eq!(message.destination(), "/topic/news");
+/// assert_eq!(message.header("content-type"), Some("application/json"));
+/// assert_eq!((message.text(), message.json::<Vec<String>>().len()), (r#"["a","b"]"#, 2));
+/// # Ok(()) }) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestMessage {
     headers: Headers,
@@ -17,6 +32,29 @@ pub struct TestMessage {
 }
 
 /// A SEND or SUBSCRIBE that the server refused, or a failure that it told on the error queue.
+///
+/// ```
+/// use parlor_core::{
+///     Realtime,
+///     app::{Rejection, Route, Router},
+///     auth::Anonymous,
+///     testing::TestClient,
+/// };
+///
+/// async fn buy(_: String) -> Result<(), Rejection> {
+///     Err(Rejection::new("sold-out", "There is nothing left."))
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// let routes = Router::new().mount(Route::message("/app/buy", buy)).with_state(());
+/// let realtime = Realtime::builder(routes).authenticate(Anonymous).build()?;
+/// let ada = TestClient::connect(&realtime, "ada").await;
+/// let refusal = ada.send_text("/app/buy", "tea").refused("sold-out").await;
+/// assert_eq!(refusal.destination, "/app/buy");
+/// assert_eq!(refusal.to_string(), "sold-out: There is nothing left.");
+/// # Ok(()) }) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
@@ -28,6 +66,8 @@ pub struct Refusal {
     pub destination: String,
     /// The receipt that the refused frame asked for.
     pub receipt: Option<String>,
+    /// The subscription that was in force until now, where rights have changed. Not told by ERROR.
+    pub subscription: Option<String>,
     /// When it is worth trying again. Not told by ERROR.
     pub retry_after: Option<Duration>,
     /// What programs may read about it. Not told by ERROR.
@@ -35,6 +75,20 @@ pub struct Refusal {
 }
 
 /// How a connection ended.
+///
+/// ```
+/// # use parlor_core::{Realtime, app::Router, auth::Anonymous, testing::TestClient};
+/// use parlor_core::connection::Closing;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// # let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).build()?;
+/// let ada = TestClient::connect(&realtime, "ada").await;
+/// ada.session().unwrap().close(Closing::application("banned", 4403, "You were banned"));
+/// let end = ada.expect_closed("banned").await;
+/// assert_eq!((end.status, end.message.as_deref()), (4403, Some("You were banned")));
+/// # Ok(()) }) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TestClose {
@@ -141,6 +195,7 @@ impl Refusal {
             message: text,
             destination: message.header("refused-destination").unwrap_or_default().to_owned(),
             receipt: message.header("receipt-id").map(str::to_owned),
+            subscription: message.header("refused-subscription").map(str::to_owned),
             retry_after: message.header("retry-after").and_then(|time| time.parse().ok()).map(Duration::from_millis),
             details,
         }
@@ -158,6 +213,23 @@ impl TestClose {
 }
 
 /// An end that a test expects: the code of the ERROR frame (`"token-expired"`) or the status of the close frame (`1012`).
+///
+/// ```
+/// # use parlor_core::{Realtime, app::Router, auth::Anonymous};
+/// use parlor_core::testing::{End, TestClient};
+/// use std::time::Duration;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// # let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).build()?;
+/// let ada = TestClient::connect(&realtime, "ada").await;
+/// realtime.begin_stop();
+/// realtime.shutdown(Duration::ZERO).await;
+/// // The same as `ada.expect_closed(1012)`: a status; a text is the code of the ERROR frame.
+/// ada.expect_closed(End::Status(1012)).await;
+/// assert_eq!(End::from("token-expired"), End::Code("token-expired".to_owned()));
+/// # Ok(()) }) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum End {

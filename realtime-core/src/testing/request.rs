@@ -14,6 +14,29 @@ use crate::testing::{
 };
 
 /// A request, not sent yet. From [`TestClient::request`](crate::testing::TestClient::request). `await` it for the reply.
+///
+/// ```
+/// use parlor_core::{
+///     Realtime,
+///     app::{Route, Router},
+///     auth::Anonymous,
+///     extract::{Payload, Reply},
+///     testing::TestClient,
+/// };
+///
+/// async fn double(Payload(number): Payload<u32>) -> Reply<u32> {
+///     Reply(number * 2)
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// let routes = Router::new().mount(Route::message("/app/double", double)).with_state(());
+/// let realtime = Realtime::builder(routes).authenticate(Anonymous).build()?;
+/// let ada = TestClient::connect(&realtime, "ada").await;
+/// assert_eq!(ada.request::<u32, _>("/app/double", &21).await, 42);
+/// ada.request::<u32, _>("/app/double", "many").refused("invalid-payload").await;
+/// # Ok(()) }) }
+/// ```
 #[must_use = "a request is sent when this is awaited"]
 pub struct Requesting<'a, T> {
     wire: &'a Wire,

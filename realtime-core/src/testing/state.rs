@@ -19,6 +19,15 @@ pub(super) const REFUSALS: &str = "refusals";
 /// The subscription that hears replies to requests.
 pub(super) const REPLIES: &str = "replies";
 
+/// What the receipt of a SUBSCRIBE says of where it begins.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Beginning {
+    /// Whether nothing is missing since the position that it named.
+    pub(super) recovered: Option<bool>,
+    /// The place that it begins at.
+    pub(super) position: Option<String>,
+}
+
 /// The state of a connection.
 #[derive(Debug)]
 pub(super) struct State {
@@ -29,8 +38,8 @@ pub(super) struct State {
     next: u64,
     /// Receipts that came and were not asked about yet.
     receipts: HashSet<String>,
-    /// What the receipts of subscriptions that resume said.
-    recoveries: HashMap<String, bool>,
+    /// What the receipts of subscriptions said beside their ids.
+    beginnings: HashMap<String, Beginning>,
     /// What came for each subscription and was not taken yet.
     inboxes: HashMap<String, VecDeque<TestMessage>>,
     refusals: VecDeque<Refusal>,
@@ -65,7 +74,7 @@ impl State {
             beats: None,
             next: 0,
             receipts: HashSet::new(),
-            recoveries: HashMap::new(),
+            beginnings: HashMap::new(),
             inboxes: HashMap::new(),
             refusals: VecDeque::new(),
             error: None,
@@ -167,9 +176,9 @@ impl State {
         self.inboxes.entry(id.to_owned()).or_default()
     }
 
-    /// Whether the receipt of a SUBSCRIBE said that nothing is missing; none where it said nothing.
-    pub(super) fn take_recovery(&mut self, receipt: &str) -> Option<bool> {
-        self.recoveries.remove(receipt)
+    /// What the receipt of a SUBSCRIBE said.
+    pub(super) fn take_beginning(&mut self, receipt: &str) -> Beginning {
+        self.beginnings.remove(receipt).unwrap_or_default()
     }
 
     /// Whether that receipt came; it is asked about once.
@@ -188,6 +197,7 @@ impl State {
             message: error.message.clone().unwrap_or_default(),
             destination: String::new(),
             receipt: error.receipt.clone(),
+            subscription: None,
             retry_after: None,
             details: None,
         })
@@ -292,8 +302,10 @@ impl State {
             ClientEvent::Receipt(receipt) => {
                 let headers = self.session.receipt_headers();
                 self.trace.received(Command::Receipt, headers, b"");
-                if let Some(recovered) = headers.get("recovered") {
-                    self.recoveries.insert(receipt.clone(), recovered == "true");
+                let recovered = headers.get("recovered").map(|recovered| recovered == "true");
+                let position = headers.get("position").map(str::to_owned);
+                if recovered.is_some() || position.is_some() {
+                    self.beginnings.insert(receipt.clone(), Beginning { recovered, position });
                 }
                 self.receipts.insert(receipt);
             }

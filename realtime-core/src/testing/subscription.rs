@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::testing::{
     TestMessage,
     client::{Guard, barrier},
+    state::Beginning,
     trace::shown,
     wait::{PATIENCE, TimedOut, turns},
 };
@@ -38,10 +39,25 @@ pub struct TestSubscription {
     guard: Arc<Guard>,
     id: String,
     destination: String,
-    recovered: Option<bool>,
+    beginning: Beginning,
 }
 
 /// The wait for the next message. `await` it; [`within`](Self::within) bounds it.
+///
+/// ```
+/// # use parlor_core::{Realtime, app::{Router, Rules}, auth::Anonymous, testing::TestClient};
+/// use std::time::Duration;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// # let rules = Rules::deny_all().allow_subscribe("/topic/news");
+/// # let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).authorize(rules).build()?;
+/// let news = TestClient::connect(&realtime, "ada").await.subscribe("/topic/news").await;
+/// let waiting = news.expect::<u32>().within(Duration::from_secs(30));
+/// realtime.broker().publish("/topic/news", &7).await?;
+/// assert_eq!(waiting.await, 7);
+/// # Ok(()) }) }
+/// ```
 #[must_use = "nothing is expected before this is awaited"]
 pub struct Expectation<'a, T> {
     subscription: &'a TestSubscription,
@@ -52,6 +68,20 @@ pub struct Expectation<'a, T> {
 }
 
 /// The check that nothing more comes. `await` it; [`during`](Self::during) makes it last.
+///
+/// ```
+/// # use parlor_core::{Realtime, app::{Router, Rules}, auth::Anonymous, testing::TestClient};
+/// use std::time::Duration;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+/// # let rules = Rules::deny_all().allow_subscribe("/topic/*");
+/// # let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).authorize(rules).build()?;
+/// let news = TestClient::connect(&realtime, "ada").await.subscribe("/topic/news").await;
+/// realtime.broker().publish("/topic/weather", "rain").await?;
+/// news.assert_silent().during(Duration::from_secs(3600)).await; // an hour of test time
+/// # Ok(()) }) }
+/// ```
 #[must_use = "nothing is checked before this is awaited"]
 pub struct Silence<'a> {
     subscription: &'a TestSubscription,
@@ -61,11 +91,11 @@ pub struct Silence<'a> {
 
 impl TestSubscription {
     pub(super) fn new(guard: Arc<Guard>, id: &str, destination: &str) -> Self {
-        Self { guard, id: id.to_owned(), destination: destination.to_owned(), recovered: None }
+        Self { guard, id: id.to_owned(), destination: destination.to_owned(), beginning: Beginning::default() }
     }
 
-    pub(super) fn with_recovery(self, recovered: Option<bool>) -> Self {
-        Self { recovered, ..self }
+    pub(super) fn with_beginning(self, beginning: Beginning) -> Self {
+        Self { beginning, ..self }
     }
 
     /// The subscription's id.
@@ -84,7 +114,15 @@ impl TestSubscription {
     /// as its receipt said; none where it did not [resume](crate::testing::Subscribing::resume_from).
     #[must_use]
     pub fn recovered(&self) -> Option<bool> {
-        self.recovered
+        self.beginning.recovered
+    }
+
+    /// The place that this subscription began at, as its receipt said (rule 14): another one can
+    /// [resume](crate::testing::Subscribing::resume_from) from there before a message has come. None where the destination has no
+    /// history.
+    #[must_use]
+    pub fn position(&self) -> Option<&str> {
+        self.beginning.position.as_deref()
     }
 
     /// The next message, read from JSON. `await` it.

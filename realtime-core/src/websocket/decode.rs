@@ -14,6 +14,19 @@ use crate::websocket::{WebSocketLimits, encode::is_sendable, utf8::Utf8Stream};
 const LONGEST_CONTROL: usize = 125;
 
 /// What a client sent.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use parlor_core::websocket::{Opcode, WebSocketDecoder, WebSocketEvent, WebSocketLimits, encode_frame};
+///
+/// let mut decoder = WebSocketDecoder::new(WebSocketLimits::default());
+/// let mut input = BytesMut::from(&b"\x89\x82\0\0\0\0hi"[..]);
+/// while let Some(event) = decoder.decode(&mut input)? {
+///     let WebSocketEvent::Ping(payload) = event else { panic!("it was a ping") };
+///     assert_eq!(&encode_frame(Opcode::Pong, &payload)[..], b"\x8a\x02hi");
+/// }
+/// # Ok::<(), parlor_core::websocket::WebSocketError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WebSocketEvent {
@@ -35,6 +48,17 @@ pub enum WebSocketEvent {
 }
 
 /// Why a client closes.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use parlor_core::websocket::{WebSocketDecoder, WebSocketEvent, WebSocketLimits};
+///
+/// // A close frame of a client: masked, here with a mask of zeros, status 1001 and a reason.
+/// let mut input = BytesMut::from(&b"\x88\x85\0\0\0\0\x03\xe9bye"[..]);
+/// let mut decoder = WebSocketDecoder::new(WebSocketLimits::default());
+/// let Ok(Some(WebSocketEvent::Close(Some(close)))) = decoder.decode(&mut input) else { panic!("it closes") };
+/// assert_eq!((close.code, close.reason.as_str()), (1001, "bye"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CloseFrame {
@@ -45,6 +69,17 @@ pub struct CloseFrame {
 }
 
 /// What is wrong with a client's octets.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use parlor_core::websocket::{WebSocketDecoder, WebSocketError, WebSocketLimits};
+///
+/// let mut decoder = WebSocketDecoder::new(WebSocketLimits::default());
+/// // Only servers send frames without a mask.
+/// let error = decoder.decode(&mut BytesMut::from(&b"\x81\x02hi"[..])).unwrap_err();
+/// assert_eq!((error.clone(), error.close_code()), (WebSocketError::NotMasked, 1002));
+/// assert_eq!(error.to_string(), "client frames must be masked");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WebSocketError {
@@ -94,6 +129,25 @@ impl WebSocketError {
 }
 
 /// An incremental decoder of client frames.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use parlor_core::websocket::{WebSocketDecoder, WebSocketEvent, WebSocketLimits};
+///
+/// let mut decoder = WebSocketDecoder::new(WebSocketLimits::default());
+/// let (mut input, mut text) = (BytesMut::new(), Vec::new());
+/// // Octets may come in any pieces; these are masked with 1, 2, 3, 4.
+/// for piece in [&b"\x81\x85\x01\x02"[..], b"\x03\x04igo", b"hn"] {
+///     input.extend_from_slice(piece);
+///     while let Some(event) = decoder.decode(&mut input)? {
+///         let WebSocketEvent::Data { payload, is_text, .. } = event else { panic!("a text was sent") };
+///         assert!(is_text);
+///         text.extend_from_slice(&payload);
+///     }
+/// }
+/// assert_eq!(text, b"hello");
+/// # Ok::<(), parlor_core::websocket::WebSocketError>(())
+/// ```
 #[derive(Debug)]
 pub struct WebSocketDecoder {
     limits: WebSocketLimits,

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::panic, reason = "a test may fail")]
 
+mod beginnings;
 mod catching_up;
 mod journals;
 mod never_a_hole;

@@ -10,6 +10,15 @@ use crate::{Command, Headers, HeartBeat, Version, codec::escape::Escaping};
 const USUAL_HEAD: usize = 256;
 
 /// One encoded frame.
+///
+/// ```
+/// use parlor_stomp::{Command, Headers, Version, encode_frame};
+///
+/// let text = encode_frame(Command::Send, &Headers::default(), "grüß".as_bytes(), Version::V1_2);
+/// let image = encode_frame(Command::Send, &Headers::default(), b"\xff\xd8", Version::V1_2);
+/// // A WebSocket may carry the first as a text message, and the second only as a binary one.
+/// assert_eq!((text.text, image.text), (true, false));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "octets and their kind are all there is to it")]
 pub struct Encoded {
@@ -20,6 +29,23 @@ pub struct Encoded {
 }
 
 /// The CONNECTED frame.
+///
+/// ```
+/// use parlor_stomp::{Connected, HeartBeat, Version};
+///
+/// let connected = Connected {
+///     version: Version::V1_2,
+///     session: "s-1",
+///     server: "example/1.0",
+///     heart_beat: HeartBeat::default(),
+///     // A name cannot add a header.
+///     user_name: Some("ada\nadmin:true"),
+/// };
+/// assert_eq!(
+///     connected.encode().bytes,
+///     "CONNECTED\nversion:1.2\nsession:s-1\nserver:example/1.0\nheart-beat:0,0\nuser-name:adaadmin:true\n\n\0"
+/// );
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "every header has to be thought about")]
 pub struct Connected<'a> {
@@ -36,6 +62,26 @@ pub struct Connected<'a> {
 }
 
 /// Everything of a MESSAGE but its body.
+///
+/// ```
+/// use parlor_stomp::{Headers, MessageHead, Version, encode_message_into};
+///
+/// let mut headers = Headers::default();
+/// headers.push("subject", "a:b");
+/// let head = MessageHead {
+///     subscription: Some("0"),
+///     message_id: "m-1",
+///     destination: "/topic/news",
+///     content_type: None,
+///     ack: None,
+///     extensions: &[("position", "p-1")],
+///     headers: &headers,
+/// };
+/// let mut out = Vec::new();
+/// encode_message_into(&head, b"hello", Version::V1_2, &mut out);
+/// let text = String::from_utf8(out).unwrap();
+/// assert!(text.ends_with("content-length:5\nposition:p-1\nsubject:a\\cb\n\nhello\0"), "{text}");
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "every header has to be thought about")]
 pub struct MessageHead<'a> {
@@ -76,6 +122,12 @@ impl Connected<'_> {
 }
 
 /// A RECEIPT frame.
+///
+/// ```
+/// use parlor_stomp::{Version, encode_receipt};
+///
+/// assert_eq!(encode_receipt("7", Version::V1_2).bytes, "RECEIPT\nreceipt-id:7\n\n\0");
+/// ```
 #[must_use]
 pub fn encode_receipt(receipt_id: &str, version: Version) -> Encoded {
     write_frame(Command::Receipt, version, b"", |frame| frame.header("receipt-id", receipt_id))
@@ -85,6 +137,15 @@ pub fn encode_receipt(receipt_id: &str, version: Version) -> Encoded {
 ///
 /// CONNECT, STOMP and CONNECTED are not escaped. What a version cannot carry is left out: LF in 1.0, CR in 1.0 and 1.1,
 /// NUL in all. A header whose name has one of them (or a colon in 1.0), or is empty, is left out itself.
+///
+/// ```
+/// use parlor_stomp::{Command, Frame, Version, encode_frame};
+///
+/// let frame = Frame::new(Command::Message).with_header("subject", "line\nbreak").with_body("hello");
+/// let encode = |version| encode_frame(frame.command, &frame.headers, &frame.body, version).bytes;
+/// assert_eq!(encode(Version::V1_2), "MESSAGE\nsubject:line\\nbreak\n\nhello\0");
+/// assert_eq!(encode(Version::V1_0), "MESSAGE\nsubject:linebreak\n\nhello\0", "1.0 cannot carry it");
+/// ```
 #[must_use]
 pub fn encode_frame(command: Command, headers: &Headers, body: &[u8], version: Version) -> Encoded {
     write_frame(command, version, body, |frame| frame.headers(headers))
@@ -95,6 +156,26 @@ pub fn encode_frame(command: Command, headers: &Headers, body: &[u8], version: V
 /// `content-length` is always there, so that a body may hold anything. Header values are given decoded, and are written
 /// by the rules of `version`, so a message crosses versions by value; what a version cannot carry is left out, see
 /// [`encode_frame`].
+///
+/// ```
+/// use parlor_stomp::{Headers, MessageHead, Version, encode_message_into};
+///
+/// let head = MessageHead {
+///     subscription: Some("0"),
+///     message_id: "m-1",
+///     destination: "/topic/news",
+///     content_type: Some("text/plain"),
+///     ack: None,
+///     extensions: &[],
+///     headers: &Headers::default(),
+/// };
+/// let mut out = Vec::new();
+/// assert!(encode_message_into(&head, b"hi", Version::V1_2, &mut out), "all of it is text");
+/// assert_eq!(
+///     out,
+///     b"MESSAGE\nsubscription:0\nmessage-id:m-1\ndestination:/topic/news\ncontent-type:text/plain\ncontent-length:2\n\nhi\0"
+/// );
+/// ```
 pub fn encode_message_into(head: &MessageHead<'_>, body: &[u8], version: Version, out: &mut Vec<u8>) -> bool {
     out.reserve(USUAL_HEAD + body.len());
     let mut frame = FrameWriter::begin(Command::Message, version, out);

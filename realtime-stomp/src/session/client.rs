@@ -38,6 +38,18 @@ pub struct ClientConfig {
 }
 
 /// What was wrong with a server's frame.
+///
+/// ```
+/// use bytes::Bytes;
+/// use parlor_stomp::{ClientConfig, ClientError, ClientSession, Command};
+///
+/// let mut session = ClientSession::new(ClientConfig::default());
+/// session.connect();
+/// session.handle_input(Bytes::from_static(b"RECEIPT\nreceipt-id:1\n\n\0"));
+/// let error = session.poll_event().unwrap_err();
+/// assert_eq!(error, ClientError::Unexpected(Command::Receipt));
+/// assert_eq!(error.to_string(), "the server sent RECEIPT, which has no place here");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {

@@ -7,6 +7,19 @@ use bytes::Bytes;
 use crate::{Fault, Headers, HeartBeat, SubscriptionId, Version};
 
 /// What a client asks for. Every header that the command needs is there.
+///
+/// ```
+/// use bytes::Bytes;
+/// use parlor_stomp::{Request, ServerConfig, ServerSession};
+///
+/// let mut session = ServerSession::new(ServerConfig::default());
+/// session.handle_input(Bytes::from_static(b"CONNECT\naccept-version:1.2\n\n\0DISCONNECT\nreceipt:bye\n\n\0"));
+/// assert!(matches!(session.poll_request(), Some(Request::Connect(_))));
+/// let last = session.poll_request().unwrap();
+/// assert!(matches!(last, Request::Disconnect(_)));
+/// assert_eq!(last.receipt(), Some("bye"));
+/// assert!(session.poll_request().is_none());
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Request {
@@ -35,6 +48,18 @@ pub enum Request {
 }
 
 /// CONNECT or STOMP.
+///
+/// ```
+/// use bytes::Bytes;
+/// use parlor_stomp::{Request, ServerConfig, ServerSession, Version};
+///
+/// let mut session = ServerSession::new(ServerConfig::default());
+/// session.handle_input(Bytes::from_static(b"STOMP\naccept-version:1.0,1.1\nhost:a.example\nlogin:ada\npasscode:secret\n\n\0"));
+/// let Some(Request::Connect(connect)) = session.poll_request() else { panic!("a STOMP frame was sent") };
+/// assert_eq!((connect.version, connect.host.as_deref()), (Version::V1_1, Some("a.example")));
+/// assert_eq!((connect.login.as_deref(), connect.passcode.as_deref()), (Some("ada"), Some("secret")));
+/// assert!(!format!("{connect:?}").contains("secret"));
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Connect {
@@ -53,6 +78,19 @@ pub struct Connect {
 }
 
 /// SEND.
+///
+/// ```
+/// # use bytes::Bytes;
+/// # use parlor_stomp::{Request, ServerConfig, ServerSession};
+/// # let mut session = ServerSession::new(ServerConfig::default());
+/// # session.handle_input(Bytes::from_static(b"CONNECT\naccept-version:1.2\n\n\0"));
+/// # session.poll_request();
+/// session.handle_input(Bytes::from_static(b"SEND\ndestination:/app/say\ncontent-type:text/plain\ncolour:red\n\nhello\0"));
+/// let Some(Request::Send(send)) = session.poll_request() else { panic!("a SEND was sent") };
+/// assert_eq!((send.destination.as_str(), send.content_type.as_deref()), ("/app/say", Some("text/plain")));
+/// assert_eq!((&send.body[..], send.headers.get("colour")), (&b"hello"[..], Some("red")));
+/// assert!(send.receipt.is_none() && send.transaction.is_none());
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Send {
@@ -71,6 +109,18 @@ pub struct Send {
 }
 
 /// SUBSCRIBE.
+///
+/// ```
+/// # use bytes::Bytes;
+/// # use parlor_stomp::{AckMode, Request, ServerConfig, ServerSession};
+/// # let mut session = ServerSession::new(ServerConfig::default());
+/// # session.handle_input(Bytes::from_static(b"CONNECT\naccept-version:1.2\n\n\0"));
+/// # session.poll_request();
+/// session.handle_input(Bytes::from_static(b"SUBSCRIBE\nid:0\ndestination:/queue/jobs\nack:client-individual\n\n\0"));
+/// let Some(Request::Subscribe(subscribe)) = session.poll_request() else { panic!("a SUBSCRIBE was sent") };
+/// assert_eq!((subscribe.id.to_string(), subscribe.destination.as_str()), ("0".to_owned(), "/queue/jobs"));
+/// assert_eq!(subscribe.ack, AckMode::ClientIndividual);
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Subscribe {
@@ -88,6 +138,21 @@ pub struct Subscribe {
 
 /// How a subscription acknowledges its messages
 /// ([SUBSCRIBE ack Header](https://stomp.github.io/stomp-specification-1.2.html#SUBSCRIBE_ack_Header)).
+///
+/// ```
+/// use bytes::Bytes;
+/// use parlor_stomp::{AckMode, ClientConfig, ClientSession};
+///
+/// let mut session = ClientSession::new(ClientConfig::default());
+/// session.connect();
+/// # while session.poll_transmit().is_some() {}
+/// # session.handle_input(Bytes::from_static(b"CONNECTED\nversion:1.2\n\n\0"));
+/// # let _ = session.poll_event();
+/// session.subscribe("jobs", "/queue/jobs", AckMode::ClientIndividual, None);
+/// let subscribe = session.poll_transmit().unwrap();
+/// assert!(std::str::from_utf8(&subscribe.bytes).unwrap().contains("\nack:client-individual\n"));
+/// assert_eq!(AckMode::default(), AckMode::Auto);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "the specification's set is closed")]
 pub enum AckMode {
@@ -101,6 +166,18 @@ pub enum AckMode {
 }
 
 /// UNSUBSCRIBE.
+///
+/// ```
+/// # use bytes::Bytes;
+/// # use parlor_stomp::{Request, ServerConfig, ServerSession, SubscriptionId};
+/// # let mut session = ServerSession::new(ServerConfig::default());
+/// # session.handle_input(Bytes::from_static(b"CONNECT\naccept-version:1.2\n\n\0"));
+/// # session.poll_request();
+/// session.handle_input(Bytes::from_static(b"UNSUBSCRIBE\nid:0\nreceipt:gone\n\n\0"));
+/// let Some(Request::Unsubscribe(unsubscribe)) = session.poll_request() else { panic!("an UNSUBSCRIBE was sent") };
+/// assert_eq!(unsubscribe.id, SubscriptionId::Named("0".into()));
+/// assert_eq!(unsubscribe.receipt.as_deref(), Some("gone"));
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Unsubscribe {
@@ -111,6 +188,18 @@ pub struct Unsubscribe {
 }
 
 /// ACK or NACK.
+///
+/// ```
+/// # use bytes::Bytes;
+/// # use parlor_stomp::{Request, ServerConfig, ServerSession};
+/// # let mut session = ServerSession::new(ServerConfig::default());
+/// # session.handle_input(Bytes::from_static(b"CONNECT\naccept-version:1.2\n\n\0"));
+/// # session.poll_request();
+/// session.handle_input(Bytes::from_static(b"NACK\nid:a-7\ntransaction:tx\n\n\0"));
+/// let Some(Request::Nack(settle)) = session.poll_request() else { panic!("a NACK was sent") };
+/// assert_eq!((settle.message.as_str(), settle.transaction.as_deref()), ("a-7", Some("tx")));
+/// assert!(settle.subscription.is_none(), "1.2 needs none");
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settle {
@@ -125,6 +214,19 @@ pub struct Settle {
 }
 
 /// BEGIN, COMMIT or ABORT.
+///
+/// ```
+/// # use bytes::Bytes;
+/// # use parlor_stomp::{Request, ServerConfig, ServerSession};
+/// # let mut session = ServerSession::new(ServerConfig::default());
+/// # session.handle_input(Bytes::from_static(b"CONNECT\naccept-version:1.2\n\n\0"));
+/// # session.poll_request();
+/// session.handle_input(Bytes::from_static(b"BEGIN\ntransaction:tx\n\n\0COMMIT\ntransaction:tx\nreceipt:done\n\n\0"));
+/// let Some(Request::Begin(begun)) = session.poll_request() else { panic!("a BEGIN was sent") };
+/// let Some(Request::Commit(committed)) = session.poll_request() else { panic!("a COMMIT was sent") };
+/// assert_eq!(begun.id, committed.id);
+/// assert_eq!(committed.receipt.as_deref(), Some("done"));
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Transaction {
@@ -135,6 +237,19 @@ pub struct Transaction {
 }
 
 /// DISCONNECT.
+///
+/// ```
+/// # use bytes::Bytes;
+/// # use parlor_stomp::{Request, ServerConfig, ServerSession, ServerState};
+/// # let mut session = ServerSession::new(ServerConfig::default());
+/// # session.handle_input(Bytes::from_static(b"CONNECT\naccept-version:1.2\n\n\0"));
+/// # session.poll_request();
+/// session.handle_input(Bytes::from_static(b"DISCONNECT\nreceipt:bye\n\n\0SEND\ndestination:/app/late\n\n\0"));
+/// let Some(Request::Disconnect(disconnect)) = session.poll_request() else { panic!("a DISCONNECT was sent") };
+/// assert_eq!(disconnect.receipt.as_deref(), Some("bye"));
+/// assert!(session.poll_request().is_none(), "nothing behind it has an effect");
+/// assert_eq!(session.state(), ServerState::Disconnected);
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Disconnect {

@@ -14,6 +14,20 @@ use crate::{
 };
 
 /// The settings of a server's session.
+///
+/// ```
+/// use bytes::Bytes;
+/// use parlor_stomp::{HeartBeat, Limits, Request, ServerConfig, ServerSession};
+///
+/// let config = ServerConfig::default()
+///     .limits(Limits::default().max_body_bytes(4))
+///     .heart_beat(HeartBeat { can_send_ms: 10_000, wants_ms: 10_000 });
+/// let mut session = ServerSession::new(config);
+/// session.handle_input(Bytes::from_static(b"CONNECT\naccept-version:1.2\n\n\0SEND\ndestination:/app/say\n\nhello\0"));
+/// assert!(matches!(session.poll_request(), Some(Request::Connect(_))));
+/// let Some(Request::Fault(fault)) = session.poll_request() else { panic!("five octets are more than four") };
+/// assert_eq!(fault.code, "body-too-large");
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ServerConfig {

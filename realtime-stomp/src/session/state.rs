@@ -3,6 +3,20 @@
 use crate::Command;
 
 /// Where a session stands.
+///
+/// ```
+/// use bytes::Bytes;
+/// use parlor_stomp::{ServerConfig, ServerSession, ServerState};
+///
+/// let mut session = ServerSession::new(ServerConfig::default());
+/// assert_eq!(session.state(), ServerState::AwaitingConnect);
+/// session.handle_input(Bytes::from_static(b"CONNECT\naccept-version:1.2\n\n\0"));
+/// session.poll_request();
+/// assert_eq!(session.state(), ServerState::Connected);
+/// session.handle_input(Bytes::from_static(b"no frame at all\n\n\0"));
+/// session.poll_request();
+/// assert_eq!(session.state(), ServerState::Failed);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "the table covers every state")]
 pub enum ServerState {
@@ -17,6 +31,15 @@ pub enum ServerState {
 }
 
 /// What a command does in a state.
+///
+/// ```
+/// use parlor_stomp::{Command, ServerState, Transition, transition};
+///
+/// // Every command of a client that has an effect before CONNECT:
+/// let opening = |command: &&Command| transition(ServerState::AwaitingConnect, **command) == Transition::Open;
+/// let names: Vec<_> = Command::ALL.iter().filter(opening).map(|command| command.as_str()).collect();
+/// assert_eq!(names, ["CONNECT", "STOMP"]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "the table covers every outcome")]
 pub enum Transition {
@@ -48,6 +71,14 @@ impl ServerState {
 ///
 /// A code in the table is a fault: ERROR, then close. Anything that is no command at all is a fault in every state but
 /// the last two.
+///
+/// ```
+/// use parlor_stomp::{Command, ServerState, Transition, transition};
+///
+/// assert_eq!(transition(ServerState::Connected, Command::Send), Transition::Handle);
+/// assert_eq!(transition(ServerState::Connected, Command::Connect), Transition::Fault("already-connected"));
+/// assert_eq!(transition(ServerState::Disconnected, Command::Send), Transition::Ignore);
+/// ```
 #[must_use]
 pub const fn transition(state: ServerState, command: Command) -> Transition {
     match (state, command) {

@@ -5,6 +5,15 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use crate::Fault;
 
 /// What a client calls one of its subscriptions. Ids are opaque and belong to their connection. Cheap to clone.
+///
+/// ```
+/// use parlor_stomp::SubscriptionId;
+///
+/// let named = SubscriptionId::Named("/topic/news".into());
+/// let unnamed = SubscriptionId::Unnamed("/topic/news".into());
+/// assert_eq!(named.to_string(), unnamed.to_string());
+/// assert_ne!(named, unnamed, "an id never stands for a destination");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "STOMP knows no third way")]
 pub enum SubscriptionId {
@@ -23,6 +32,20 @@ impl fmt::Display for SubscriptionId {
 }
 
 /// A bounded table of subscriptions, each with a `T` of the caller's.
+///
+/// ```
+/// use parlor_stomp::{SubscriptionId, Subscriptions};
+///
+/// let mut destinations = Subscriptions::new(1);
+/// let news = SubscriptionId::Named("news".into());
+/// destinations.insert(news.clone(), "/topic/news")?;
+/// assert_eq!(destinations.insert(news.clone(), "/topic/more").unwrap_err().code, "duplicate-subscription");
+/// let second = SubscriptionId::Named("second".into());
+/// assert_eq!(destinations.check(&second).unwrap_err().code, "too-many-subscriptions");
+/// assert_eq!(destinations.remove(&news), Some("/topic/news"));
+/// assert!(destinations.is_empty());
+/// # Ok::<(), parlor_stomp::Fault>(())
+/// ```
 #[derive(Debug)]
 pub struct Subscriptions<T> {
     max: usize,

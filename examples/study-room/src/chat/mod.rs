@@ -9,12 +9,13 @@ use parlor::{
     app::{Rejection, Route, Router},
     auth::Principal,
     broker::{Broker, PublishError},
-    extract::{Header, NamedHeader, Path, Payload, Reply, State},
+    extract::{FromRef, Header, NamedHeader, Path, Payload, Reply, State},
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     chat::{broadcast::BroadcastService, write::WriteService},
+    drafts::DraftError,
     store::{Message, Page, Store, StoreError},
 };
 
@@ -39,7 +40,11 @@ pub(crate) struct History {
 }
 
 /// The routes of chat.
-pub(crate) fn routes() -> Router<ChatService> {
+pub(crate) fn routes<S>() -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+    ChatService: FromRef<S>,
+{
     Router::new().mount(Route::message("/app/rooms/{room}/chat", say)).mount(Route::subscribe(ROOM, enter))
 }
 
@@ -117,10 +122,8 @@ impl ChatService {
 /// Why something is not said.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ChatError {
-    #[error("This message cannot be sent again: its key must be 1 to 64 letters, digits or hyphens.")]
-    BadKey,
-    #[error("A message holds text, and no character U+0000. Write something, or take that one out.")]
-    BadText,
+    #[error(transparent)]
+    Draft(#[from] DraftError),
     #[error("This message cannot be sent again: its key belongs to a message in another room.")]
     KeyUsed,
     #[error(transparent)]
@@ -131,15 +134,12 @@ pub(crate) enum ChatError {
     RoomNotFound,
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("A message has at most 4,000 characters, and this one has {0}. Shorten it, or send it in parts.")]
-    TooLong(usize),
 }
 
 impl From<ChatError> for Rejection {
     fn from(error: ChatError) -> Self {
         let code = match &error {
-            ChatError::BadKey => "bad-key",
-            ChatError::BadText | ChatError::TooLong(_) => "bad-text",
+            ChatError::Draft(error) => error.code(),
             ChatError::KeyUsed => "key-used",
             ChatError::NotBroadcast(error) => return Self::internal(error),
             ChatError::NotLoggedIn => "not-logged-in",

@@ -6,16 +6,10 @@ use parlor::auth::Principal;
 
 use crate::{
     chat::{ChatError, Draft},
-    clock,
+    clock, drafts,
     rooms::PAGE,
     store::{Message, NewMessage, Page, Store},
 };
-
-/// The longest message, in characters.
-const LONGEST_TEXT: usize = 4000;
-
-/// Keys, in octets.
-const KEY_LENGTH: std::ops::RangeInclusive<usize> = 1..=64;
 
 /// Keeps messages in the database.
 #[derive(Clone)]
@@ -31,18 +25,7 @@ impl WriteService {
     /// Keeps a message; it is on the disk when this returns.
     pub(super) async fn message(&self, room: &str, author: &Principal, draft: Draft) -> Result<Message, ChatError> {
         let id = author.id().ok_or(ChatError::NotLoggedIn)?;
-        let length = draft.text.chars().count();
-        if length > LONGEST_TEXT {
-            return Err(ChatError::TooLong(length));
-        }
-        // Not every database can store U+0000, and nobody can type it.
-        if draft.text.trim().is_empty() || draft.text.contains('\0') {
-            return Err(ChatError::BadText);
-        }
-        let plain = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-';
-        if !KEY_LENGTH.contains(&draft.key.len()) || !draft.key.bytes().all(plain) {
-            return Err(ChatError::BadKey);
-        }
+        drafts::check(&draft.text, &draft.key)?;
         let message = NewMessage {
             room: room.to_owned(),
             author_id: id.to_string(),

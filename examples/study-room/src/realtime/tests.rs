@@ -15,6 +15,10 @@ use crate::{
     store::{self, Account, NewAccount, NewRoom},
 };
 
+mod direct;
+mod timer;
+mod typing;
+
 const ORIGIN: &str = "https://study.example";
 
 /// A study room with the rooms `algebra` and `botany`.
@@ -316,9 +320,18 @@ async fn who_may_send_and_subscribe_where_is_written_down() {
     assert_eq!(
         table,
         [
+            "SEND /app/direct/{user} - everyone, by its handler",
+            "SEND /app/direct/{user}/read - everyone, by its handler",
             "SEND /app/rooms/{room}/chat - everyone, by its handler",
+            "SEND /app/rooms/{room}/timer - if study_room::membership::in_the_room",
+            "SEND /app/rooms/{room}/typing - if study_room::membership::in_the_room",
             "SEND anything else - nobody",
+            "SUBSCRIBE /app/direct - everyone, by its handler",
+            "SUBSCRIBE /app/direct/{user} - everyone, by its handler",
+            "SUBSCRIBE /topic/lobby/timers - everyone, by its handler",
             "SUBSCRIBE /topic/rooms/{room}/chat - everyone, by its handler",
+            "SUBSCRIBE /topic/rooms/{room}/timer - if study_room::membership::room_exists",
+            "SUBSCRIBE /topic/rooms/{room}/typing - if study_room::membership::room_exists",
             "SUBSCRIBE /user/** - everyone, their own",
             "SUBSCRIBE anything else - nobody",
         ]

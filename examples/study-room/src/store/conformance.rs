@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tokio::task::JoinSet;
 
-use crate::store::{EndedLogin, Message, NewAccount, NewMessage, NewRoom, Store};
+use crate::store::{EndedLogin, Message, NewAccount, NewMessage, NewRoom, Store, direct};
 
 /// Messages that each writer of [`run_on_two_nodes`] sends, and writers on each node.
 const MESSAGES: usize = 25;
@@ -22,6 +22,10 @@ pub(crate) async fn run(store: &impl Store) {
     what_no_text_holds_is_not_found(store).await;
     an_ended_login_is_known_until_it_expires(store).await;
     of_ended_logins_those_that_expire_last_are_kept(store).await;
+    for name in ["Cy", "Cy2"] {
+        assert!(account(store, name).await);
+    }
+    direct::conformance::run(store).await;
 }
 
 /// Runs on two openings of one empty database, as two nodes have it.
@@ -31,6 +35,8 @@ pub(crate) async fn run_on_two_nodes<S: Store + Clone>(one: &S, two: &S) {
     a_key_that_comes_twice_at_once_is_stored_once(one, two).await;
     whoever_has_seen_a_message_has_missed_none_before_it(one, two).await;
     logins_that_end_at_once_have_all_ended(one, two).await;
+    assert!(account(one, "Dee").await);
+    direct::conformance::run_on_two_nodes(one, two).await;
 }
 
 /// Runs on a store that [`run`] has filled before it was closed and opened again.
@@ -38,6 +44,7 @@ pub(crate) async fn survives_reopening(store: &impl Store) {
     assert!(store.account_by_name("ada").await.unwrap().is_some());
     assert_eq!(store.messages("busy", None, 10).await.unwrap().messages.len(), 10);
     assert_eq!(ended(store, 0).await, ["e7", "e6", "e5"]);
+    direct::conformance::survives_reopening(store).await;
 }
 
 async fn account(store: &impl Store, name: &str) -> bool {

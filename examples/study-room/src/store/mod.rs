@@ -1,5 +1,6 @@
 //! The database behind one trait. Nothing else of the study room knows SQL.
 
+mod direct;
 mod location;
 mod open_error;
 mod postgres;
@@ -8,6 +9,7 @@ mod sqlite;
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+pub(crate) use direct::{Conversation, Direct, DirectPage, DirectStore, NewDirect};
 pub(crate) use location::{Location, UrlError};
 pub(crate) use open_error::OpenError;
 use postgres::PostgresStore;
@@ -34,7 +36,7 @@ pub(crate) async fn open(location: &Location) -> Result<Arc<dyn Store>, OpenErro
 ///
 /// A text that is kept holds no U+0000, which not every database can store.
 #[async_trait]
-pub(crate) trait Store: Debug + Send + Sync + 'static {
+pub(crate) trait Store: DirectStore + Debug + Send + Sync + 'static {
     /// Keeps a new account. `None` where another has the name, upper and lower case taken as the same.
     async fn create_account(&self, account: NewAccount) -> Result<Option<Account>, StoreError>;
 
@@ -162,6 +164,7 @@ pub(crate) struct Message {
     /// Grows with every message.
     pub(crate) id: i64,
     pub(crate) room: String,
+    pub(crate) author_id: String,
     pub(crate) author: String,
     pub(crate) text: String,
     /// Milliseconds since 1970.
@@ -180,14 +183,19 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// The page of the first `limit` messages that were found, newest first; one more tells that there are older ones.
-    fn of(mut found: Vec<Message>, limit: u32) -> Self {
-        let most = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = found.len() > most;
-        found.truncate(most);
-        found.reverse();
-        Self { messages: found, more }
+    fn of(found: Vec<Message>, limit: u32) -> Self {
+        let (messages, more) = page(found, limit);
+        Self { messages, more }
     }
+}
+
+/// Of what was found, newest first, the first `limit`, oldest first; one more tells that there are older ones.
+fn page<T>(mut found: Vec<T>, limit: u32) -> (Vec<T>, bool) {
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = found.len() > most;
+    found.truncate(most);
+    found.reverse();
+    (found, more)
 }
 
 /// What every implementation of [`Store`] must do.

@@ -31,7 +31,7 @@ const SERVER_PATIENCE: [(&str, &str); 2] =
 /// A PostgreSQL database.
 #[derive(Clone, Debug)]
 pub(crate) struct PostgresStore {
-    pool: PgPool,
+    pub(super) pool: PgPool,
 }
 
 impl PostgresStore {
@@ -154,7 +154,7 @@ impl Store for PostgresStore {
             "INSERT INTO messages (room_id, author_id, author_name, text, client_key, sent_at)
              VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (author_id, client_key) DO NOTHING
-             RETURNING id, room_id AS room, author_name AS author, text, sent_at, client_key AS key",
+             RETURNING id, room_id AS room, author_id, author_name AS author, text, sent_at, client_key AS key",
         )
         .bind(&room)
         .bind(&message.author_id)
@@ -175,7 +175,7 @@ impl Store for PostgresStore {
                     Some(stored)
                 }
                 None => sqlx::query_as(
-                    "SELECT id, room_id AS room, author_name AS author, text, sent_at, client_key AS key FROM messages
+                    "SELECT id, room_id AS room, author_id, author_name AS author, text, sent_at, client_key AS key FROM messages
                      WHERE author_id = $1 AND client_key = $2 AND room_id = $3",
                 )
                 .bind(&message.author_id)
@@ -194,7 +194,7 @@ impl Store for PostgresStore {
         }
         // One more than is asked for tells whether there are older ones.
         let found = sqlx::query_as(
-            "SELECT id, room_id AS room, author_name AS author, text, sent_at, client_key AS key FROM messages
+            "SELECT id, room_id AS room, author_id, author_name AS author, text, sent_at, client_key AS key FROM messages
              WHERE room_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
         )
         .bind(room)
@@ -249,7 +249,7 @@ impl Store for PostgresStore {
 }
 
 /// PostgreSQL stores no U+0000, and would take a search for it as an error.
-fn cannot_be_there(text: &str) -> bool {
+pub(super) fn cannot_be_there(text: &str) -> bool {
     text.contains('\0')
 }
 

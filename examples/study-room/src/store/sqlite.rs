@@ -22,7 +22,7 @@ const CONNECTIONS: u32 = 4;
 /// A SQLite database.
 #[derive(Clone, Debug)]
 pub(crate) struct SqliteStore {
-    pool: SqlitePool,
+    pub(super) pool: SqlitePool,
 }
 
 impl SqliteStore {
@@ -141,7 +141,7 @@ impl Store for SqliteStore {
             "INSERT INTO messages (room_id, author_id, author_name, text, client_key, sent_at)
              SELECT id, ?, ?, ?, ?, ? FROM rooms WHERE id = ?
              ON CONFLICT (author_id, client_key) DO NOTHING
-             RETURNING id, room_id AS room, author_name AS author, text, sent_at, client_key AS key",
+             RETURNING id, room_id AS room, author_id, author_name AS author, text, sent_at, client_key AS key",
         )
         .bind(&message.author_id)
         .bind(&message.author_name)
@@ -162,7 +162,7 @@ impl Store for SqliteStore {
                     Some(stored)
                 }
                 None => sqlx::query_as(
-                    "SELECT id, room_id AS room, author_name AS author, text, sent_at, client_key AS key FROM messages
+                    "SELECT id, room_id AS room, author_id, author_name AS author, text, sent_at, client_key AS key FROM messages
                      WHERE author_id = ? AND client_key = ? AND room_id = ?",
                 )
                 .bind(&message.author_id)
@@ -178,7 +178,7 @@ impl Store for SqliteStore {
     async fn messages(&self, room: &str, before: Option<i64>, limit: u32) -> Result<Page, StoreError> {
         // One more than is asked for tells whether there are older ones.
         let found = sqlx::query_as(
-            "SELECT id, room_id AS room, author_name AS author, text, sent_at, client_key AS key FROM messages
+            "SELECT id, room_id AS room, author_id, author_name AS author, text, sent_at, client_key AS key FROM messages
              WHERE room_id = ? AND id < ? ORDER BY id DESC LIMIT ?",
         )
         .bind(room)

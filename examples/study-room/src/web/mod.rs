@@ -20,6 +20,7 @@ use parlor::{
 use crate::{
     accounts::{self, Accounts, Tokens},
     api::ApiError,
+    direct::{self, DirectService},
     rooms,
     store::Store,
 };
@@ -34,12 +35,14 @@ pub(crate) struct Web {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) accounts: Accounts,
     pub(crate) tokens: Tokens,
+    pub(crate) direct: DirectService,
 }
 
 /// All routes. `public_url` says where the page's WebSocket may go.
 pub(crate) fn router(web: Web, public_url: &str) -> Router {
     let api = accounts::routes()
         .merge(rooms::routes())
+        .merge(direct::api())
         .fallback(|| async { ApiError::not_found() })
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
         .layer(OriginLayer::new(&web.realtime))
@@ -65,6 +68,12 @@ async fn health(State(store): State<Arc<dyn Store>>) -> Result<&'static str, Api
 impl FromRef<Web> for Accounts {
     fn from_ref(web: &Web) -> Self {
         web.accounts.clone()
+    }
+}
+
+impl FromRef<Web> for DirectService {
+    fn from_ref(web: &Web) -> Self {
+        web.direct.clone()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The pages: door, lobby, room, and the files they need.
+//! The pages: door, lobby, room, direct messages, and the files they need.
 
 use axum::{
     Router,
@@ -19,6 +19,8 @@ pub(super) fn routes() -> Router<Web> {
         .route("/", get(door))
         .route("/rooms", get(lobby))
         .route("/rooms/{id}", get(room))
+        .route("/messages", get(messages))
+        .route("/messages/{id}", get(messages))
         .route("/assets/{name}", get(asset))
         .fallback(missing)
 }
@@ -39,12 +41,17 @@ async fn room(State(web): State<Web>, uri: Uri, headers: HeaderMap) -> Response 
     inside(&web, &uri, &headers, "room.html").await
 }
 
+/// The list of conversations, or one of them.
+async fn messages(State(web): State<Web>, uri: Uri, headers: HeaderMap) -> Response {
+    inside(&web, &uri, &headers, "messages.html").await
+}
+
 /// A page for those who are logged in; others come to the door first.
 async fn inside(web: &Web, uri: &Uri, headers: &HeaderMap, page: &str) -> Response {
     if is_logged_in(web, uri, headers).await {
         assets::serve(page, headers)
     } else {
-        // The path has passed the router: it is `/rooms` and at most an id, percent-encoded.
+        // The path has passed the router: it is `/rooms` or `/messages` and at most an id, percent-encoded.
         Redirect::to(&format!("/?next={}", uri.path())).into_response()
     }
 }

@@ -5,6 +5,7 @@
 
 use std::{
     any::Any,
+    borrow::Cow,
     error::Error,
     fmt,
     sync::Arc,
@@ -40,11 +41,14 @@ const DEFAULT_MAX_CLAIMS: usize = 64;
 /// The `typ` headers that are accepted by default: none, and those of access tokens (RFC 9068 section 2.1).
 const ACCESS_TOKEN_TYPES: [&str; 2] = ["JWT", "at+jwt"];
 
+/// The claim that names the login (OpenID Connect Front-Channel Logout 1.0 section 3).
+const LOGIN_CLAIM: &str = "sid";
+
 /// What may stand in a cookie's name beside letters and digits (RFC 9110 section 5.6.2).
 const TOKEN_MARKS: &[u8] = b"!#$%&'*+-.^_`|~";
 
-/// Verifies tokens and makes principals of them: `sub` is the user's id, `name` the name to show, `exp` the end of the
-/// session. Cheap to clone; clones share their keys.
+/// Verifies tokens and makes principals of them: `sub` is the user's id, `name` the name to show, `sid` the login that the token
+/// belongs to, `exp` the end of the session. Cheap to clone; clones share their keys.
 ///
 /// Required are a signature by one of the keys and its own algorithm, `sub` and `exp`; `iss`, `aud` and `typ` once they are
 /// configured. A token past its `exp`, before its `nbf` or `iat` (5 s of leeway), living longer than 24 h, with an unknown
@@ -66,6 +70,7 @@ pub struct JwtVerifier {
     types: Vec<String>,
     max_lifetime: Duration,
     max_claims: usize,
+    login: Cow<'static, str>,
     roles: Option<String>,
     claims: Option<ReadClaims>,
     revocation: Option<Arc<dyn Revocation>>,
@@ -87,6 +92,7 @@ impl JwtVerifier {
             types: ACCESS_TOKEN_TYPES.map(str::to_owned).to_vec(),
             max_lifetime: DEFAULT_MAX_LIFETIME,
             max_claims: DEFAULT_MAX_CLAIMS,
+            login: Cow::Borrowed(LOGIN_CLAIM),
             roles: None,
             claims: None,
             revocation: None,
@@ -153,6 +159,14 @@ impl JwtVerifier {
         self
     }
 
+    /// Takes the [login](Principal::login) that a token belongs to from this claim, a text. Default `sid`. A token without it has
+    /// none, so that a refresh by it extends nothing else of the user.
+    #[must_use]
+    pub fn login(mut self, claim: &str) -> Self {
+        self.login = Cow::Owned(claim.to_owned());
+        self
+    }
+
     /// Takes the user's [roles](Principal::roles) from this claim, a list of texts. A token without it has none, one in which
     /// it is anything else is refused. Default: no roles.
     #[must_use]
@@ -194,6 +208,9 @@ impl JwtVerifier {
         let mut principal = Principal::user(claims.subject().clone()).with_expiry(claims.expires_at());
         if let Some(name) = claims.text("name") {
             principal = principal.with_name(name);
+        }
+        if let Some(login) = claims.text(&self.login).filter(|login| !login.is_empty()) {
+            principal = principal.with_login(login);
         }
         if let Some(roles) = &self.roles {
             principal = principal.with_roles(claims.texts(roles).ok_or(JwtError::Claim("of the roles"))?);
@@ -263,6 +280,20 @@ impl JwtVerifier {
         self.verify(self.token(handshake)?, clock::wall()).map_err(refused)
     }
 
+    /// `judged`, unless its token was taken back.
+    fn unless_revoked(&self, judged: Result<Principal, AuthError>) -> BoxFuture<'_, Result<Principal, AuthError>> {
+        if self.revocation.is_none() {
+            return Box::pin(ready(judged));
+        }
+        Box::pin(async move {
+            let principal = judged?;
+            match self.is_revoked(&principal).await? {
+                true => Err(refused(JwtError::Revoked)),
+                false => Ok(principal),
+            }
+        })
+    }
+
     /// Asks the revocation about a principal of ours.
     async fn is_revoked(&self, principal: &Principal) -> Result<bool, AuthError> {
         match (&self.revocation, principal.credential::<JwtClaims>()) {
@@ -292,17 +323,15 @@ fn is_same_type(one: &str, other: &str) -> bool {
 
 impl Authenticator for JwtVerifier {
     fn authenticate<'a>(&'a self, handshake: Handshake<'a>) -> BoxFuture<'a, Result<Principal, AuthError>> {
-        let judged = self.judge(&handshake);
-        if self.revocation.is_none() {
-            return Box::pin(ready(judged));
+        self.unless_revoked(self.judge(&handshake))
+    }
+
+    /// Where bearer tokens are taken at all: a page that logs in by an HttpOnly cookie has none to send.
+    fn authenticate_token<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Principal, AuthError>> {
+        if !self.bearer {
+            return Box::pin(ready(Err(AuthError::Forbidden)));
         }
-        Box::pin(async move {
-            let principal = judged?;
-            match self.is_revoked(&principal).await? {
-                true => Err(refused(JwtError::Revoked)),
-                false => Ok(principal),
-            }
-        })
+        self.unless_revoked(self.verify(token, clock::wall()).map_err(refused))
     }
 
     fn is_still_good<'a>(&'a self, principal: &'a Principal) -> BoxFuture<'a, bool> {

@@ -89,9 +89,6 @@ impl Subscription {
                     Ok(Ok(lines)) => {
                         self.lines = Some(lines);
                         self.streams.scene.count(|tally| tally.sessions += 1);
-                        if !std::mem::replace(&mut self.confirmed, true) {
-                            return FeedEvent::Confirmed;
-                        }
                     }
                     Ok(Err(_)) | Err(_) => tokio::time::sleep(BACK_OFF).await,
                 }
@@ -104,6 +101,10 @@ impl Subscription {
             };
             if position.is_some() {
                 self.position = position;
+            }
+            // The greeting, which says where the stream begins.
+            if name.is_none() && data.is_none() && !std::mem::replace(&mut self.confirmed, true) {
+                return FeedEvent::Confirmed { position: self.position.clone() };
             }
             match (name.as_deref(), data) {
                 (None, Some(id)) => return FeedEvent::Message { id, position: self.position.clone() },

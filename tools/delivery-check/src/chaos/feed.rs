@@ -15,8 +15,8 @@ use crate::chaos::scene::Scene;
 /// What a subscription goes through.
 #[derive(Debug)]
 pub(super) enum FeedEvent {
-    /// The server has confirmed it.
-    Confirmed,
+    /// The server has confirmed it, and said where it begins.
+    Confirmed { position: Option<String> },
     /// It is over, for this reason.
     Ended(String),
     /// A message with this body, and its position.
@@ -75,7 +75,8 @@ impl Listener for WebSocketListener {
             };
             match subscribed {
                 Ok(subscription) => {
-                    stream::iter([FeedEvent::Confirmed]).chain(subscription.events().map(FeedEvent::from)).boxed()
+                    let confirmed = FeedEvent::Confirmed { position: subscription.position().map(str::to_owned) };
+                    stream::iter([confirmed]).chain(subscription.events().map(FeedEvent::from)).boxed()
                 }
                 Err(error) => stream::iter([FeedEvent::Ended(error.to_string())]).boxed(),
             }

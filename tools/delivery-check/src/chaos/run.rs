@@ -298,8 +298,8 @@ impl Stage {
             subscribers,
             peak_resident_bytes: None,
         };
-        // A subscription that has no position yet can resume nowhere.
-        stage.until("every subscription has a message", all(|told| told.delivered > 0)).await?;
+        // What it begins with is a position, so that it can be cut off before its first message.
+        stage.until("every subscription is confirmed", all(|told| told.confirmed)).await?;
         stage.first = stage.scene.tally.borrow().sessions;
         Ok(stage)
     }

@@ -53,6 +53,7 @@ pub(super) struct Tally {
 /// What a subscription was told.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Subscribed {
+    pub(super) confirmed: bool,
     pub(super) delivered: u64,
     pub(super) recovered: u64,
     pub(super) not_recovered: u64,

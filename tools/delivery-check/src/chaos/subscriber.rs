@@ -69,15 +69,14 @@ impl Subscriber {
             let (place, count) = (&mut self.places[number], self.first + number);
             let destination = place.destination.clone();
             match event {
-                FeedEvent::Confirmed if !place.confirmed => {
+                FeedEvent::Confirmed { position } if !place.confirmed => {
                     place.confirmed = true;
+                    place.position = position;
                     self.scene.record(&self.name, Event::Subscribed { destination });
+                    self.scene.count(|tally| tally.subscriptions[count].confirmed = true);
                 }
-                // Nobody can tell what came before it.
-                FeedEvent::Confirmed if place.position.is_none() => {
-                    self.scene.record(&self.name, Event::Resumed { destination, recovered: false });
-                }
-                FeedEvent::Confirmed => {}
+                // Another client: it is told how it goes on.
+                FeedEvent::Confirmed { .. } => {}
                 FeedEvent::Resumed { .. } if place.ended => {}
                 FeedEvent::Message { id, position } => {
                     let last = id.starts_with(LAST);

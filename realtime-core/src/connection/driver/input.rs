@@ -1,0 +1,129 @@
+//! The reading half: octets become requests, counted and bounded, until the inbox is full or the input ends.
+
+use parlor_stomp::Request;
+use tokio::time::Instant;
+
+use super::{Driver, ending::InputEnd};
+use crate::{
+    clock,
+    connection::{Closing, SocketError},
+    limits::Excess,
+    websocket::WebSocketEvent,
+};
+
+/// Octets charged to the inbox for each frame beside its headers and body, so that empty frames count too.
+const FRAME_COST: usize = 256;
+
+impl Driver {
+    /// Turns what was read into requests, while there is room for them.
+    pub(super) fn read_requests(&mut self) {
+        let now = clock::now();
+        while self.input_end.is_none() {
+            if !self.has_room() {
+                return self.assembly.pause();
+            }
+            let request = self.stomp.poll_request();
+            let beats = self.stomp.take_beats();
+            if beats > 0
+                && let Err(excess) = self.socket.charge_empty_units(beats, now)
+            {
+                return self.refuse_input(&excess.into());
+            }
+            if let Some(request) = request {
+                self.assembly.frame_completed();
+                self.accept(request, now);
+                continue;
+            }
+            let event = self.socket.buffered(now);
+            if !self.socket.is_mid_message() {
+                self.assembly.message_completed();
+            }
+            match event {
+                Ok(Some(WebSocketEvent::Data { payload, .. })) => self.stomp.handle_input(payload),
+                Ok(Some(WebSocketEvent::Close(frame))) => {
+                    self.end_input(InputEnd::Closed(frame.map(|frame| frame.code)));
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => {
+                    return self.assembly.looked(self.socket.is_mid_unit(), self.stomp.is_mid_frame(), now);
+                }
+                Err(error) => self.refuse_input(&error),
+            }
+        }
+    }
+
+    pub(super) fn accept(&mut self, request: Request, now: Instant) {
+        if let Err(excess) = self.charge_frame(&request, now) {
+            let closing = Closing::rate_limited(&excess).with_receipt(request.receipt());
+            return self.end_input(InputEnd::Decided(closing));
+        }
+        match &request {
+            Request::Connect(_) => {
+                self.connect_deadline = None;
+                self.beats = Some(self.stomp.heart_beat_timer(now.into_std()));
+            }
+            Request::Fault(_) | Request::Disconnect(_) => self.end_input(InputEnd::Told),
+            _ => {}
+        }
+        let request = self.settle(request);
+        self.endpoint.meters().traffic.received(&request);
+        self.inbox_bytes += cost(&request);
+        self.inbox.push_back(request);
+    }
+
+    /// Does what an ACK or NACK outside of a transaction says. It stays in the inbox for its receipt, or becomes the fault that
+    /// it is.
+    pub(super) fn settle(&mut self, request: Request) -> Request {
+        let (settle, accepted) = match &request {
+            Request::Ack(settle) if settle.transaction.is_none() => (settle, true),
+            Request::Nack(settle) if settle.transaction.is_none() => (settle, false),
+            _ => return request,
+        };
+        let Some(version) = self.stomp.version() else { return request };
+        match self.acknowledgements.settle(settle, version, accepted) {
+            Ok(()) => request,
+            Err(fault) => {
+                self.end_input(InputEnd::Told);
+                Request::Fault(fault)
+            }
+        }
+    }
+
+    /// Counts a frame, before anything is done about it. A fault is none: it says what was wrong, and ends the connection.
+    pub(super) fn charge_frame(&mut self, request: &Request, now: Instant) -> Result<(), Excess> {
+        if matches!(request, Request::Fault(_)) {
+            return Ok(());
+        }
+        let rates = &self.endpoint.config.rates;
+        self.frames.take(rates.frames, 1, now).map_err(Excess::of("frames"))?;
+        match &self.user_frames {
+            Some(all) => all.lock().take(rates.user_frames, 1, now).map_err(Excess::of("frames of one user")),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads nothing more of a client that is wrong, or sends too much; what was read before is answered.
+    pub(super) fn refuse_input(&mut self, error: &SocketError) {
+        tracing::debug!(%error, "nothing more is read");
+        self.end_input(InputEnd::Decided(match error {
+            SocketError::Excess(excess) => Closing::rate_limited(excess),
+            SocketError::WebSocket(error) => Closing::websocket(error.close_code(), &error.to_string()),
+        }));
+    }
+
+    pub(super) fn end_input(&mut self, end: InputEnd) {
+        self.input_end.get_or_insert(end);
+        let patience = self.endpoint.config.finish_timeout;
+        self.finish_deadline.get_or_insert_with(|| clock::after(clock::now(), patience));
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        let config = &self.endpoint.config;
+        self.inbox.is_empty()
+            || (self.inbox.len() < config.max_inbox_frames && self.inbox_bytes < config.max_inbox_bytes)
+    }
+}
+
+pub(super) fn cost(request: &Request) -> usize {
+    FRAME_COST + request.octets()
+}

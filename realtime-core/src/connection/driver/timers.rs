@@ -1,0 +1,135 @@
+//! The time of a connection: one timer, armed for whichever deadline comes first, and what is due when it fires.
+
+use std::{pin::Pin, time::Duration};
+
+use parlor_stomp::{HeartBeatAction, HeartBeatTimer, ServerState};
+use tokio::time::{Instant, Sleep};
+
+use super::{
+    Driver, Work,
+    ending::{Ended, InputEnd},
+};
+use crate::{
+    clock,
+    connection::{Closing, expiry_notice},
+    outbox::Outbox,
+    session::DisconnectReason,
+    websocket::{Opcode, encode_frame},
+};
+
+/// How far away a timer is that nobody needs.
+pub(super) const NEVER: Duration = Duration::from_secs(24 * 3600);
+
+impl Driver {
+    pub(super) fn arm(&self, outbox: &Outbox, timer: Pin<&mut Sleep>) {
+        let deadlines = [
+            self.connect_deadline,
+            outbox.expires(),
+            self.warning_deadline(outbox),
+            self.finish_deadline,
+            self.assembly_deadline(),
+            outbox.deadline(),
+            self.acknowledgements.next_deadline(),
+            self.transaction_deadline(),
+            self.beats.as_ref().and_then(HeartBeatTimer::deadline).map(Instant::from_std),
+        ];
+        let next = deadlines.into_iter().flatten().min().unwrap_or_else(|| clock::now() + NEVER);
+        if timer.deadline() != next {
+            timer.reset(next);
+        }
+    }
+
+    /// When a transaction has been open for too long; not while a request is answered.
+    fn transaction_deadline(&self) -> Option<Instant> {
+        match &self.work {
+            Work::Idle(conversation) => conversation.next_deadline(),
+            _ => None,
+        }
+    }
+
+    /// When what is incomplete is overdue; never once nothing more is read.
+    fn assembly_deadline(&self) -> Option<Instant> {
+        let limit = self.endpoint.config.frame_timeout;
+        self.assembly.deadline(limit).filter(|_| self.input_end.is_none())
+    }
+
+    pub(super) fn on_time(&mut self, outbox: &Outbox) -> Option<Ended> {
+        let now = clock::now();
+        let due = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+        let closing = if due(self.connect_deadline) && self.stomp.state() == ServerState::AwaitingConnect {
+            Closing::connect_timeout(self.endpoint.config.connect_timeout)
+        } else if outbox.has_expired() {
+            Closing::token_expired()
+        } else if due(self.finish_deadline) {
+            match &self.input_end {
+                Some(InputEnd::Decided(closing)) => closing.clone(),
+                _ => return Some(Ended { closing: None, reason: DisconnectReason::Lost }),
+            }
+        } else if due(self.assembly_deadline()) {
+            let closing = Closing::frame_timeout(self.endpoint.config.frame_timeout);
+            self.end_input(InputEnd::Decided(closing));
+            return None;
+        } else {
+            if due(self.warning_deadline(outbox)) {
+                self.warn(outbox);
+            }
+            outbox.check_age(now);
+            self.endpoint.broker.tidy_histories();
+            self.acknowledgements.expire(now);
+            if let Work::Idle(conversation) = &mut self.work {
+                conversation.expire(now);
+            }
+            self.beat(outbox, now)?
+        };
+        Some(Ended::by_server(closing))
+    }
+
+    /// When the client is to be told that its time ends; not before it is connected.
+    fn warning_deadline(&self, outbox: &Outbox) -> Option<Instant> {
+        self.session.get()?;
+        self.warning.due(outbox.expires(), self.endpoint.config.expiry_warning)
+    }
+
+    /// Tells the client that its time ends, if it listens.
+    fn warn(&mut self, outbox: &Outbox) {
+        let (Some(session), Some(expires)) = (self.session.get(), outbox.expires()) else { return };
+        let heard = expiry_notice::tell(&self.endpoint, session, expires);
+        self.warning.tried(expires, heard);
+    }
+
+    /// Tells a client that began to listen after its time had come to be told.
+    pub(super) fn warn_late(&mut self, outbox: &Outbox) {
+        if self.warning.is_unheard(outbox.expires()) {
+            self.warn(outbox);
+        }
+    }
+
+    /// Sends and expects heart-beats.
+    fn beat(&mut self, outbox: &Outbox, now: Instant) -> Option<Closing> {
+        let listening = self.input_end.is_none() && self.has_room();
+        let beats = self.beats.as_mut()?;
+        if !listening {
+            // Nobody reads, so silence says nothing about the client.
+            beats.received(now.into_std());
+        }
+        beats.sent(outbox.last_write().into_std());
+        while let Some(action) = beats.poll(now.into_std()) {
+            match action {
+                HeartBeatAction::SendBeat => {
+                    // Octets that wait already are better than a beat behind them.
+                    if outbox.waiting_bytes() == 0 {
+                        let beat = encode_frame(Opcode::Text, b"\n");
+                        self.endpoint.meters().traffic.beat_sent(beat.len());
+                        outbox.push(beat);
+                    }
+                    beats.sent(now.into_std());
+                }
+                HeartBeatAction::Ping => {
+                    outbox.push(encode_frame(Opcode::Ping, b""));
+                }
+                HeartBeatAction::TimedOut => return Some(Closing::heart_beat_timeout()),
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,174 @@
+// People who study together: `STUDY_ROOM=… STUDY_ROOM_FOLDER=… SCREENSHOTS=… INSTALLED=… node together.mjs`.
+//
+// They see one focus timer, whoever comes late or was away, see who types, and write to each other alone; every page on the way is
+// without barriers.
+
+import assert from "node:assert/strict";
+import { browser, finish, hears, isAccessible, kill, makeRoom, person, say, screenshot, start, step } from "./study-room.mjs";
+
+const WIDE = { width: 1280, height: 800 };
+const PHONE = { width: 390, height: 844 };
+const NARROW = { width: 320, height: 640 };
+
+/** The same page in every size and colour scheme, each without barriers. */
+async function inEverySize(page, name, seen) {
+  for (const [size, viewport] of Object.entries({ wide: WIDE, phone: PHONE, narrow: NARROW })) {
+    await page.setViewportSize(viewport);
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      await isAccessible(page, `${name}, ${size}, ${colorScheme}`);
+      await screenshot(page, `${name}-${size}-${colorScheme}`);
+    }
+  }
+  await page.setViewportSize(seen);
+  await page.emulateMedia({ colorScheme: "light" });
+}
+
+/** Seconds that a page's timer shows. */
+const left = async (page) => {
+  const [minutes, seconds] = (await page.locator("#timer-left").textContent()).split(":").map(Number);
+  return 60 * minutes + seconds;
+};
+
+/** All show the same second, but for the one that begins while they are looked at. */
+async function showTheSame(...pages) {
+  const seconds = await Promise.all(pages.map(left));
+  assert.ok(Math.max(...seconds) - Math.min(...seconds) <= 1, `all show the same: ${seconds}`);
+}
+
+let { server, url } = await start("127.0.0.1:0");
+const stranger = await (await browser.newContext({ viewport: WIDE })).newPage();
+await stranger.goto(url);
+await inEverySize(stranger, "door", WIDE);
+await stranger.getByRole("button", { name: "New here? Make an account" }).click();
+await stranger.getByText("At least 8 characters.").waitFor();
+await isAccessible(stranger, "door, turned");
+await stranger.context().close();
+step("the door has no barriers");
+
+const ada = await person(url, "Ada", { viewport: WIDE });
+const bob = await person(url, "Bob", { viewport: PHONE });
+await isAccessible(bob, "lobby, empty");
+const roomUrl = await makeRoom(ada, "Linear algebra");
+await bob.goto(roomUrl);
+for (const page of [ada, bob]) await page.getByText("Nobody has said anything yet").waitFor();
+await isAccessible(ada, "room, empty");
+
+await ada.getByRole("button", { name: "Start", exact: true }).click();
+await ada.getByRole("button", { name: "Pause" }).waitFor();
+await bob.locator("#open-timer .word", { hasText: "Focus" }).waitFor();
+await showTheSame(ada, bob);
+assert.match(await ada.title(), /^25 min focus · Linear algebra · Study room$/);
+const cy = await person(url, "Cy", { viewport: WIDE });
+await cy.locator(".focus", { hasText: "Focus, 25 min left" }).waitFor();
+await cy.getByText("Linear algebra").click();
+await cy.getByRole("button", { name: "Pause" }).waitFor();
+await showTheSame(ada, bob, cy);
+assert.ok((await left(cy)) < 25 * 60, "it has gone on");
+step("a late comer sees the second that the others see");
+
+await bob.locator("#open-timer").click();
+await bob.getByRole("dialog").getByText("Set going by Ada").waitFor();
+await isAccessible(bob, "timer sheet");
+await screenshot(bob, "timer-sheet-phone-light");
+await bob.getByRole("button", { name: "Pause" }).click();
+await ada.getByText("Paused by Bob").waitFor();
+await showTheSame(ada, bob, cy);
+const paused = await left(ada);
+await bob.keyboard.press("Escape");
+assert.equal(await bob.evaluate(() => document.activeElement.id), "open-timer", "the focus is back where it was");
+assert.equal(await ada.title(), "Linear algebra · Study room");
+await cy.context().setOffline(true);
+await cy.evaluate(() => dispatchEvent(new Event("offline")));
+await ada.getByRole("button", { name: "Resume" }).click();
+await bob.locator("#open-timer .word", { hasText: /^Focus$/ }).waitFor();
+await cy.context().setOffline(false);
+await cy.reload();
+await cy.getByRole("button", { name: "Pause" }).waitFor();
+await showTheSame(ada, bob, cy);
+assert.ok((await left(ada)) <= paused, "a pause takes nothing away and gives nothing");
+step("a pause is everyone's, and whoever was away sees what holds now");
+
+await say(ada, "Who has done exercise 3? `rank(A)` is 2, see https://example.com/notes.");
+await hears(bob, "exercise 3");
+const line = ada.locator("#typing");
+const before = await ada.locator(".composer").boundingBox();
+await bob.getByLabel("Message", { exact: true }).pressSequentially("I have");
+await line.getByText("Bob is typing").waitFor();
+await cy.getByLabel("Message", { exact: true }).pressSequentially("Me");
+await line.getByText("Bob and Cy are typing").waitFor();
+await screenshot(ada, "room-typing-wide");
+assert.deepEqual(await ada.locator(".composer").boundingBox(), before, "the line moves nothing");
+await bob.keyboard.press("Enter");
+await hears(ada, "I have");
+await cy.getByLabel("Message", { exact: true }).pressSequentially("?");
+await line.getByText("Cy is typing").waitFor();
+await cy.getByLabel("Message", { exact: true }).fill("");
+await ada.locator("#typing:empty").waitFor({ state: "attached" });
+await cy.getByLabel("Message", { exact: true }).pressSequentially("Now");
+await line.getByText("Cy is typing").waitFor();
+await ada.locator("#typing:empty").waitFor({ state: "attached", timeout: 15_000 });
+step("people see who types, until it is sent, taken back or forgotten");
+
+for (const text of ["And exercise 4?", "It is the one with the matrix that is not square."]) {
+  await say(bob, text);
+  await hears(ada, text);
+}
+await inEverySize(ada, "room", WIDE);
+await bob.reload();
+await bob.getByLabel("Message", { exact: true }).fill("A draft for later");
+await bob.reload();
+assert.equal(await bob.getByLabel("Message", { exact: true }).inputValue(), "A draft for later");
+step("the room has no barriers, and a draft survives a reload");
+
+await ada.getByRole("link", { name: "Bob", exact: true }).first().click();
+await ada.waitForURL("**/messages/*");
+await ada.getByText("Nobody has said anything yet").waitFor();
+await say(ada, "Just between us: thank you!");
+await hears(ada, "thank you");
+await bob.getByRole("link", { name: "Messages, 1 unread" }).waitFor();
+await screenshot(bob, "unread-phone");
+const tab = await bob.context().newPage();
+await tab.goto(url + "/rooms");
+await tab.getByRole("link", { name: "Messages, 1 unread" }).waitFor();
+await bob.getByRole("link", { name: "Messages, 1 unread" }).click();
+await bob.getByRole("link", { name: /Ada/ }).waitFor();
+await isAccessible(bob, "messages, a list");
+await screenshot(bob, "messages-list-phone");
+await bob.getByRole("link", { name: /Ada/ }).click();
+await hears(bob, "thank you");
+await tab.getByRole("link", { name: "Messages", exact: true }).waitFor();
+await say(bob, "You are welcome");
+await hears(ada, "You are welcome");
+assert.ok((await cy.getByRole("link", { name: "Messages", exact: true }).count()) === 1, "nobody else has heard of it");
+await inEverySize(bob, "messages", PHONE);
+step("what one writes to another comes to all tabs of both, and is read in all");
+
+await kill(server);
+await ada.getByText("Reconnecting, your messages are kept").waitFor();
+await say(ada, "Written while the server was away");
+({ server } = await start(new URL(url).host));
+await hears(bob, "Written while the server was away");
+await ada.reload();
+await hears(ada, "Written while the server was away");
+assert.equal(await ada.locator(".message").count(), 3, "nothing twice, nothing missing");
+step("direct messages survive a killed server");
+
+await tab.goto(roomUrl);
+await tab.getByText("Ready").first().waitFor();
+const lobby = await ada.context().newPage();
+await lobby.goto(`${url}/rooms`);
+await lobby.locator(".tile").first().waitFor();
+const id = roomUrl.split("/").pop();
+await lobby.evaluate(async (room) => {
+  const { setOccupancy } = await import("/assets/lobby.js");
+  setOccupancy(room, ["Ada", "Bob", "Cy", "Dee", "Eve"].map((name) => ({ name })));
+}, id);
+await tab.locator("#open-timer").click();
+await tab.getByRole("button", { name: "Start", exact: true }).click();
+await lobby.locator(".focus", { hasText: "Focus, 25 min left" }).waitFor();
+await lobby.setViewportSize(WIDE);
+await inEverySize(lobby, "lobby", WIDE);
+step("the lobby has no barriers, and shows who is in and what the timers say");
+
+await finish(server);
