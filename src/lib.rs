@@ -5,8 +5,7 @@
 pub use parlor_core::{
     Admission, Applicant, BuildError, Config, Message, Profile, Realtime, RealtimeBuilder, app, auth, broker,
     connection, destination, event_stream, extract, history, limits, notifications, presence, session, sse, stomp,
-    telemetry,
-    websocket,
+    telemetry, websocket,
 };
 /// The WebSocket upgrade as a tower service, and an accept loop, for hyper and any tower stack.
 pub use parlor_hyper as hyper;

@@ -58,6 +58,18 @@ pub struct SseClient {
 /// What passes by itself (too many streams, a server that is full, stops, or cannot ask who somebody is) is a stream of one
 /// event, `parlor.closed` with the code and the time after which to come back: an `EventSource` stops for ever at any other
 /// status than 200. What does not pass has its status, and `ended` has 204.
+///
+/// ```
+/// use parlor_core::{Realtime, app::Router, auth::Nobody};
+/// use parlor_hyper::SseClient;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Nobody).build()?;
+/// let (request, ()) = http::Request::get("/progress").body(())?.into_parts();
+/// let Err(refusal) = SseClient::admit(&realtime, &request).await else { panic!("nobody gets in") };
+/// assert_eq!(refusal.into_response().status(), 401);
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct SseRefusal {
     told: Told,

@@ -182,6 +182,7 @@ impl Dispatch {
         let resume_from = subscribe.headers.get(RESUME_FROM);
         let begins = if resume_from.is_some() { Begins::Resuming } else { Begins::WithReply };
         let topic = matches!(address, Some(Address::Topic(_))).then(|| destination.clone());
+        let greeted = address.clone().filter(|address| self.endpoint.greets(address));
         let position = self.place(subscribe, topic.as_ref()).await?;
         let entered = match address {
             // A handler judges a queue's consumers; its replies come beside what the queue has.
@@ -197,8 +198,9 @@ impl Dispatch {
         // What fails from now on, a stream, is no answer to the SUBSCRIBE.
         let asked = Asked { receipt: None, is_subscribe: false, ..Asked::subscribe(subscribe) };
         let Performed { mut replies, jobs, streams } = self.perform(outcome, &reply_to, &asked).await?;
-        if entered.active.is_some() {
-            replies.extend(topic.iter().flat_map(|topic| self.endpoint.greetings(topic)));
+        if let Some(address) = &greeted {
+            let greetings = self.endpoint.greetings(address, &self.session.principal());
+            replies.extend(self.guarded::<_, Rejection>(greetings).await?);
         }
         if entered.active.is_none() {
             // Nothing that is asked under `/app`, and no queue, has a history.

@@ -77,6 +77,16 @@ struct Shared {
 type Tenant = Box<dyn Any + Send>;
 
 /// An emitter that was opened: the application's end, the client's, and what runs between them.
+///
+/// ```
+/// use parlor_core::event_stream::{EventStream, OpenEmitter, SseEmitter};
+///
+/// /// What an adapter does with one.
+/// fn start(OpenEmitter { emitter, stream, running, .. }: OpenEmitter) -> (SseEmitter, EventStream) {
+///     tokio::spawn(running);
+///     (emitter, stream)
+/// }
+/// ```
 #[non_exhaustive]
 pub struct OpenEmitter {
     /// For the application.

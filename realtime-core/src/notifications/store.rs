@@ -166,6 +166,13 @@ pub enum Acknowledge {
 }
 
 /// Why a store did not do what it was asked.
+///
+/// ```
+/// use parlor_core::notifications::NotificationStoreError;
+///
+/// let error = NotificationStoreError::failed("the disk is full");
+/// assert!(matches!(error, NotificationStoreError::Failed(_)));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotificationStoreError {
