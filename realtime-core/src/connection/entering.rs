@@ -199,7 +199,8 @@ impl Dispatch {
         let asked = Asked { receipt: None, is_subscribe: false, ..Asked::subscribe(subscribe) };
         let Performed { mut replies, jobs, streams } = self.perform(outcome, &reply_to, &asked).await?;
         if let Some(address) = &greeted {
-            let greetings = self.endpoint.greetings(address, &self.session.principal());
+            let principal = self.session.principal();
+            let greetings = self.endpoint.greetings(address, &principal);
             replies.extend(self.guarded::<_, Rejection>(greetings).await?);
         }
         if entered.active.is_none() {
