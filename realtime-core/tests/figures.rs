@@ -9,10 +9,13 @@ use parlor_core::{
     Config, Realtime,
     app::{Rejection, Route, Router, Rules},
     auth::{Anonymous, Principal},
-    broker::{Broker, OutboxLimits},
+    broker::{Broker, DeliveryRules, OutboxLimits},
     extract::Payload,
+    history::Retain,
     session::{LifecycleEvent, Session},
+    stomp::AckMode,
     telemetry::{OTHER, Stats},
+    testing::TestClient,
 };
 use support::{Client, Received, user};
 
@@ -205,4 +208,69 @@ async fn endpoints_that_share_a_broker_share_its_figures() {
     let (one, other) = (endpoint(), endpoint());
     let _client = Client::connect(&one, user("ada")).await;
     assert_eq!(other.stats().sessions.connected, 1);
+}
+
+/// What waits for room, for an acknowledgement, for a handler or for a replay is counted when it goes, once; what is given
+/// again is counted again.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_waited_is_delivered_once() {
+    let rules = DeliveryRules::default().history("/topic/kept", Retain::last(10));
+    let realtime = Realtime::builder(Router::new().with_state(()))
+        .authenticate(Anonymous)
+        .authorize(Rules::deny_all().allow_subscribe("/topic/**").allow_subscribe("/queue/**"))
+        .delivery(rules)
+        .build()
+        .unwrap();
+    // Messages that came, and messages that are counted as delivered, as they are written and by destination.
+    let assert_counted = async |came: usize| {
+        let stats = realtime.stats();
+        let by_destination: u64 = stats.by_destination.values().map(|destination| destination.delivered).sum();
+        let counted = [stats.messages.delivered, count(&stats.traffic.frames_sent, "MESSAGE"), by_destination];
+        assert_eq!(counted, [came as u64; 3]);
+    };
+    let ada = TestClient::connect(&realtime, "ada").await;
+    let places = ["/topic/plain", "/topic/kept", "/queue/jobs"];
+    let mut came = 0;
+    for place in places {
+        let jobs = ada.subscribe(place).ack(AckMode::ClientIndividual).prefetch(1).await;
+        for job in 0..3 {
+            realtime.broker().publish(place, &job).await.unwrap();
+        }
+        // One in flight, and two that wait.
+        let first = jobs.expect_json(0).await;
+        assert_counted(came + 1).await;
+        ada.nack(&first).await;
+        let again = jobs.expect_json(0).await;
+        assert_counted(came + 2).await;
+        ada.ack(&again).await;
+        for job in 1..3 {
+            ada.ack(&jobs.expect_json(job).await).await;
+        }
+        came += 4;
+        jobs.assert_silent().await;
+        assert_counted(came).await;
+        jobs.unsubscribe().await;
+    }
+    // What was missed waits for its turn, in either mode.
+    for mode in [AckMode::Auto, AckMode::ClientIndividual] {
+        let watching = ada.subscribe("/topic/kept").await;
+        let place = watching.position().unwrap().to_owned();
+        for number in 3..6 {
+            realtime.broker().publish("/topic/kept", &number).await.unwrap();
+            watching.expect_json(number).await;
+        }
+        watching.unsubscribe().await;
+        came += 3;
+        assert_counted(came).await;
+        let resumed = ada.subscribe("/topic/kept").ack(mode).prefetch(1).resume_from(&place).await;
+        for number in 3..6 {
+            let message = resumed.expect_json(number).await;
+            if mode == AckMode::ClientIndividual {
+                ada.ack(&message).await;
+            }
+        }
+        came += 3;
+        assert_counted(came).await;
+        resumed.unsubscribe().await;
+    }
 }
