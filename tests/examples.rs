@@ -14,10 +14,14 @@ mod client;
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
+    iter,
     net::TcpStream,
     path::PathBuf,
     process::{Command, Stdio},
-    sync::Once,
+    sync::{
+        Once,
+        mpsc::{self, RecvTimeoutError},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -26,6 +30,9 @@ use client::{Client, now};
 use support::{Server, built, root};
 
 const EXAMPLES: [&str; 2] = ["plain_hyper", "tower_stack"];
+
+/// A program that says nothing for so long has failed.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The program of an example that has tests of its own: `cargo test` builds those instead of it.
 fn built_beside_its_tests(example: &str) -> PathBuf {
@@ -121,9 +128,19 @@ fn the_client_of_the_terminal_says_what_it_hears() {
         .expect("it starts");
     let (mut input, output) = client.stdin.take().zip(client.stdout.take()).expect("both are piped");
     writeln!(input, "hello").expect("it reads");
-    let heard = BufReader::new(output).lines().map_while(Result::ok).any(|line| line == "> hello");
+    let (says, said) = mpsc::channel();
+    thread::spawn(move || BufReader::new(output).lines().map_while(Result::ok).try_for_each(|line| says.send(line)));
+    let deadline = now() + PATIENCE;
+    let next = || said.recv_timeout(deadline.saturating_duration_since(now()));
+    let heard = iter::from_fn(|| next().ok()).any(|line| line == "> hello");
+    // The end of what it reads is the end of the program, and of what it says.
     drop(input);
-    assert!(client.wait().expect("it ends").success() && heard);
+    let has_ended = iter::repeat_with(next).find_map(Result::err) == Some(RecvTimeoutError::Disconnected);
+    if !has_ended {
+        client.kill().expect("it runs still");
+    }
+    let status = client.wait().expect("it was started");
+    assert!(heard && has_ended && status.success(), "heard: {heard}, ended by itself: {has_ended}, {status}");
 }
 
 /// A new example is not only compiled.
