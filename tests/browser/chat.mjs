@@ -20,7 +20,7 @@ await hears(bob, "Hello Bob");
 await say(bob, "<img src=x onerror=alert(1)> is text");
 await hears(ada, "<img src=x onerror=alert(1)> is text");
 await hears(ada, "Hello Bob");
-assert.equal(await bob.locator(".message a").getAttribute("href"), "https://example.com/notes");
+assert.equal(await bob.locator(".bubble a").getAttribute("href"), "https://example.com/notes");
 assert.equal(await bob.locator(".message code").textContent(), "det(A)");
 await screenshot(ada, "room-wide-light");
 await screenshot(bob, "room-phone-dark");

@@ -43,6 +43,7 @@ function explain({ status, message }) {
 }
 
 function enter() {
+  document.title = `${room.name} · Study room`;
   byId("room-name").textContent = room.name;
   byId("room-subject").textContent = room.subject;
   for (const id of ["conversation", "writing", "timer", "open-timer"]) byId(id).hidden = false;
@@ -102,6 +103,7 @@ function keepTime(client) {
     document.title = [timer.title, room.name, "Study room"].filter((part) => part !== "").join(" · ");
     word.textContent = timer.word;
     left.textContent = digits(timer.left);
+    byId("open-timer").classList.remove("absent");
   };
   const command = (payload) => client.send(`/app/rooms/${roomId}/timer`, payload);
   const timer = new FocusTimer(byId("timer"), room.name, command, shown);

@@ -3,18 +3,17 @@
 import { TimerAlerts } from "./timer-alerts.js";
 import { digits, Ends, minutesOf, ServerClock, shownAt, untilNext } from "./timer-clock.js";
 
-const READY = { state: "ready", version: -1 };
-
 /**
- * Shows the timer in `panel`. `command(payload)` asks the server for something; `onShown({ word, phase, left, title })` is told
+ * Shows the timer in `panel`, from the moment on at which the server has said how it stands. `command(payload)` asks the server for something; `onShown({ word, phase, left, title })` is told
  * whenever what it shows changes.
  */
 export class FocusTimer {
+  #panel;
   #parts;
   #clock = new ServerClock();
   #ends = new Ends();
   #alerts;
-  #timer = READY;
+  #timer; // none before the server has said how it stands
   #command;
   #onShown;
   #next;
@@ -23,6 +22,7 @@ export class FocusTimer {
     const parts = ["word", "left", "passed", "by", "said", "main", "reset", "length", "sound", "notify", "problem"];
     this.#parts = Object.fromEntries(parts.map((name) => [name, panel.querySelector(`#timer-${name}`)]));
     this.#parts.dial = panel.querySelector(".dial");
+    this.#panel = panel.firstElementChild;
     this.#command = command;
     this.#onShown = onShown;
     this.#alerts = new TimerAlerts(this.#parts, roomName);
@@ -32,19 +32,20 @@ export class FocusTimer {
     length.addEventListener("change", () => this.#show());
     // A hidden page's timers sleep: whoever looks at it sees the right second at once.
     document.addEventListener("visibilitychange", () => document.hidden || this.#show());
-    this.#show();
   }
 
-  /** The connection is a new one: what comes first on it tells what the clock says now. */
+  /** The connection is a new one, perhaps to another server: what comes first on it holds. */
   connected() {
     this.#clock.forget();
+    if (this.#timer) this.#timer.version = -1;
   }
 
   /** Takes what the server says. */
   heard(timer) {
     this.#clock.heard(timer.now, Date.now());
-    if (timer.version < this.#timer.version) return;
-    this.#tellEnd();
+    if (timer.version < (this.#timer?.version ?? -1)) return;
+    if (this.#timer) this.#tellEnd();
+    this.#panel.classList.remove("unknown");
     this.#timer = timer;
     this.#parts.problem.hidden = true;
     this.#show();
@@ -74,6 +75,7 @@ export class FocusTimer {
 
   #show() {
     clearTimeout(this.#next);
+    if (!this.#timer) return;
     this.#tellEnd();
     const shown = shownAt(this.#timer, this.#clock.at(Date.now()), this.#lengths()[0]);
     const { dial, word, left, passed, by, main, reset, length } = this.#parts;
