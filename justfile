@@ -42,7 +42,7 @@ names:
     scripts/check-names
     scripts/check-examples
 
-# The study room's scripts that need no browser: frames and the text of messages.
+# The study room's scripts that need no browser: frames, the text of messages, the timer's arithmetic, who types, the inbox.
 page:
     node --test examples/study-room/web-tests/*.test.mjs
 

@@ -207,3 +207,51 @@ fn watch(timers: Weak<Timers>, room: String, mut wait: i64) -> AbortHandle {
     });
     watching.abort_handle()
 }
+
+#[cfg(test)]
+mod tests {
+    use parlor::broker::OutboxLimits;
+
+    use super::*;
+    use crate::timer::state::Lengths;
+
+    const START: Command = Command::Start(Lengths::DEFAULT);
+
+    #[tokio::test]
+    async fn timers_are_bounded_and_one_that_ends_makes_room() {
+        let timers = TimerService::new(Broker::default());
+        // The longest name that an account may have.
+        let name = "\u{10330}".repeat(24);
+        for room in 0..MOST_TIMERS {
+            timers.command(&format!("{room:016x}"), &name, START).await.unwrap();
+        }
+        assert!(matches!(timers.command("one more", &name, START).await, Err(TimerError::Full)));
+        timers.command("0000000000000000", &name, Command::Pause).await.unwrap();
+        let all = serde_json::to_vec(&timers.all()).unwrap();
+        assert!(
+            2 * all.len() < OutboxLimits::default().max_bytes,
+            "{} octets fit twice into what a page may lag",
+            all.len()
+        );
+        timers.command("0000000000000000", &name, Command::Reset).await.unwrap();
+        timers.command("one more", &name, START).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_task_ends_with_its_timer_and_with_the_service() {
+        let timers = TimerService::new(Broker::default());
+        let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        for command in [START, Command::Pause, Command::Resume] {
+            timers.command("algebra", "Ada", command).await.unwrap();
+            tokio::task::yield_now().await;
+            assert_eq!(tasks(), 1, "one for each timer, however often it changes");
+        }
+        timers.command("botany", "Ada", START).await.unwrap();
+        timers.command("algebra", "Ada", Command::Reset).await.unwrap();
+        tokio::task::yield_now().await;
+        assert_eq!(tasks(), 1);
+        drop(timers);
+        tokio::task::yield_now().await;
+        assert_eq!(tasks(), 0);
+    }
+}

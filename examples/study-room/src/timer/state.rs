@@ -42,11 +42,13 @@ pub(crate) struct Lengths {
 
 impl Default for Lengths {
     fn default() -> Self {
-        Self { focus: 25, rest: 5 }
+        Self::DEFAULT
     }
 }
 
 impl Lengths {
+    pub(super) const DEFAULT: Self = Self { focus: 25, rest: 5 };
+
     pub(super) fn are_sensible(self) -> bool {
         LENGTHS.contains(&self.focus) && LENGTHS.contains(&self.rest)
     }
@@ -138,7 +140,7 @@ impl Timer {
 mod tests {
     use super::*;
 
-    const START: Command = Command::Start(Lengths { focus: 25, rest: 5 });
+    const START: Command = Command::Start(Lengths::DEFAULT);
 
     fn started() -> Option<Timer> {
         Timer::after(None, START, "Ada", 0)
@@ -190,6 +192,31 @@ mod tests {
         let paused = Timer::after(started(), Command::Pause, "Bob", 26 * MINUTE).unwrap();
         assert_eq!(paused.phase, Phase::Break);
         assert!(matches!(paused.progress, Progress::Paused { left, .. } if left == 4 * MINUTE));
+    }
+
+    /// Whoever looks early, late or in between sees the same, whatever was pressed before; and whatever is there has a deadline
+    /// that is to come.
+    #[test]
+    fn every_way_to_press_and_wait_shows_everyone_the_same() {
+        const COMMANDS: [Command; 4] = [START, Command::Pause, Command::Resume, Command::Reset];
+        const WAITS: [i64; 5] = [0, 1, 10 * MINUTE, 26 * MINUTE, 61 * MINUTE];
+        let mut reached = vec![(None::<Timer>, 0)];
+        for _ in 0..4 {
+            let mut next = Vec::new();
+            for (before, now) in &reached {
+                for command in COMMANDS {
+                    let timer = Timer::after(before.clone(), command, "Ada", *now);
+                    assert!(timer.as_ref().is_none_or(|timer| timer.deadline() > *now), "{timer:?}");
+                    for wait in WAITS {
+                        let late = timer.clone().and_then(|timer| timer.at(now + wait));
+                        let early = timer.clone().and_then(|timer| timer.at(now + wait / 2));
+                        assert_eq!(early.and_then(|timer| timer.at(now + wait)), late, "{timer:?} in {wait} ms");
+                        next.push((late, now + wait));
+                    }
+                }
+            }
+            reached = next;
+        }
     }
 
     #[test]
