@@ -37,6 +37,11 @@ use crate::{
 /// Octets charged to the inbox for each frame beside its headers and body, so that empty frames count too.
 const FRAME_COST: usize = 256;
 
+/// What a connection does before every other task has its turn. A step is a read, a WebSocket frame that is taken, or a request
+/// that is answered. Tokio's own budget is 128 reads, a MiB of frames of which each may reach thousands of subscribers; and a
+/// busy worker looks for news from its sockets once in 61 turns, so that the others would wait for seconds.
+const STEPS_IN_A_TURN: u32 = 32;
+
 /// How far away a timer is that nobody needs.
 const NEVER: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
@@ -61,6 +66,8 @@ pub(crate) struct Driver {
     frames: TokenBucket,
     /// What all connections of the user together have used of theirs.
     user_frames: Option<SharedBucket>,
+    /// What was done in this turn.
+    steps: u32,
     /// Set when nothing more is read: how the connection ends once the inbox is worked off.
     input_end: Option<InputEnd>,
     finish_deadline: Option<Instant>,
@@ -138,6 +145,7 @@ impl Driver {
             assembly: Assembly::default(),
             frames: TokenBucket::new(now),
             user_frames,
+            steps: 0,
             input_end: None,
             finish_deadline: None,
             cancel,
@@ -222,14 +230,19 @@ impl Driver {
         let timer = sleep_until(clock::now() + NEVER);
         tokio::pin!(timer);
         loop {
+            if self.steps >= STEPS_IN_A_TURN {
+                self.steps = 0;
+                tokio::task::yield_now().await;
+            }
+            self.steps += 1;
             self.start_next();
-            self.read_requests();
+            let unread = self.read_requests();
             self.start_next();
             if let Some(ended) = self.ended() {
                 return ended;
             }
             self.arm(&outbox, timer.as_mut());
-            let reading = self.input_end.is_none() && self.has_room();
+            let reading = self.input_end.is_none() && self.has_room() && !unread;
             let Self { socket, work, background, input_end, acknowledgements, .. } = self;
             let streaming = input_end.is_none();
             tokio::select! {
@@ -270,6 +283,7 @@ impl Driver {
                         return Ended::by_server(closing);
                     }
                 }
+                () = std::future::ready(()), if unread => {}
                 more = socket.read_more(), if reading => {
                     self.endpoint.meters().traffic.octets_received(self.socket.take_octets_read());
                     match more {
@@ -309,25 +323,31 @@ impl Driver {
         Ended { closing: None, reason: DisconnectReason::Lost }
     }
 
-    /// Turns what was read into requests, while there is room for them.
-    fn read_requests(&mut self) {
+    /// Turns what was read into requests, while there is room for them. Whether the turn was over before all of it was.
+    fn read_requests(&mut self) -> bool {
         let now = clock::now();
         while self.input_end.is_none() {
             if !self.has_room() {
-                return self.assembly.pause();
+                self.assembly.pause();
+                return false;
             }
             let request = self.stomp.poll_request();
             let beats = self.stomp.take_beats();
             if beats > 0
                 && let Err(excess) = self.socket.charge_empty_units(beats, now)
             {
-                return self.refuse_input(&excess.into());
+                self.refuse_input(&excess.into());
+                return false;
             }
             if let Some(request) = request {
                 self.assembly.frame_completed();
                 self.accept(request, now);
                 continue;
             }
+            if self.steps >= STEPS_IN_A_TURN {
+                return true;
+            }
+            self.steps += 1;
             let event = self.socket.buffered(now);
             if !self.socket.is_mid_message() {
                 self.assembly.message_completed();
@@ -339,11 +359,13 @@ impl Driver {
                 }
                 Ok(Some(_)) => {}
                 Ok(None) => {
-                    return self.assembly.looked(self.socket.is_mid_unit(), self.stomp.is_mid_frame(), now);
+                    self.assembly.looked(self.socket.is_mid_unit(), self.stomp.is_mid_frame(), now);
+                    return false;
                 }
                 Err(error) => self.refuse_input(&error),
             }
         }
+        false
     }
 
     fn accept(&mut self, request: Request, now: Instant) {
