@@ -5,7 +5,16 @@
 
 mod support;
 
-use std::{future::pending, net::IpAddr, time::Duration};
+use std::{
+    future::{pending, poll_fn},
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Uri};
@@ -17,7 +26,7 @@ use parlor_core::{
     stomp::HeartBeat,
     websocket::WebSocketLimits,
 };
-use support::{Client, Received, assert_silent, header, user};
+use support::{Client, Received, assert_silent, client_frame, header, user};
 use tokio::time::{advance, sleep};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -486,4 +495,52 @@ async fn a_client_that_does_not_close_is_not_waited_for_longer_than_the_linger()
     assert!(matches!(client.next().await, Received::Close(1000, _)));
     assert_eq!(client.next().await, Received::End);
     assert_eq!(since.elapsed(), SECOND * 3);
+}
+
+/// How often every other task has its turn until one message to `/app/done` is handled, which comes behind a flood.
+#[expect(clippy::disallowed_methods, reason = "a task of its own is what has turns")]
+async fn turns_beside(flood: &[u8]) -> usize {
+    let done = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&done);
+    let finish = move || {
+        done.store(true, Ordering::Relaxed);
+        std::future::ready(())
+    };
+    let routes = Router::new()
+        .mount(Route::message("/app/nothing", async || {}))
+        .mount(Route::message("/app/done", finish))
+        .with_state(());
+    let realtime = Realtime::builder(routes)
+        .authenticate(Anonymous)
+        .config(Config::development())
+        .build()
+        .expect("a good endpoint");
+    let mut client = Client::connect(&realtime, user("ada")).await;
+    // All of it lies there before the server has its turn.
+    client.send_raw(&[flood, &client_frame(1, b"SEND\ndestination:/app/done\n\n\0")].concat()).await;
+    // Ready again at once, behind whoever else is; `yield_now` would wait until nobody is.
+    let beside = async move {
+        let mut turns = 0;
+        poll_fn(|cx| {
+            turns += 1;
+            cx.waker().wake_by_ref();
+            if seen.load(Ordering::Relaxed) { Poll::Ready(turns) } else { Poll::Pending }
+        })
+        .await
+    };
+    tokio::spawn(beside).await.expect("it counts")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_floods_leaves_every_other_task_its_turn() {
+    let message = b"SEND\ndestination:/app/nothing\n\n\0";
+    for (flood, units) in [
+        (client_frame(1, &message.repeat(1000)), 1000),
+        (client_frame(1, message).repeat(1000), 2000),
+        (client_frame(9, b"hi").repeat(1000), 1000),
+        (client_frame(1, b"").repeat(1000), 1000),
+    ] {
+        let turns = turns_beside(&flood).await;
+        assert!(turns >= units / 32, "{turns} turns for {units} messages and frames");
+    }
 }

@@ -44,6 +44,11 @@ use crate::{
     telemetry::{self, FrameInFlight, Observed},
 };
 
+/// What a connection does before every other task has its turn. A step is a read, a WebSocket frame that is taken, or a request
+/// that is answered. Tokio's own budget is 128 reads, a MiB of frames of which each may reach thousands of subscribers; and a
+/// busy worker looks for news from its sockets once in 61 turns, so that the others would wait for seconds.
+const STEPS_IN_A_TURN: u32 = 32;
+
 /// Runs one connection.
 pub(crate) struct Driver {
     endpoint: Arc<Endpoint>,
@@ -70,6 +75,8 @@ pub(crate) struct Driver {
     frames: TokenBucket,
     /// What all connections of the user together have used of theirs.
     user_frames: Option<SharedBucket>,
+    /// What was done in this turn.
+    steps: u32,
     /// Set when nothing more is read: how the connection ends once the inbox is worked off.
     input_end: Option<InputEnd>,
     finish_deadline: Option<Instant>,
@@ -124,6 +131,7 @@ impl Driver {
             assembly: Assembly::default(),
             frames: TokenBucket::new(now),
             user_frames,
+            steps: 0,
             input_end: None,
             finish_deadline: None,
             cancel,
@@ -153,18 +161,23 @@ impl Driver {
         let timer = sleep_until(clock::now() + NEVER);
         tokio::pin!(timer);
         loop {
+            if self.steps >= STEPS_IN_A_TURN {
+                self.steps = 0;
+                tokio::task::yield_now().await;
+            }
+            self.steps += 1;
             // Nothing is handled that was read later (rule 24).
             if outbox.has_expired() {
                 return Ended::by_server(Closing::token_expired());
             }
             self.start_next();
-            self.read_requests();
+            let unread = self.read_requests();
             self.start_next();
             if let Some(ended) = self.ended() {
                 return ended;
             }
             self.arm(&outbox, timer.as_mut());
-            let reading = self.input_end.is_none() && self.has_room();
+            let reading = self.input_end.is_none() && self.has_room() && !unread;
             let Self { socket, work, background, input_end, acknowledgements, .. } = self;
             let streaming = input_end.is_none();
             tokio::select! {
@@ -206,6 +219,7 @@ impl Driver {
                         return Ended::by_server(closing);
                     }
                 }
+                () = std::future::ready(()), if unread => {}
                 more = socket.read_more(), if reading => {
                     self.endpoint.meters().traffic.octets_received(self.socket.take_octets_read());
                     match more {

@@ -180,7 +180,8 @@ pub fn user(name: &str) -> Principal {
 /// Shared by handlers and the test that looks at what they did.
 pub type Log = Arc<std::sync::Mutex<Vec<String>>>;
 
-fn client_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
+/// One whole WebSocket frame of a client, masked.
+pub fn client_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     const MASK: [u8; 4] = [0x12, 0x34, 0x56, 0x78];
     let mut frame = vec![0x80 | opcode];
     match payload.len() {

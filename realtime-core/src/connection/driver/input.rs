@@ -3,7 +3,7 @@
 use parlor_stomp::Request;
 use tokio::time::Instant;
 
-use super::{Driver, ending::InputEnd};
+use super::{Driver, STEPS_IN_A_TURN, ending::InputEnd};
 use crate::{
     clock,
     connection::{Closing, SocketError},
@@ -15,25 +15,31 @@ use crate::{
 const FRAME_COST: usize = 256;
 
 impl Driver {
-    /// Turns what was read into requests, while there is room for them.
-    pub(super) fn read_requests(&mut self) {
+    /// Turns what was read into requests, while there is room for them. Whether the turn was over before all of it was.
+    pub(super) fn read_requests(&mut self) -> bool {
         let now = clock::now();
         while self.input_end.is_none() {
             if !self.has_room() {
-                return self.assembly.pause();
+                self.assembly.pause();
+                return false;
             }
             let request = self.stomp.poll_request();
             let beats = self.stomp.take_beats();
             if beats > 0
                 && let Err(excess) = self.socket.charge_empty_units(beats, now)
             {
-                return self.refuse_input(&excess.into());
+                self.refuse_input(&excess.into());
+                return false;
             }
             if let Some(request) = request {
                 self.assembly.frame_completed();
                 self.accept(request, now);
                 continue;
             }
+            if self.steps >= STEPS_IN_A_TURN {
+                return true;
+            }
+            self.steps += 1;
             let event = self.socket.buffered(now);
             if !self.socket.is_mid_message() {
                 self.assembly.message_completed();
@@ -45,11 +51,13 @@ impl Driver {
                 }
                 Ok(Some(_)) => {}
                 Ok(None) => {
-                    return self.assembly.looked(self.socket.is_mid_unit(), self.stomp.is_mid_frame(), now);
+                    self.assembly.looked(self.socket.is_mid_unit(), self.stomp.is_mid_frame(), now);
+                    return false;
                 }
                 Err(error) => self.refuse_input(&error),
             }
         }
+        false
     }
 
     pub(super) fn accept(&mut self, request: Request, now: Instant) {
