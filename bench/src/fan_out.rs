@@ -10,7 +10,11 @@ use std::{
 use parlor_stomp::{AckMode, ClientEvent};
 use tokio::{sync::Notify, task::JoinHandle};
 
-use crate::{process::Server, subscriber::Subscriber};
+use crate::{
+    control::{Publisher, Verdict, Witness},
+    process::Server,
+    subscriber::Subscriber,
+};
 
 const DESTINATION: &str = "/topic/bench";
 
@@ -19,9 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A loaded broker.
 pub(crate) struct FanOut {
-    publisher: Subscriber,
+    publisher: Publisher,
+    verdict: Verdict,
     subscribers: u64,
-    body: Vec<u8>,
     progress: Rc<Progress>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -46,21 +50,33 @@ struct Progress {
     changed: Notify,
 }
 
+impl Progress {
+    fn delivered(&self) {
+        self.deliveries.set(self.deliveries.get() + 1);
+        self.changed.notify_one();
+    }
+}
+
 impl FanOut {
-    /// Connects and subscribes everyone.
+    /// Connects and subscribes everyone; one of the subscribers is the witness.
     pub(crate) async fn connect(server: &Server, subscribers: usize, body: usize) -> Result<Self, Box<dyn Error>> {
         let progress = Rc::new(Progress::default());
         let mut connected = Vec::with_capacity(subscribers);
-        for _ in 0..subscribers {
+        for _ in 1..subscribers {
             let mut subscriber = Subscriber::connect(server.address).await?;
             subscriber.session.subscribe("sub-0", DESTINATION, AckMode::Auto, Some("subscribed"));
             subscriber.receipt().await?;
             connected.push(subscriber);
         }
-        let publisher = Subscriber::connect(server.address).await?;
+        let publisher = Publisher::connect(server.address, DESTINATION, body).await?;
+        let witness = Witness::connect(server.address, DESTINATION, body).await?;
+        let verdict = witness.verdict();
         let local = connected.into_iter().map(|subscriber| (subscriber, Rc::clone(&progress)));
-        let tasks = local.map(|(subscriber, progress)| tokio::task::spawn_local(count(subscriber, progress))).collect();
-        Ok(Self { publisher, subscribers: subscribers as u64, body: vec![b'x'; body], progress, tasks })
+        let mut tasks: Vec<_> =
+            local.map(|(subscriber, progress)| tokio::task::spawn_local(count(subscriber, progress))).collect();
+        let watched = Rc::clone(&progress);
+        tasks.push(tokio::task::spawn_local(witness.watch(move || watched.delivered())));
+        Ok(Self { publisher, verdict, subscribers: subscribers.max(1) as u64, progress, tasks })
     }
 
     /// Runs one round.
@@ -85,8 +101,7 @@ impl FanOut {
         let mut published = 0;
         while begun.elapsed() < time {
             while published < self.arrived(before) + workload.in_flight {
-                self.publisher.session.send(DESTINATION, &self.body, &[], None);
-                self.publisher.flush().await?;
+                self.publisher.publish().await?;
                 published += 1;
             }
             self.progress.changed.notified().await;
@@ -98,12 +113,13 @@ impl FanOut {
             }
         };
         let complete = tokio::time::timeout(PATIENCE, all).await.is_ok();
+        self.verdict.judge()?;
         Ok(if complete { 0 } else { expected - (self.progress.deliveries.get() - before) })
     }
 
     /// How many messages have reached everyone since `before`, given that all subscribers keep pace.
     fn arrived(&self, before: u64) -> u64 {
-        (self.progress.deliveries.get() - before) / self.subscribers.max(1)
+        (self.progress.deliveries.get() - before) / self.subscribers
     }
 }
 
@@ -116,8 +132,7 @@ impl Drop for FanOut {
 async fn count(mut subscriber: Subscriber, progress: Rc<Progress>) {
     while let Ok(event) = subscriber.next().await {
         if matches!(event, ClientEvent::Message(_)) {
-            progress.deliveries.set(progress.deliveries.get() + 1);
-            progress.changed.notify_one();
+            progress.delivered();
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Measures a STOMP broker from outside: `cargo run --release -p bench -- --help`.
 //!
-//! It starts the broker example as a process of its own, loads it through Parlor's own client state machine, and prints
+//! It starts the broker example as a process of its own, loads it through Parlor's own client (`control.rs` says why its readers are the client's state machine alone), and prints
 //! deliveries per second of server CPU time (the steadiest figure on a shared machine) and memory per session.
 
+mod control;
 mod fan_out;
 mod process;
 mod subscriber;
@@ -17,7 +18,7 @@ use crate::{
     process::Server,
 };
 
-/// Fan-out against the broker example: one publisher, many subscribers, every delivery counted.
+/// Fan-out against the broker example: one publisher, many subscribers, every delivery counted, and one of them checked.
 #[derive(Debug, Parser)]
 struct Options {
     /// The broker to start; built by `cargo build --release --example broker`
