@@ -22,6 +22,7 @@ mod online;
 mod present;
 mod roll;
 mod rooms;
+mod source;
 mod started;
 mod tracking;
 

@@ -15,7 +15,7 @@ use crate::{
     app::{Mount, Part as Mounted, RouteError, Router},
     auth::UserId,
     broker::{Broker, Publication},
-    destination::{Destination, Pattern, Template},
+    destination::{Destination, Pattern},
     presence::{
         Alone, Member, PresenceError, PresenceLimits, Snapshot,
         desk::{Desk, Part, attach, change},
@@ -23,6 +23,7 @@ use crate::{
         present::Present,
         roll::{Changes, Connection, Roll},
         rooms::GRACE,
+        source::Source,
         started::{Start, Started},
     },
     session::{Departure, DisconnectReason, Listening, Observer, Session},
@@ -114,19 +115,6 @@ struct Settings<S> {
     limits: PresenceLimits,
 }
 
-/// Who is present by listening.
-#[derive(Clone, Debug)]
-enum Source {
-    /// Whoever listens to another destination, by its pattern and the place that belongs to it.
-    Others(Pattern, Template),
-    /// Nobody: those alone who are tracked.
-    Nobody,
-    /// Whoever listens to the place itself.
-    Subscribers,
-    /// What is wrong with the others.
-    Wrong(RouteError),
-}
-
 impl<S> Presence<S>
 where
     S: Clone + PartialEq + Serialize + Send + Sync + 'static,
@@ -155,8 +143,10 @@ where
     /// goes into those of the same name of [`at`](Self::at). Default: those who listen to the place itself.
     #[must_use]
     pub fn of(self, pattern: &str) -> Self {
-        let source = self.inner.source_of(pattern).unwrap_or_else(Source::Wrong);
-        self.inner.settings.lock().source = source;
+        // Where the places are no pattern, that is what is wrong.
+        if let Ok(places) = &self.inner.pattern {
+            self.inner.settings.lock().source = Source::others(pattern, places).unwrap_or_else(Source::Wrong);
+        }
         self
     }
 
@@ -340,27 +330,9 @@ impl<S> Inner<S>
 where
     S: Clone + PartialEq + Serialize + Send + Sync + 'static,
 {
-    /// Those who listen to `pattern`, as those who are present.
-    fn source_of(&self, text: &str) -> Result<Source, RouteError> {
-        let pattern: Pattern = text.parse().map_err(|error| RouteError::pattern(text, error))?;
-        let place = self.pattern.clone()?;
-        let template: Template = place.as_str().parse().map_err(|error| RouteError::pattern(place.as_str(), error))?;
-        let captured = |name: &str| pattern.placeholders().any(|captured| captured == name);
-        if let Some(name) = template.placeholders().find(|name| !captured(name)) {
-            let (place, of, placeholder) = (place.to_string(), pattern.to_string(), name.to_owned());
-            return Err(RouteError::UnknownPlace { place, of, placeholder });
-        }
-        Ok(Source::Others(pattern, template))
-    }
-
     /// Where someone is who listens to `destination`.
     fn place_of(&self, destination: &Destination) -> Option<Destination> {
-        let pattern = self.pattern.as_ref().ok()?;
-        match &self.settings.lock().source {
-            Source::Subscribers => pattern.matches(destination).then(|| destination.clone()),
-            Source::Others(others, place) => place.expand(&others.captures(destination)?).ok(),
-            Source::Nobody | Source::Wrong(_) => None,
-        }
+        self.settings.lock().source.place_of(destination, self.pattern.as_ref().ok()?)
     }
 
     fn close(&self, connection: Connection, place: &Destination, session: &Session, grace: Duration) {
