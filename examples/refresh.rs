@@ -56,7 +56,8 @@ async fn refresh(
 /// A token of the same user and login, for another ten minutes.
 fn issue(user: &Principal) -> Option<String> {
     let seconds = |at: SystemTime| at.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs());
-    let claims = json!({ "sub": user.id()?, "sid": user.login()?, "iat": seconds(now())?, "exp": seconds(now() + LIFETIME)? });
+    let claims =
+        json!({ "sub": user.id()?, "sid": user.login()?, "iat": seconds(now())?, "exp": seconds(now() + LIFETIME)? });
     jsonwebtoken::encode(&Header::default(), &claims, &EncodingKey::from_secret(SECRET)).ok()
 }
 
@@ -83,7 +84,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let page = TestClient::anonymous(&realtime).request(handshake).await;
     let notices = page.subscribe("/user/queue/session").await;
     let notice = notices.expect_message().within(LIFETIME).await;
-    println!("the page is told: {} in {} s", notice.header("code").unwrap_or_default(), notice.header("expires-in").unwrap_or_default());
+    println!(
+        "the page is told: {} in {} s",
+        notice.header("code").unwrap_or_default(),
+        notice.header("expires-in").unwrap_or_default()
+    );
 
     // She stays.
     let request = Request::post("/api/refresh").header("origin", ORIGIN).header("cookie", &cookie);

@@ -83,13 +83,17 @@ impl Pipe {
     fn send(&self, octets: &[u8]) {
         let mut peer = self.0.lock().unwrap();
         peer.input.extend(octets);
-        peer.reader.take().map(Waker::wake);
+        if let Some(reader) = peer.reader.take() {
+            reader.wake();
+        }
     }
 
     fn read(&self, octets: usize) {
         let mut peer = self.0.lock().unwrap();
         peer.room = peer.room.saturating_add(octets);
-        peer.writer.take().map(Waker::wake);
+        if let Some(writer) = peer.writer.take() {
+            writer.wake();
+        }
     }
 
     /// Every frame that was begun: when, its opcode, and its first line.

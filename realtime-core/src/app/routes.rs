@@ -213,7 +213,7 @@ impl<'a> Matched<'a, Subscribe> {
     /// out.
     pub(crate) fn ask_guards(self, context: Context<Subscribe>) -> BoxFuture<'a, Result<(), Rejection>> {
         let context = context.with_params(self.params);
-        let failing = context.map(|event| Failed::of(event));
+        let failing = context.map(Failed::of);
         let answer = self.bound.guards.as_ref().map(|guards| guards(context));
         let routes = self.routes;
         Box::pin(async move {

@@ -100,6 +100,7 @@ impl Confirmed {
     }
 
     /// Sends the frame with a receipt; `Err` where it is refused.
+    #[expect(clippy::result_large_err, reason = "of one frame of a test, and looked at once")]
     async fn outcome(mut self, wire: &Wire) -> Result<Beginning, Refusal> {
         let receipt = wire.with(|state| state.fresh("receipt"));
         self.frame.headers.push("receipt", &receipt);
