@@ -419,7 +419,7 @@ async fn a_stream_ends_with_its_token_and_is_not_invited_back() {
     publish(&realtime, "/topic/a", "too late").await;
     let events = rest.await.expect("no panic");
     let said: Vec<&str> = events.iter().filter_map(|event| event.data.as_deref()).collect();
-    assert_eq!(said, ["in time", r#"{"code":"token-expired"}"#]);
+    assert_eq!(said, [r#"{"expires_in":60}"#, "in time", r#"{"code":"token-expired"}"#]);
     assert_eq!(events.last().expect("an event").retry, None);
 }
 
