@@ -13,6 +13,16 @@ use tower_service::Service;
 use crate::authenticated::peer;
 
 /// The service made by [`websocket`] and [`events`]. It also knows axum's `ConnectInfo<SocketAddr>`.
+///
+/// ```
+/// use parlor_axum::Mounted;
+/// use parlor_hyper::EventsService;
+///
+/// /// Beside whatever else there is.
+/// fn with_events(http: axum::Router, events: Mounted<EventsService>) -> axum::Router {
+///     http.route_service("/events", events)
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Mounted<S> {
     inner: S,

@@ -61,7 +61,7 @@ fn server(code: &str) -> DisconnectReason {
 async fn events_come_as_they_were_sent_and_completing_ends_the_stream_for_good() {
     let realtime = realtime_with(Config::default().sse_retry(SECOND * 7));
     let (emitter, stream) = open(&realtime, user("ada")).await;
-    let typed = SseEvent::json(&["x"]).and_then(|event| Ok(event.named("list").expect("a name"))).expect("JSON");
+    let typed = SseEvent::json(&["x"]).expect("JSON").named("list").expect("a name");
     emitter.send(&typed.with_id("1").expect("an id").with_retry(SECOND)).expect("sent");
     emitter.send(&SseEvent::comment("still there")).expect("sent");
     assert_eq!((emitter.is_open(), emitter.ended().now_or_never()), (true, None));

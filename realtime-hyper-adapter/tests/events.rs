@@ -1,11 +1,6 @@
 //! Event streams over real sockets, over HTTP/1.1 and HTTP/2: who gets one, what comes on it, and how it ends.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::disallowed_methods,
-    reason = "a test may fail, and its runtime ends its tasks"
-)]
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may fail, and its runtime ends its tasks")]
 
 mod support;
 

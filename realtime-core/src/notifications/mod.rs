@@ -234,7 +234,10 @@ impl Notifications {
         let notifications = self.clone();
         let acknowledge = move |user: Principal, Payload(which): Payload<Acknowledge>| {
             let notifications = notifications.clone();
-            async move { Ok::<_, Rejection>(drop(notifications.acknowledge(known(&user)?, &which).await?)) }
+            async move {
+                notifications.acknowledge(known(&user)?, &which).await?;
+                Ok::<_, Rejection>(())
+            }
         };
         let notifications = self.clone();
         let unread = move |user: Principal, Payload(After { after }): Payload<After>| {

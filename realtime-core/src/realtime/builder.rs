@@ -304,11 +304,11 @@ impl RealtimeBuilder {
     }
 }
 
+/// What subscriptions to `/user` + a path begin with.
+type PathSnapshot = (Destination, Arc<dyn Snapshot>);
+
 /// The snapshots by their paths, where each of them is a path behind `/user`.
-fn snapshots(
-    all: Vec<(String, Arc<dyn Snapshot>)>,
-    prefixes: &Prefixes,
-) -> Result<Vec<(Destination, Arc<dyn Snapshot>)>, BuildError> {
+fn snapshots(all: Vec<(String, Arc<dyn Snapshot>)>, prefixes: &Prefixes) -> Result<Vec<PathSnapshot>, BuildError> {
     let checked = |(path, snapshot): (String, Arc<dyn Snapshot>)| {
         let named: Result<Destination, _> = format!("{}{path}", prefixes.user).parse();
         match named.map(|named| prefixes.classify(&named)) {
