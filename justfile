@@ -75,6 +75,7 @@ schedules:
 # What takes too long for a landing.
 weekly: (fuzz "600")
     scripts/schedules 1000000
+    scripts/models
     PROPTEST_CASES=100000 cargo test --release -p parlor-stomp -p parlor-core
     cargo run --release -p bench -- --seconds 60 --rounds 9
     cargo build --release -p delivery-check
