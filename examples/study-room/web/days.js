@@ -18,14 +18,21 @@ export function isDay(element) {
   return element?.classList.contains("day") ?? false;
 }
 
+/** Days and what the system says stand between messages. */
+export function isMessage(element) {
+  return element?.classList.contains("message") ?? false;
+}
+
 export function messageBefore(item) {
-  const before = item.previousElementSibling;
-  return (isDay(before) ? before.previousElementSibling : before) ?? undefined;
+  let before = item.previousElementSibling;
+  while (before && !isMessage(before)) before = before.previousElementSibling;
+  return before ?? undefined;
 }
 
 export function messageAfter(item) {
-  const after = item.nextElementSibling;
-  return isDay(after) ? after.nextElementSibling : after;
+  let after = item.nextElementSibling;
+  while (after && !isMessage(after)) after = after.nextElementSibling;
+  return after ?? undefined;
 }
 
 export function midnight(time) {
