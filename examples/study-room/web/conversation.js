@@ -3,7 +3,7 @@
 // Messages stand in the order of their ids, each once. Those that wait have no id yet and stand at the end; their own
 // message, live or from the history, turns them into sent ones by its key.
 
-import { isDay, isMessage, messageAfter, messageBefore, midnight, nameDays, newDay } from "./days.js";
+import { beginDay, dayBefore, isDay, isMessage, messageAfter, messageBefore, midnight, nameDays } from "./days.js";
 import { SystemLines } from "./system-lines.js";
 import { failureOf, messageItem, setTime } from "./text.js";
 
@@ -120,18 +120,17 @@ export class Conversation {
     const old = item.nextElementSibling;
     // An element that is in its place already is not moved: it would be read out again.
     if (!item.isConnected || messageBefore(item) !== before) {
-      if (this.#ids.at(-1) === message.id) this.#elements.list.insertBefore(item, this.#end(item));
+      const end = this.#end(item);
+      if (this.#ids.at(-1) === message.id) this.#elements.list.insertBefore(item, (end && dayBefore(end)) ?? end);
       else before ? before.after(item) : this.#elements.list.prepend(item);
     }
     for (const each of [item, messageAfter(item), old]) this.#dress(each);
     return true;
   }
 
-  /** What all that was sent stands before: what waits, but for `item`, with its day; null where nothing waits. */
+  /** What all that was sent stands before: what waits, but for `item`; null where nothing waits. */
   #end(item) {
-    const waiting = [...this.#waiting.values()].find((each) => each !== item && each.isConnected);
-    const day = waiting?.previousElementSibling;
-    return (isDay(day) ? day : waiting) ?? null;
+    return [...this.#waiting.values()].find((each) => each !== item && each.isConnected) ?? null;
   }
 
   /** The element that waited for this message. */
@@ -157,15 +156,15 @@ export class Conversation {
     const before = messageBefore(item);
     const [sent, sentBefore] = [Number(item.dataset.sent), Number(before?.dataset.sent)];
     const isSameDay = before !== undefined && midnight(sent) === midnight(sentBefore);
-    const hasDay = isDay(item.previousElementSibling);
-    if (isSameDay && hasDay) item.previousElementSibling.remove();
+    const day = dayBefore(item);
+    if (isSameDay) day?.remove();
     const follows = isSameDay && item.previousElementSibling === before;
     const isRun = follows && before.dataset.author === item.dataset.author && sent - sentBefore < RUN;
     item.classList.toggle("continued", isRun);
     // A name that is not seen is no place to stop at.
     if (item.querySelector("a.author")) item.querySelector("a.author").tabIndex = isRun ? -1 : 0;
-    if (isSameDay || hasDay) return;
-    item.before(newDay(midnight(sent)));
+    if (isSameDay || day) return;
+    beginDay(item);
     nameDays(this.#elements.list);
   }
 

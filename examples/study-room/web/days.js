@@ -2,11 +2,22 @@
 
 const dayName = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", month: "long" });
 
-export function newDay(midnight) {
+/** Begins a day with a message, and with what the system said on that day before it. */
+export function beginDay(item) {
   const day = document.createElement("li");
   day.className = "day";
-  day.dataset.day = midnight;
-  return day;
+  day.dataset.day = midnight(Number(item.dataset.sent));
+  let first = item;
+  const isOfDay = (line) => isLine(line) && midnight(Number(line.dataset.sent)) === Number(day.dataset.day);
+  while (isOfDay(first.previousElementSibling)) first = first.previousElementSibling;
+  first.before(day);
+}
+
+/** The day that begins with a message; undefined where it began before. */
+export function dayBefore(item) {
+  let before = item.previousElementSibling;
+  while (isLine(before)) before = before.previousElementSibling;
+  return isDay(before) ? before : undefined;
 }
 
 /** With a new day, "today" has become "yesterday". */
@@ -16,6 +27,10 @@ export function nameDays(list) {
 
 export function isDay(element) {
   return element?.classList.contains("day") ?? false;
+}
+
+function isLine(element) {
+  return element?.classList.contains("system") ?? false;
 }
 
 /** Days and what the system says stand between messages. */

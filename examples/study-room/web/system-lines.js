@@ -21,6 +21,7 @@ export class SystemLines {
     if (!KNOWN.has(event)) return;
     const line = made("li", "system", `${name} ${event}`);
     line.dir = "auto";
+    line.dataset.sent = at;
     line.title = exactly.format(at);
     this.#list.insertBefore(line, before ?? null);
     this.#lines.push(line);
