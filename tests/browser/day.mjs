@@ -153,7 +153,14 @@ await lobby.locator(".occupancy", { hasText: "2 in" }).waitFor();
 await screenshot(ada, "members-left-wide");
 await graceIsOver(ada);
 assert.deepEqual(await announced(ada), ["Bob entered", "Cy entered", "Bob left"], "once");
-step("the last tab is a farewell, once and after the grace");
+await say(ada, "Where has Bob gone?");
+await hears(cy, "Where has Bob gone?");
+const spoken = await ada.locator("#messages > li").evaluateAll((items) =>
+  items.map((item) => (item.querySelector(".bubble") ?? item).textContent));
+assert.deepEqual(spoken, [
+  "Today", "Bob entered", "Cy entered", "Good morning", "Shall we begin with chapter 4?", "Bob left", "Where has Bob gone?",
+]);
+step("the last tab is a farewell, once and after the grace, between the messages where it belongs");
 
 // A log-out has no grace.
 const began = Date.now();

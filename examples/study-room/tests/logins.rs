@@ -131,7 +131,8 @@ fn rule_19_whoever_logs_out_has_left_at_once_here_everywhere_and_while_away() {
     witness.enter(&algebra);
     let told = |event: &str, name: &str| (event.to_owned(), name.to_owned());
     assert_eq!(witness.announced(), told("entered", "Bob"));
-    for (path, away) in [("logout", false), ("logout", true), ("logout-everywhere", false), ("logout-everywhere", true)] {
+    for (path, away) in [("logout", false), ("logout", true), ("logout-everywhere", false), ("logout-everywhere", true)]
+    {
         let mut ada = Client::connect(&room, Some(&cookie)).unwrap();
         ada.enter(&algebra);
         assert_eq!(witness.announced(), told("entered", "Ada"));

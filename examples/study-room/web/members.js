@@ -65,17 +65,14 @@ export class Members {
   }
 
   #showChoice() {
-    const { choice, problem } = this.#parts;
+    const { choice } = this.#parts;
     const status = this.#attendance.statusOf(this.#me);
     choice.disabled = status === undefined;
     // What we chose a moment ago is not taken back by what the server said before it knew.
     if (status === this.#asked) this.#asked = undefined;
     if (this.#asked !== undefined || status === this.#shown) return;
     this.#shown = status;
-    const chosen = choice.querySelector(`[value="${status}"]`);
-    if (chosen) chosen.checked = true;
-    else choice.querySelector(":checked").checked = false;
-    if (status === undefined) problem.hidden = true;
+    for (const input of choice.querySelectorAll("input")) input.checked = input.value === status;
   }
 
   /** Entries that are there already stay themselves, so that a focus on one of them is not lost. */

@@ -49,7 +49,7 @@ pub(crate) enum Status {
     Away,
     /// Taking a break; set by hand.
     Break,
-    /// Left the room. Nobody sets it: whoever is asked for it is connected.
+    /// Left the room. It is what the others are told of who is gone, and nobody sets it.
     #[serde(skip_deserializing)]
     Offline,
     /// What whoever enters does.

@@ -105,20 +105,28 @@ async fn rule_17_left_is_told_once_after_the_grace_and_whoever_resumes_hears_it(
 #[tokio::test]
 async fn rule_19_who_logs_out_has_left_at_once_also_while_away() {
     let study = StudyRoom::open_at_once().await;
-    let _clock = TestClock::hold();
-    let (_bob, room) = witness(&study).await;
+    let mut clock = TestClock::hold();
+    let (bob, room) = witness(&study).await;
     let ada = study.client("Ada").await;
     let _ada = enter(&ada).await;
     assert_eq!(system(&room).await.0, "entered");
+    clock.advance(Duration::from_millis(50)).await;
+    let (_, presence) = snapshot(&bob).await;
     let id = "id-Ada".parse().unwrap();
     study.realtime.registry().disconnect_user(&id, &Closing::application("logged-out", 4401, "You were logged out"));
     assert_eq!(system(&room).await, ("left".into(), "Ada".into()));
+    clock.advance(Duration::from_millis(50)).await;
+    assert_eq!(change(&presence, "id-Ada").await, ("left", "OFFLINE".into()));
     let back = study.returning("Ada").await;
     let _back = enter(&back).await;
     assert_eq!(system(&room).await.0, "entered");
+    clock.advance(Duration::from_millis(50)).await;
+    assert_eq!(change(&presence, "id-Ada").await.0, "joined");
     back.abort().await;
     study.presence.dismiss(&id);
     assert_eq!(system(&room).await, ("left".into(), "Ada".into()));
+    clock.advance(Duration::from_millis(50)).await;
+    assert_eq!(change(&presence, "id-Ada").await, ("left", "OFFLINE".into()));
 }
 
 #[tokio::test]
