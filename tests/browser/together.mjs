@@ -192,11 +192,7 @@ await tab.getByText("Ready").first().waitFor();
 const lobby = await ada.context().newPage();
 await lobby.goto(`${url}/rooms`);
 await lobby.locator(".tile").first().waitFor();
-const id = roomUrl.split("/").pop();
-await lobby.evaluate(async (room) => {
-  const { setOccupancy } = await import("/assets/lobby.js");
-  setOccupancy(room, ["Ada", "Bob", "Cy", "Dee", "Eve"].map((name) => ({ name })));
-}, id);
+await lobby.locator(".occupancy", { hasText: "2 in" }).waitFor();
 await tab.locator("#open-timer").click();
 await tab.getByRole("button", { name: "Start", exact: true }).click();
 await lobby.locator(".focus", { hasText: /Focus 2\d min/ }).waitFor();

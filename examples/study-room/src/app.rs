@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use crate::{
     accounts::{Accounts, EndedLogins, Logins, Tokens},
     direct::DirectService,
+    presence::PresenceService,
     realtime,
     settings::Settings,
     store::{self, Location, Store, StoreError, UrlError},
@@ -83,9 +84,11 @@ impl App {
         let accounts = Accounts::new(Arc::clone(&store)).map_err(|error| StartError::Accounts(error.to_string()))?;
         let origins = OriginPolicy::new(origins(&public_url))?;
         let config = Config::default().trusted_proxies(settings.trusted_proxies);
-        let realtime = realtime::endpoint(Arc::clone(&store), tokens.verifier(), origins, config)?;
+        let presence = PresenceService::new(settings.grace, settings.settling);
+        let realtime = realtime::endpoint(Arc::clone(&store), presence.clone(), tokens.verifier(), origins, config)?;
         let direct = DirectService::new(Arc::clone(&store));
-        let web = Web { realtime: realtime.clone(), store: Arc::clone(&store), accounts, logins, tokens, direct };
+        let web =
+            Web { realtime: realtime.clone(), store: Arc::clone(&store), accounts, logins, tokens, direct, presence };
         let router = web::router(web, &public_url);
         Ok(Self { listener, addr, public_url, data_place: location.to_string(), store, router, realtime })
     }

@@ -14,6 +14,7 @@ use parlor::{
 use crate::{
     chat::{self, ChatService},
     direct::{self, DirectService},
+    presence::{self, PresenceService},
     store::Store,
     timer::{self, TimerService},
     typing,
@@ -26,6 +27,7 @@ const KEPT: Retain = Retain::last(500);
 /// The endpoint over a store, without a network: what `app` serves, and what the handlers' tests connect to.
 pub(crate) fn endpoint(
     store: Arc<dyn Store>,
+    presence: PresenceService,
     verifier: JwtVerifier,
     origins: OriginPolicy,
     config: Config,
@@ -35,10 +37,15 @@ pub(crate) fn endpoint(
         chat: ChatService::new(Arc::clone(&store), broker.clone()),
         direct: DirectService::new(Arc::clone(&store)),
         timers: TimerService::new(broker.clone()),
+        presence,
         store,
     };
-    let routes =
-        Router::new().merge(chat::routes()).merge(direct::routes()).merge(timer::routes()).merge(typing::routes());
+    let routes = Router::new()
+        .merge(chat::routes())
+        .merge(direct::routes())
+        .merge(presence::routes(&services.presence))
+        .merge(timer::routes())
+        .merge(typing::routes());
     Realtime::builder(routes.with_state(services))
         .broker(broker)
         .history(chat::ROOM, KEPT)
@@ -55,6 +62,7 @@ pub(crate) fn endpoint(
 struct Services {
     chat: ChatService,
     direct: DirectService,
+    presence: PresenceService,
     timers: TimerService,
     store: Arc<dyn Store>,
 }
@@ -68,6 +76,12 @@ impl FromRef<Services> for ChatService {
 impl FromRef<Services> for DirectService {
     fn from_ref(services: &Services) -> Self {
         services.direct.clone()
+    }
+}
+
+impl FromRef<Services> for PresenceService {
+    fn from_ref(services: &Services) -> Self {
+        services.presence.clone()
     }
 }
 

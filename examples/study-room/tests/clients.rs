@@ -26,6 +26,11 @@ fn a_late_comer_sees_the_same_timer_and_people_type_and_write_to_each_other_with
     run_with_browser("browser/together.mjs");
 }
 
+#[test]
+fn rule_17_people_are_announced_and_not_their_tabs_through_a_whole_day_of_a_room() {
+    run_with_browser("browser/day.mjs");
+}
+
 /// Runs a script that starts the study room and browsers by itself.
 fn run_with_browser(script: &str) {
     let present = has("node")

@@ -21,6 +21,7 @@ use crate::{
     accounts::{self, Accounts, Logins, Tokens},
     api::ApiError,
     direct::{self, DirectService},
+    presence::PresenceService,
     rooms,
     store::Store,
 };
@@ -37,6 +38,7 @@ pub(crate) struct Web {
     pub(crate) logins: Logins,
     pub(crate) tokens: Tokens,
     pub(crate) direct: DirectService,
+    pub(crate) presence: PresenceService,
 }
 
 /// All routes. `public_url` says where the page's WebSocket may go.
@@ -81,6 +83,12 @@ impl FromRef<Web> for DirectService {
 impl FromRef<Web> for Logins {
     fn from_ref(web: &Web) -> Self {
         web.logins.clone()
+    }
+}
+
+impl FromRef<Web> for PresenceService {
+    fn from_ref(web: &Web) -> Self {
+        web.presence.clone()
     }
 }
 
