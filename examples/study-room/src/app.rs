@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use crate::{
     accounts::{Accounts, EndedLogins, Logins, Tokens},
     direct::DirectService,
+    notifications::NotificationService,
     realtime,
     settings::Settings,
     store::{self, Location, Store, StoreError, UrlError},
@@ -85,7 +86,16 @@ impl App {
         let config = Config::default().trusted_proxies(settings.trusted_proxies);
         let realtime = realtime::endpoint(Arc::clone(&store), tokens.verifier(), origins, config)?;
         let direct = DirectService::new(Arc::clone(&store));
-        let web = Web { realtime: realtime.clone(), store: Arc::clone(&store), accounts, logins, tokens, direct };
+        let notifications = NotificationService::new(Arc::clone(&store), realtime.broker().clone());
+        let web = Web {
+            realtime: realtime.clone(),
+            store: Arc::clone(&store),
+            accounts,
+            logins,
+            tokens,
+            direct,
+            notifications,
+        };
         let router = web::router(web, &public_url);
         Ok(Self { listener, addr, public_url, data_place: location.to_string(), store, router, realtime })
     }

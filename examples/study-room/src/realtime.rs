@@ -14,6 +14,7 @@ use parlor::{
 use crate::{
     chat::{self, ChatService},
     direct::{self, DirectService},
+    notifications::{self, NotificationService},
     store::Store,
     timer::{self, TimerService},
     typing,
@@ -31,17 +32,23 @@ pub(crate) fn endpoint(
     config: Config,
 ) -> Result<Realtime, BuildError> {
     let broker = Broker::default();
+    let notifications = NotificationService::new(Arc::clone(&store), broker.clone());
     let services = Services {
-        chat: ChatService::new(Arc::clone(&store), broker.clone()),
+        chat: ChatService::new(Arc::clone(&store), broker.clone(), notifications.clone()),
         direct: DirectService::new(Arc::clone(&store)),
         timers: TimerService::new(broker.clone()),
         store,
     };
-    let routes =
-        Router::new().merge(chat::routes()).merge(direct::routes()).merge(timer::routes()).merge(typing::routes());
+    let routes = Router::new()
+        .merge(chat::routes())
+        .merge(direct::routes())
+        .merge(notifications::routes(&notifications))
+        .merge(timer::routes())
+        .merge(typing::routes());
     Realtime::builder(routes.with_state(services))
         .broker(broker)
         .history(chat::ROOM, KEPT)
+        .notifications(notifications.mailboxes())
         .overflow(timer::TIMER, Overflow::LatestOnly)
         .overflow(typing::TYPING, Overflow::LatestOnly)
         .authenticate(verifier)
