@@ -26,6 +26,11 @@ fn a_late_comer_sees_the_same_timer_and_people_type_and_write_to_each_other_with
     run_with_browser("browser/together.mjs");
 }
 
+#[test]
+fn what_one_was_away_for_waits_and_eight_tabs_need_one_event_stream() {
+    run_with_browser("browser/bell.mjs");
+}
+
 /// Runs a script that starts the study room and browsers by itself.
 fn run_with_browser(script: &str) {
     let present = has("node")
