@@ -44,7 +44,7 @@ export function showBell(me, client) {
     badge.hidden = count === 0;
     badge.textContent = countInWords(count);
     button.setAttribute("aria-label", count === 0 ? "Notifications" : `Notifications, ${countInWords(count)} unread`);
-    all.disabled = count === 0;
+    all.hidden = count === 0;
     nothing.hidden = count + read.length > 0;
     const shown = [...unread, ...read].map((notification) => [notification.id, item(notification)]);
     items.clear();
@@ -57,7 +57,7 @@ export function showBell(me, client) {
   all.addEventListener("click", () => {
     const [newest] = mailbox.unread;
     if (newest) acknowledge({ up_to: newest.id });
-    // Its button cannot be pressed any more, and a focus on it would be lost.
+    // The button goes with the last unread one, and a focus on it would be lost.
     panel.focus();
   });
   panel.addEventListener("toggle", ({ newState }) => {
@@ -82,7 +82,7 @@ function bell() {
   const title = made("h2", "", "Notifications");
   title.id = "notifications-title";
   const all = made("button", "plain", "Mark all as read");
-  Object.assign(all, { type: "button", disabled: true });
+  Object.assign(all, { type: "button", hidden: true });
   const heading = made("div", "heading");
   heading.append(title, all);
   const list = made("ul", "");
