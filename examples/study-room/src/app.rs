@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use crate::{
     accounts::{Accounts, EndedLogins, Logins, Tokens},
     direct::DirectService,
+    notifications::NotificationService,
     presence::PresenceService,
     realtime,
     settings::Settings,
@@ -87,8 +88,17 @@ impl App {
         let presence = PresenceService::new(settings.grace, settings.settling);
         let realtime = realtime::endpoint(Arc::clone(&store), presence.clone(), tokens.verifier(), origins, config)?;
         let direct = DirectService::new(Arc::clone(&store));
-        let web =
-            Web { realtime: realtime.clone(), store: Arc::clone(&store), accounts, logins, tokens, direct, presence };
+        let notifications = NotificationService::new(Arc::clone(&store), realtime.broker().clone());
+        let web = Web {
+            realtime: realtime.clone(),
+            store: Arc::clone(&store),
+            accounts,
+            logins,
+            tokens,
+            direct,
+            notifications,
+            presence,
+        };
         let router = web::router(web, &public_url);
         Ok(Self { listener, addr, public_url, data_place: location.to_string(), store, router, realtime })
     }

@@ -9,6 +9,7 @@
 //! | `presence` | who is here: joined and left, statuses, and numbers for the lobby |
 //! | `typing` | the shortest route: a guard, a rate, a payload in and one out |
 //! | `direct` | messages to a user, in all tabs of both |
+//! | `notifications` | what waits for whoever is away, over STOMP and as an event stream |
 //! | `membership` | guards that several routes ask |
 //! | `accounts` | a JWT in an HttpOnly cookie, and sessions closed at the log-out |
 //! | `api` | what is refused, and extractors of one's own |
@@ -25,6 +26,7 @@ mod direct;
 mod drafts;
 mod ids;
 mod membership;
+mod notifications;
 mod presence;
 mod realtime;
 mod rooms;

@@ -14,6 +14,7 @@ use parlor::{
 use crate::{
     chat::{self, ChatService},
     direct::{self, DirectService},
+    notifications::{self, NotificationService},
     presence::{self, PresenceService},
     store::Store,
     timer::{self, TimerService},
@@ -33,22 +34,26 @@ pub(crate) fn endpoint(
     config: Config,
 ) -> Result<Realtime, BuildError> {
     let broker = Broker::default();
+    let notifications = NotificationService::new(Arc::clone(&store), broker.clone());
     let services = Services {
-        chat: ChatService::new(Arc::clone(&store), broker.clone()),
+        chat: ChatService::new(Arc::clone(&store), broker.clone(), notifications.clone()),
         direct: DirectService::new(Arc::clone(&store)),
         timers: TimerService::new(broker.clone()),
+        notifications: notifications.clone(),
         presence,
         store,
     };
     let routes = Router::new()
         .merge(chat::routes())
         .merge(direct::routes())
+        .merge(notifications::routes(&notifications))
         .merge(presence::routes(&services.presence))
         .merge(timer::routes())
         .merge(typing::routes());
     Realtime::builder(routes.with_state(services))
         .broker(broker)
         .history(chat::ROOM, KEPT)
+        .notifications(notifications.mailboxes())
         .overflow(timer::TIMER, Overflow::LatestOnly)
         .overflow(typing::TYPING, Overflow::LatestOnly)
         .authenticate(verifier)
@@ -62,6 +67,7 @@ pub(crate) fn endpoint(
 struct Services {
     chat: ChatService,
     direct: DirectService,
+    notifications: NotificationService,
     presence: PresenceService,
     timers: TimerService,
     store: Arc<dyn Store>,
@@ -76,6 +82,12 @@ impl FromRef<Services> for ChatService {
 impl FromRef<Services> for DirectService {
     fn from_ref(services: &Services) -> Self {
         services.direct.clone()
+    }
+}
+
+impl FromRef<Services> for NotificationService {
+    fn from_ref(services: &Services) -> Self {
+        services.notifications.clone()
     }
 }
 

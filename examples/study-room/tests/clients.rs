@@ -31,6 +31,11 @@ fn rule_17_people_are_announced_and_not_their_tabs_through_a_whole_day_of_a_room
     run_with_browser("browser/day.mjs");
 }
 
+#[test]
+fn what_one_was_away_for_waits_and_eight_tabs_need_one_event_stream() {
+    run_with_browser("browser/bell.mjs");
+}
+
 /// Runs a script that starts the study room and browsers by itself.
 fn run_with_browser(script: &str) {
     let present = has("node")

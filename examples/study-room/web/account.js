@@ -1,6 +1,7 @@
 // The account: where I am logged in, out here, out everywhere.
 
 import * as api from "./api.js";
+import { showBell } from "./bell.js";
 import { complain, enterPage, leave, logOut } from "./page.js";
 
 const REFRESH = 30_000; // milliseconds between looks at the list, while somebody looks at it
@@ -10,7 +11,7 @@ const problem = document.querySelector("#problem");
 const everywhere = document.querySelector("#log-out-everywhere");
 const when = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
 
-await enterPage();
+showBell(await enterPage());
 await refresh();
 setInterval(refresh, REFRESH);
 document.addEventListener("visibilitychange", refresh);

@@ -24,6 +24,8 @@ export const rooms = () => request("GET", "/rooms");
 export const createRoom = (name, subject) => request("POST", "/rooms", { name, subject });
 export const room = (id) => request("GET", `/rooms/${encodeURIComponent(id)}`);
 export const messagesBefore = (id, before) => request("GET", `/rooms/${encodeURIComponent(id)}/messages?before=${before}`);
+export const unread = (after) => request("GET", `/notifications${after === undefined ? "" : `?after=${encodeURIComponent(after)}`}`);
+export const acknowledge = (which) => request("POST", "/notifications/acknowledge", which);
 export const direct = (id) => request("GET", `/direct/${encodeURIComponent(id)}`);
 export const directBefore = (id, before) => request("GET", `/direct/${encodeURIComponent(id)}?before=${before}`);
 
@@ -57,6 +59,8 @@ async function exchange(method, path, body) {
       headers: body === undefined ? {} : { "content-type": "application/json" },
       body: body === undefined ? undefined : JSON.stringify(body),
       credentials: "same-origin",
+      // What a click on a link asks for outlives the page that the link leaves.
+      keepalive: body !== undefined,
       signal: AbortSignal.timeout(PATIENCE),
     });
     return { response, text: await response.text() };

@@ -1,6 +1,7 @@
 // Direct messages: the list of conversations, and the one that is open, if any.
 
 import * as api from "./api.js";
+import { showBell } from "./bell.js";
 import { Composer } from "./composer.js";
 import { ConnectionBanner } from "./connection-banner.js";
 import { newClient } from "./connection.js";
@@ -18,6 +19,7 @@ const me = await enterPage();
 const banner = new ConnectionBanner(byId("banner"));
 const client = newClient((sentence) => banner.failed(sentence));
 const inbox = countUnread(client, me.id);
+showBell(me, client);
 let isLoaded = false;
 
 inbox.addEventListener("change", () => {

@@ -1,6 +1,7 @@
 // The lobby: all rooms, the liveliest first, and making a new one.
 
 import * as api from "./api.js";
+import { showBell } from "./bell.js";
 import { newClient } from "./connection.js";
 import { complain, complainOf, enterPage, forgive, leave } from "./page.js";
 import { pathOf, Tiles } from "./tiles.js";
@@ -22,6 +23,7 @@ const client = newClient((sentence) => complain(problem, sentence));
 client.subscribe("/topic/lobby/timers", ({ body }) => tiles.setTimers(JSON.parse(body)));
 client.subscribe("/topic/lobby/occupancy", ({ body }) => tiles.setOccupancy(JSON.parse(body)));
 countUnread(client, me.id);
+showBell(me, client);
 client.open();
 setInterval(refresh, REFRESH);
 document.addEventListener("visibilitychange", refresh);

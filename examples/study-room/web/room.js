@@ -1,6 +1,7 @@
 // One room: puts connection, conversation, composer, members, timer and the typing line together.
 
 import * as api from "./api.js";
+import { showBell } from "./bell.js";
 import { Composer } from "./composer.js";
 import { ConnectionBanner } from "./connection-banner.js";
 import { newClient } from "./connection.js";
@@ -41,6 +42,7 @@ function explain({ status, message }) {
     ? "There is no room at this address. The link may have lost a piece on its way."
     : message;
   byId("missing").hidden = false;
+  showBell(me);
 }
 
 function enter() {
@@ -59,6 +61,7 @@ function enter() {
   meet(client);
   keepTime(client);
   countUnread(client, me.id);
+  showBell(me, client);
   client.open();
 }
 

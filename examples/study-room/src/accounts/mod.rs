@@ -17,7 +17,7 @@ pub(crate) use logins::Logins;
 use parlor::limits::Network;
 use password::Passwords;
 pub(crate) use routes::routes;
-use throttle::Throttle;
+pub(crate) use throttle::Throttle;
 pub(crate) use token::{Claims, Tokens};
 
 use crate::{

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     chat::{broadcast::BroadcastService, write::WriteService},
     drafts::DraftError,
+    notifications::NotificationService,
     store::{Message, Page, Store, StoreError},
 };
 
@@ -65,6 +66,7 @@ async fn say(
 /// before it is known which of the two it will be. A page that cannot go on subscribes again, without a position.
 async fn enter(
     Path(room): Path<String>,
+    user: Principal,
     State(chat): State<ChatService>,
     position: Option<Header<ResumeFrom>>,
 ) -> Result<Option<Reply<History>>, ChatError> {
@@ -72,7 +74,9 @@ async fn enter(
         chat.expect_room(&room).await?;
         return Ok(None);
     }
-    Ok(Some(Reply(History { page: chat.history(&room).await? })))
+    let page = chat.history(&room).await?;
+    chat.entered(&room, &user).await;
+    Ok(Some(Reply(History { page })))
 }
 
 /// The position that a subscription wants to go on from. Parlor reads it; here it matters that there is one.
@@ -87,31 +91,43 @@ impl NamedHeader for ResumeFrom {
     }
 }
 
-/// Writes, then broadcasts.
+/// Writes, then broadcasts, then notifies.
 ///
 /// In this order, because what people saw must still be there after a crash, and because the database gives the message
 /// its id and place. If the broadcast fails, there is no RECEIPT: the author sends it again.
 ///
 /// A message that is sent again, because its RECEIPT was lost on the way, is kept once, also after a restart, and broadcast
 /// again: the first time may have failed between the two. Pages drop what they show already by its id.
+///
+/// Whoever is named is notified last: a notification leads to a message, which must be there, and the room shall not wait for
+/// the mailboxes of a few. That it failed is logged and no failure of the message, which everyone has seen; sent again, it would
+/// be in the room twice for nothing. After a restart, a message that is sent again may notify again.
 #[derive(Clone)]
 pub(crate) struct ChatService {
     write: WriteService,
     broadcast: BroadcastService,
+    notifications: NotificationService,
 }
 
 impl ChatService {
-    pub(crate) fn new(store: Arc<dyn Store>, broker: Broker) -> Self {
-        Self { write: WriteService::new(store), broadcast: BroadcastService::new(broker) }
+    pub(crate) fn new(store: Arc<dyn Store>, broker: Broker, notifications: NotificationService) -> Self {
+        Self { write: WriteService::new(store), broadcast: BroadcastService::new(broker), notifications }
     }
 
     async fn say(&self, room: &str, author: &Principal, draft: Draft) -> Result<(), ChatError> {
         let message = self.write.message(room, author, draft).await?;
-        Ok(self.broadcast.message(&message).await?)
+        self.broadcast.message(&message).await?;
+        self.notifications.said(&message).await;
+        Ok(())
     }
 
     async fn expect_room(&self, room: &str) -> Result<(), ChatError> {
         self.write.expect_room(room).await
+    }
+
+    /// Who made the room hears of it.
+    async fn entered(&self, room: &str, who: &Principal) {
+        self.notifications.entered(room, who).await;
     }
 
     async fn history(&self, room: &str) -> Result<Page, ChatError> {

@@ -1,11 +1,12 @@
 //! Who is here: handlers and listeners first, the service below them.
 //!
 //! A person is in a room while any tab of theirs hears what is said there, and for a grace after the last one is gone, so that a
-//! reload, a second tab or a short loss of the network says nothing to anybody. What is told of it goes three ways:
+//! reload, a second tab or a short loss of the network says nothing to anybody. What is told of it goes four ways:
 //!
 //! | where | what |
 //! |---|---|
 //! | the room's chat | "Ada entered", "Ada left": system messages, once a person |
+//! | the mailbox of who made the room | "Ada entered your room" |
 //! | [`PRESENCE`] | who is here with which status: a snapshot, then what changes |
 //! | [`OCCUPANCY`] | how many are in each room, and a few names, for the lobby |
 //!
@@ -32,6 +33,7 @@ pub(crate) use service::PresenceService;
 use crate::{
     clock,
     membership::room_exists,
+    notifications::NotificationService,
     store::{Store, StoreError},
 };
 
@@ -84,6 +86,7 @@ enum Event {
 pub(crate) fn routes<S>(presence: &PresenceService) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
+    NotificationService: FromRef<S>,
     PresenceService: FromRef<S>,
     Arc<dyn Store>: FromRef<S>,
 {
@@ -118,8 +121,16 @@ async fn look_at_all(State(presence): State<PresenceService>) -> Reply<Lobby> {
 }
 
 /// Somebody came, with the first of their tabs.
-async fn entered(Joined { destination, .. }: Joined, user: Principal, broker: Broker) -> Result<(), PublishError> {
-    broker.publish(destination, &Announcement::of(Event::Entered, &user)).await.map(drop)
+async fn entered(
+    Joined { destination, .. }: Joined,
+    Path(room): Path<String>,
+    user: Principal,
+    State(notifications): State<NotificationService>,
+    broker: Broker,
+) -> Result<(), PublishError> {
+    broker.publish(destination, &Announcement::of(Event::Entered, &user)).await?;
+    notifications.entered(&room, &user).await;
+    Ok(())
 }
 
 /// Somebody left: the last of their tabs has been gone for the grace, or they logged out.

@@ -16,6 +16,7 @@ use crate::{
 };
 
 mod direct;
+mod notifications;
 mod presence;
 mod timer;
 mod typing;
@@ -338,6 +339,8 @@ async fn who_may_send_and_subscribe_where_is_written_down() {
         [
             "SEND /app/direct/{user} - everyone, by its handler",
             "SEND /app/direct/{user}/read - everyone, by its handler",
+            "SEND /app/notifications/acknowledge - everyone, by its handler",
+            "SEND /app/notifications/unread - everyone, by its handler",
             "SEND /app/rooms/{room}/chat - everyone, by its handler",
             "SEND /app/rooms/{room}/timer - if study_room::membership::in_the_room",
             "SEND /app/rooms/{room}/typing - if study_room::membership::in_the_room",

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tokio::task::JoinSet;
 
-use crate::store::{EndedLogin, Login, Message, NewAccount, NewMessage, NewRoom, Store, direct};
+use crate::store::{EndedLogin, Login, Message, NewAccount, NewMessage, NewRoom, Store, direct, notifications};
 
 /// Messages that each writer of [`run_on_two_nodes`] sends, and writers on each node.
 const MESSAGES: usize = 25;
@@ -29,6 +29,7 @@ pub(crate) async fn run(store: &impl Store) {
         assert!(account(store, name).await);
     }
     direct::conformance::run(store).await;
+    notifications::conformance::run(store).await;
 }
 
 /// Runs on two openings of one empty database, as two nodes have it.
@@ -40,6 +41,7 @@ pub(crate) async fn run_on_two_nodes<S: Store + Clone>(one: &S, two: &S) {
     logins_that_end_at_once_have_all_ended(one, two).await;
     assert!(account(one, "Dee").await);
     direct::conformance::run_on_two_nodes(one, two).await;
+    notifications::conformance::run_on_two_nodes(one, two).await;
     a_login_that_is_extended_while_all_end_opens_nothing(one, two).await;
 }
 
@@ -49,6 +51,7 @@ pub(crate) async fn survives_reopening(store: &impl Store) {
     assert_eq!(store.messages("busy", None, 10).await.unwrap().messages.len(), 10);
     assert_eq!(ended(store, 0).await, ["e7", "e6", "e5"]);
     direct::conformance::survives_reopening(store).await;
+    notifications::conformance::survives_reopening(store).await;
 }
 
 async fn account(store: &impl Store, name: &str) -> bool {

@@ -2,6 +2,7 @@
 
 mod direct;
 mod location;
+mod notifications;
 mod open_error;
 mod postgres;
 mod sqlite;
@@ -11,6 +12,7 @@ use std::{fmt::Debug, sync::Arc, time::Duration};
 use async_trait::async_trait;
 pub(crate) use direct::{Conversation, Direct, DirectPage, DirectStore, NewDirect};
 pub(crate) use location::{Location, UrlError};
+pub(crate) use notifications::MailboxStore;
 pub(crate) use open_error::OpenError;
 use postgres::PostgresStore;
 use serde::Serialize;
@@ -36,7 +38,7 @@ pub(crate) async fn open(location: &Location) -> Result<Arc<dyn Store>, OpenErro
 ///
 /// A text that is kept holds no U+0000, which not every database can store.
 #[async_trait]
-pub(crate) trait Store: DirectStore + Debug + Send + Sync + 'static {
+pub(crate) trait Store: DirectStore + MailboxStore + Debug + Send + Sync + 'static {
     /// Keeps a new account. `None` where another has the name, upper and lower case taken as the same.
     async fn create_account(&self, account: NewAccount) -> Result<Option<Account>, StoreError>;
 

@@ -21,6 +21,7 @@ use crate::{
     accounts::{self, Accounts, Logins, Tokens},
     api::ApiError,
     direct::{self, DirectService},
+    notifications::{self, NotificationService},
     presence::PresenceService,
     rooms,
     store::Store,
@@ -39,6 +40,7 @@ pub(crate) struct Web {
     pub(crate) tokens: Tokens,
     pub(crate) direct: DirectService,
     pub(crate) presence: PresenceService,
+    pub(crate) notifications: NotificationService,
 }
 
 /// All routes. `public_url` says where the page's WebSocket may go.
@@ -46,6 +48,7 @@ pub(crate) fn router(web: Web, public_url: &str) -> Router {
     let api = accounts::routes()
         .merge(rooms::routes())
         .merge(direct::api())
+        .merge(notifications::api())
         .fallback(|| async { ApiError::not_found() })
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
         .layer(OriginLayer::new(&web.realtime))
@@ -58,6 +61,7 @@ pub(crate) fn router(web: Web, public_url: &str) -> Router {
         .route("/healthz", get(health))
         .layer(middleware::from_fn_with_state(security, guard::add_security_headers))
         .route_service("/ws", parlor::axum::websocket(&web.realtime))
+        .route_service("/events", parlor::axum::events(&web.realtime))
         .route_service("/readyz", ReadyService::new(&web.realtime))
         .route_service("/livez", LiveService::new())
         .with_state(web)
@@ -89,6 +93,12 @@ impl FromRef<Web> for Logins {
 impl FromRef<Web> for PresenceService {
     fn from_ref(web: &Web) -> Self {
         web.presence.clone()
+    }
+}
+
+impl FromRef<Web> for NotificationService {
+    fn from_ref(web: &Web) -> Self {
+        web.notifications.clone()
     }
 }
 
