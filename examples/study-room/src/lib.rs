@@ -32,6 +32,7 @@ mod realtime;
 mod rooms;
 mod settings;
 mod store;
+mod throttle;
 mod timer;
 mod typing;
 mod web;
