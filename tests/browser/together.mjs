@@ -151,6 +151,7 @@ await inEverySize(ada, "room", WIDE);
 await bob.reload();
 await bob.getByLabel("Message", { exact: true }).fill("A draft for later");
 await bob.reload();
+await bob.getByLabel("Message", { exact: true }).waitFor();
 assert.equal(await bob.getByLabel("Message", { exact: true }).inputValue(), "A draft for later");
 step("the room has no barriers, and a draft survives a reload");
 
