@@ -86,6 +86,7 @@ impl App {
         let config = Config::default().trusted_proxies(settings.trusted_proxies);
         let realtime = realtime::endpoint(Arc::clone(&store), tokens.verifier(), origins, config)?;
         let direct = DirectService::new(Arc::clone(&store));
+        // The same mailboxes as the endpoint's: they lie in the store, and are heard of through its broker.
         let notifications = NotificationService::new(Arc::clone(&store), realtime.broker().clone());
         let web = Web {
             realtime: realtime.clone(),
