@@ -164,7 +164,12 @@ fn the_figures_have_an_address_of_their_own() {
 
 #[test]
 fn a_program_that_serves_nobody_prints_and_ends_well() {
-    for (example, says) in [("permissions", "/topic/"), ("presence", "ada left."), ("testing", "is built")] {
+    for (example, says) in [
+        ("permissions", "/topic/"),
+        ("presence", "ada left."),
+        ("refresh", "the page gets a new cookie: true"),
+        ("testing", "is built"),
+    ] {
         let output = Command::new(built_beside_its_tests(example)).output().expect("it runs");
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success() && text.contains(says), "{example}: {text}");

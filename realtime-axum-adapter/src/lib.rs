@@ -39,19 +39,17 @@
 mod authenticated;
 mod broker_handle;
 mod mounted;
-mod refresh;
 mod serve;
 mod sse;
 
 pub use authenticated::{Authenticated, NotAuthenticated};
 pub use broker_handle::BrokerHandle;
-pub use mounted::{Mounted, events, websocket};
+pub use mounted::{Mounted, events, refresh, websocket};
 /// The Origin gate for an application's own routes: `Router::layer(OriginLayer::new(&realtime))`.
 pub use parlor_hyper::OriginLayer;
 /// The accept loop, its limits and its probes, which are services for `route_service` as well.
 pub use parlor_hyper::{LiveService, ReadyService, ServeOptions, Server};
 /// An event stream of an application's own, and what refuses one.
 pub use parlor_hyper::{SseClient, SseRefusal};
-pub use refresh::{Refresh, refresh};
 pub use serve::serve;
 pub use sse::Sse;

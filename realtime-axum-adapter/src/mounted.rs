@@ -7,12 +7,12 @@ use std::{
 
 use axum::extract::Request;
 use parlor_core::Realtime;
-use parlor_hyper::{EventsService, PeerAddr, WebSocketService};
+use parlor_hyper::{EventsService, PeerAddr, RefreshService, WebSocketService};
 use tower_service::Service;
 
 use crate::authenticated::peer;
 
-/// The service made by [`websocket`] and [`events`]. It also knows axum's `ConnectInfo<SocketAddr>`.
+/// The service made by [`websocket`], [`events`] and [`refresh`]. It also knows axum's `ConnectInfo<SocketAddr>`.
 ///
 /// ```
 /// use parlor_axum::Mounted;
@@ -55,6 +55,22 @@ pub fn websocket(realtime: &Realtime) -> Mounted<WebSocketService> {
 #[must_use]
 pub fn events(realtime: &Realtime) -> Mounted<EventsService> {
     Mounted { inner: EventsService::new(realtime) }
+}
+
+/// `POST` with a newer bearer token at one route: `Router::new().route_service("/refresh", refresh(&realtime))`. It extends the
+/// sessions and event streams of the token's login. See [`RefreshService`]; pages with a cookie refresh by a handler of the
+/// application, which makes the cookie.
+///
+/// ```
+/// use parlor_core::{Realtime, app, auth::Anonymous};
+///
+/// let realtime = Realtime::builder(app::Router::new().with_state(())).authenticate(Anonymous).build()?;
+/// let http: axum::Router = axum::Router::new().route_service("/refresh", parlor_axum::refresh(&realtime));
+/// # let _ = http; Ok::<(), parlor_core::BuildError>(())
+/// ```
+#[must_use]
+pub fn refresh(realtime: &Realtime) -> Mounted<RefreshService> {
+    Mounted { inner: RefreshService::new(realtime) }
 }
 
 impl<S: Service<Request, Error = Infallible>> Service<Request> for Mounted<S> {

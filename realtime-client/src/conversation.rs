@@ -2,7 +2,10 @@
 //!
 //! It does no I/O. `stalled` is what a subscription has no room for: while it is not empty, no further frame is looked at.
 
-use std::{collections::VecDeque, sync::Weak};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Weak,
+};
 
 use parlor_stomp::{AckMode, ClientEvent, ClientSession, Headers, MessageEvent};
 use tokio::sync::{broadcast, mpsc};
@@ -11,7 +14,7 @@ use crate::{
     Message, Refusal, SendError, SubscriptionEvent,
     command::{Answer, Command, ConnectionNumber, Release, SendFrame, Settle, Shared},
     receipts::{Awaited, Receipts},
-    registry::Registry,
+    registry::{Acknowledged, Registry},
 };
 
 /// The id of the client's own subscription to the error queue. Others have numbers.
@@ -23,6 +26,8 @@ pub(crate) struct Conversation {
     pub(crate) stalled: VecDeque<(mpsc::Sender<SubscriptionEvent>, SubscriptionEvent)>,
     pub(crate) number: ConnectionNumber,
     registry: Registry,
+    /// What open transactions acknowledge. The server bounds both.
+    in_transactions: BTreeMap<String, Vec<Acknowledged>>,
     shared: Weak<Shared>,
     refusals: broadcast::Sender<Refusal>,
     connections: u64,
@@ -38,6 +43,7 @@ impl Conversation {
             stalled: VecDeque::new(),
             number,
             registry: Registry::default(),
+            in_transactions: BTreeMap::new(),
             shared,
             refusals,
             connections: 0,
@@ -69,6 +75,7 @@ impl Conversation {
         self.number.set(0);
         self.receipts.interrupted(refusal.is_none_or(Refusal::is_about_time));
         self.registry.interrupted();
+        self.in_transactions.clear();
     }
 
     /// No connection follows.
@@ -131,10 +138,13 @@ impl Conversation {
                 let _ = answer.send(Err(SendError::SessionEnded));
             }
             Command::End { id, commit, answer, .. } => {
-                let receipt = self.receipts.add(Awaited::Frame { answer, again: None }).to_string();
-                match commit {
-                    true => session.commit(&id, Some(&receipt)),
-                    false => session.abort(&id, Some(&receipt)),
+                let acknowledged = self.in_transactions.remove(&id).unwrap_or_default();
+                if commit {
+                    let receipt = self.receipts.add(Awaited::Commit { answer, acknowledged });
+                    session.commit(&id, Some(&receipt.to_string()));
+                } else {
+                    let receipt = self.receipts.add(Awaited::Frame { answer, again: None });
+                    session.abort(&id, Some(&receipt.to_string()));
                 }
             }
         }
@@ -151,6 +161,7 @@ impl Conversation {
                 }
             }
             Release::Transaction { id, connection } => {
+                self.in_transactions.remove(&id);
                 if connection == self.number.get()
                     && let Some(session) = session
                 {
@@ -168,6 +179,10 @@ impl Conversation {
             ClientEvent::Receipt(id) => match self.receipts.take(&id) {
                 Some(Awaited::Disconnect) => self.disconnected = true,
                 Some(Awaited::Subscribe(key)) => self.handle_subscribed(key, session.receipt_headers()),
+                Some(Awaited::Commit { answer, acknowledged }) => {
+                    acknowledged.iter().for_each(|message| self.registry.acknowledged(message));
+                    Awaited::Frame { answer, again: None }.answer(Ok(()));
+                }
                 Some(awaited) => awaited.answer(Ok(())),
                 None => tracing::debug!("the server confirmed what nothing waits for"),
             },
@@ -197,11 +212,19 @@ impl Conversation {
         send(session, frame, receipt);
     }
 
-    fn handle_settle(&self, session: &mut ClientSession, settle: &Settle) {
+    fn handle_settle(&mut self, session: &mut ClientSession, settle: &Settle) {
         if settle.connection != self.connections {
             return;
         }
         let message: &MessageEvent = &settle.message;
+        if settle.positive
+            && let Some(acknowledged) = Acknowledged::of(message)
+        {
+            match &settle.transaction {
+                Some(transaction) => self.in_transactions.entry(transaction.clone()).or_default().push(acknowledged),
+                None => self.registry.acknowledged(&acknowledged),
+            }
+        }
         match (settle.positive, settle.transaction.as_deref()) {
             (true, None) => session.ack(message, None),
             (false, None) => session.nack(message, None),

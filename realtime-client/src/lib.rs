@@ -23,6 +23,7 @@ mod subscription;
 #[cfg(feature = "tls")]
 mod tls;
 mod transaction;
+mod unsettled;
 mod websocket;
 
 pub use builder::ClientBuilder;

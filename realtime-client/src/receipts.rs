@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     Refusal, SendError,
     command::{Answer, SendFrame},
+    registry::Acknowledged,
 };
 
 /// Receipts that may be awaited at once; then no more commands are taken.
@@ -18,6 +19,8 @@ pub(crate) enum Awaited {
     Subscribe(u64),
     /// Another frame; with a SEND that may be sent again.
     Frame { answer: Answer, again: Option<SendFrame> },
+    /// COMMIT of a transaction with these ACKs.
+    Commit { answer: Answer, acknowledged: Vec<Acknowledged> },
 }
 
 /// The receipts of a client, by their ids, which grow over all its connections.
@@ -43,7 +46,11 @@ impl Receipts {
     /// Whether more can be awaited. Those that nobody waits for any more are forgotten first.
     pub(crate) fn have_room(&mut self) -> bool {
         if self.awaited.len() >= MAX_AWAITED {
-            self.awaited.retain(|_, awaited| !matches!(awaited, Awaited::Frame { answer, .. } if answer.is_closed()));
+            self.awaited.retain(|_, awaited| match awaited {
+                Awaited::Frame { answer, .. } => !answer.is_closed(),
+                // What it acknowledges counts also where nobody waits.
+                Awaited::Commit { .. } | Awaited::Disconnect | Awaited::Subscribe(_) => true,
+            });
         }
         self.awaited.len() < MAX_AWAITED
     }
@@ -73,7 +80,7 @@ impl Receipts {
 impl Awaited {
     /// Tells whoever waits for a frame.
     pub(crate) fn answer(self, outcome: Result<(), SendError>) {
-        if let Self::Frame { answer, .. } = self {
+        if let Self::Frame { answer, .. } | Self::Commit { answer, .. } = self {
             // Whoever does not wait any more does not want to know.
             let _ = answer.send(outcome);
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use parlor_stomp::{AckMode, ClientSession, Headers, MessageEvent};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Refusal, SubscribeError, SubscriptionEvent};
+use crate::{Refusal, SubscribeError, SubscriptionEvent, unsettled::Unsettled};
 
 /// Positions of a subscription that are remembered: of what a replay may repeat.
 pub(crate) const REMEMBERED_POSITIONS: usize = 256;
@@ -13,17 +13,33 @@ pub(crate) const REMEMBERED_POSITIONS: usize = 256;
 /// Who waits for the confirmation, which says where the subscription begins.
 pub(crate) type Confirm = oneshot::Sender<Result<Option<String>, SubscribeError>>;
 
+/// A message of the subscription with that key, in a history.
+pub(crate) struct Acknowledged {
+    key: u64,
+    position: String,
+}
+
+impl Acknowledged {
+    /// None where its destination has no history: it cannot come again.
+    pub(crate) fn of(message: &MessageEvent) -> Option<Self> {
+        let key = message.subscription()?.parse().ok()?;
+        Some(Self { key, position: message.headers.get("position")?.to_owned() })
+    }
+}
+
 /// One subscription.
 pub(crate) struct Entry {
     pub(crate) ack: AckMode,
     pub(crate) sender: mpsc::Sender<SubscriptionEvent>,
     destination: String,
     headers: Headers,
-    /// The last position that came: a message's, or where the subscription began; or the one that the application began with.
+    /// Where to go on: behind the last message, or with acknowledgement the last before which all are settled; else where the
+    /// subscription began, or the application began with.
     resume_from: Option<String>,
-    /// Whether this connection has brought a position already: a RECEIPT behind a message leads nowhere back.
+    /// Whether this connection has moved it already: a RECEIPT behind a message leads nowhere back.
     is_placed: bool,
     seen: VecDeque<String>,
+    unsettled: Unsettled,
     /// Who waits for the first confirmation.
     confirm: Option<Confirm>,
     /// Whether the application is still to be told that it resumed.
@@ -40,8 +56,18 @@ impl Entry {
         confirm: Confirm,
     ) -> Self {
         let resuming = resume_from.is_some();
-        let (seen, confirm) = (VecDeque::new(), Some(confirm));
-        Self { ack, sender, destination, headers, resume_from, is_placed: false, seen, confirm, resuming }
+        Self {
+            ack,
+            sender,
+            destination,
+            headers,
+            resume_from,
+            is_placed: false,
+            seen: VecDeque::new(),
+            unsettled: Unsettled::default(),
+            confirm: Some(confirm),
+            resuming,
+        }
     }
 
     /// Whether nobody waits for it any more, before it was in force.
@@ -59,6 +85,7 @@ impl Entry {
     /// Its connection ended.
     fn interrupted(&mut self) {
         self.is_placed = false;
+        self.unsettled.interrupted();
         // One that was never in force cannot resume.
         self.resuming |= self.confirm.is_none();
     }
@@ -90,16 +117,33 @@ impl Entry {
     /// has to be acknowledged again.
     pub(crate) fn is_new(&mut self, message: &MessageEvent) -> bool {
         let Some(position) = message.headers.get("position") else { return true };
-        if self.ack == AckMode::Auto && self.seen.iter().any(|seen| seen == position) {
+        if self.ack != AckMode::Auto {
+            let passed = self.unsettled.came(position);
+            self.go_on_behind(passed);
+            return true;
+        }
+        if self.seen.iter().any(|seen| seen == position) {
             return false;
         }
         if self.seen.len() == REMEMBERED_POSITIONS {
             self.seen.pop_front();
         }
         self.seen.push_back(position.to_owned());
-        self.resume_from = Some(position.to_owned());
-        self.is_placed = true;
+        self.go_on_behind(Some(position.to_owned()));
         true
+    }
+
+    /// The application has acknowledged the message at `position`.
+    fn acknowledged(&mut self, position: &str) {
+        let passed = self.unsettled.acknowledged(position, self.ack == AckMode::Client);
+        self.go_on_behind(passed);
+    }
+
+    fn go_on_behind(&mut self, position: Option<String>) {
+        if position.is_some() {
+            self.resume_from = position;
+            self.is_placed = true;
+        }
     }
 
     /// The server refused it. What the application is told, where it waits for no confirmation.
@@ -133,6 +177,14 @@ impl Registry {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &Entry)> {
         self.0.iter().map(|(key, entry)| (*key, entry))
+    }
+
+    /// A message of that subscription is acknowledged.
+    pub(crate) fn acknowledged(&mut self, acknowledged: &Acknowledged) {
+        // It may have been dropped in the meantime.
+        if let Some(entry) = self.0.get_mut(&acknowledged.key) {
+            entry.acknowledged(&acknowledged.position);
+        }
     }
 
     /// The connection ended.

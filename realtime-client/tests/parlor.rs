@@ -19,8 +19,8 @@ use std::{
 };
 
 use parlor_client::{
-    Client, ClientBuilder, ConnectionError, ConnectionState, HeartBeat, ReconnectPolicy, SendError, SubscribeError,
-    SubscriptionEvent,
+    AckMode, Client, ClientBuilder, ConnectionError, ConnectionState, Connector, HeartBeat, Message, ReconnectPolicy,
+    SendError, SubscribeError, SubscriptionEvent, SubscriptionEvents,
 };
 use parlor_core::{
     Config, Realtime,
@@ -91,6 +91,37 @@ impl Server {
     async fn stop(self) {
         let _ = self.stop.send(());
         self.served.await.unwrap().unwrap();
+    }
+}
+
+/// The way to a server: the test cuts the first connection, and the second one waits for the test.
+#[derive(Clone, Default)]
+struct Line {
+    cut: Arc<Notify>,
+    may_return: Arc<Notify>,
+    was_used: Arc<AtomicBool>,
+}
+
+impl Line {
+    fn connector(&self, address: SocketAddr) -> impl Connector {
+        let line = self.clone();
+        move |_: http::Uri| {
+            let line = line.clone();
+            async move {
+                if line.was_used.swap(true, Ordering::AcqRel) {
+                    line.may_return.notified().await;
+                }
+                let mut upstream = TcpStream::connect(address).await?;
+                let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
+                tokio::spawn(async move {
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut theirs, &mut upstream) => {}
+                        () = line.cut.notified() => {}
+                    }
+                });
+                Ok(ours)
+            }
+        }
     }
 }
 
@@ -202,35 +233,15 @@ async fn what_was_published_while_a_client_was_away_comes_also_where_nothing_cam
     let broker = realtime.broker().clone();
     let server = Server::start(realtime, "127.0.0.1:0").await;
     broker.publish("/topic/doubles", &0).await.unwrap();
-    // Its first connection is cut by the test, and the second one waits for it.
-    let (cut, may_return) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (cuts, returns, first) = (Arc::clone(&cut), Arc::clone(&may_return), AtomicBool::new(true));
-    let address = server.address;
-    let connector = move |_| {
-        let (cut, returns, first) = (Arc::clone(&cuts), Arc::clone(&returns), first.swap(false, Ordering::AcqRel));
-        async move {
-            if !first {
-                returns.notified().await;
-            }
-            let mut upstream = TcpStream::connect(address).await?;
-            let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
-            tokio::spawn(async move {
-                tokio::select! {
-                    _ = copy_bidirectional(&mut theirs, &mut upstream) => {}
-                    () = cut.notified() => {}
-                }
-            });
-            Ok(ours)
-        }
-    };
-    let client = server.client().connector(connector).connect().await.unwrap();
+    let line = Line::default();
+    let client = server.client().connector(line.connector(server.address)).connect().await.unwrap();
     let mut events = within(client.subscribe("/topic/doubles").into_future()).await.unwrap().events();
-    cut.notify_one();
+    line.cut.notify_one();
     within(client.state().wait_for(|state| !state.is_connected())).await.unwrap();
     for number in 1..4 {
         broker.publish("/topic/doubles", &number).await.unwrap();
     }
-    may_return.notify_one();
+    line.may_return.notify_one();
     let Some(SubscriptionEvent::Resumed { recovered: true }) = within(events.recv()).await else { panic!("no news") };
     for number in 1..4 {
         let Some(SubscriptionEvent::Message(message)) = within(events.recv()).await else { panic!("no message") };
@@ -238,6 +249,62 @@ async fn what_was_published_while_a_client_was_away_comes_also_where_nothing_cam
     }
     within(client.close()).await.unwrap();
     server.stop().await;
+}
+
+/// The messages that come behind the news of a reconnect.
+async fn resumed(events: &mut SubscriptionEvents, count: usize) -> Vec<Message> {
+    let Some(SubscriptionEvent::Resumed { recovered: true }) = within(events.recv()).await else { panic!("no news") };
+    let mut messages = Vec::new();
+    while messages.len() < count {
+        let Some(SubscriptionEvent::Message(message)) = within(events.recv()).await else { panic!("no message") };
+        messages.push(message);
+    }
+    messages
+}
+
+#[tokio::test]
+async fn rule_12_what_was_not_acknowledged_comes_again_after_a_reconnect() {
+    for (mode, in_transaction) in
+        [(AckMode::ClientIndividual, false), (AckMode::Client, false), (AckMode::Client, true)]
+    {
+        let realtime = with_history();
+        let broker = realtime.broker().clone();
+        let server = Server::start(realtime, "127.0.0.1:0").await;
+        let line = Line::default();
+        let client = server.client().connector(line.connector(server.address)).connect().await.unwrap();
+        let doubles = client.subscribe("/topic/doubles").ack(mode).into_future();
+        let mut events = within(doubles).await.unwrap().events();
+        for number in 0..4 {
+            broker.publish("/topic/doubles", &number).await.unwrap();
+        }
+        let mut messages = Vec::new();
+        for _ in 0..4 {
+            let Some(SubscriptionEvent::Message(message)) = within(events.recv()).await else { panic!("no message") };
+            messages.push(message);
+        }
+        if in_transaction {
+            let committed = within(client.begin()).await.unwrap();
+            committed.ack(&messages[1]).await.unwrap();
+            within(committed.commit()).await.unwrap();
+            let aborted = within(client.begin()).await.unwrap();
+            aborted.ack(&messages[2]).await.unwrap();
+            within(aborted.abort()).await.unwrap();
+        } else {
+            // Alone it acknowledges nothing before it in the individual mode.
+            messages[0].ack().await.unwrap();
+            messages[1].ack().await.unwrap();
+        }
+        // Its receipt comes behind the ACKs.
+        let _behind = within(client.subscribe("/user/queue/nothing").into_future()).await.unwrap();
+        line.cut.notify_one();
+        within(client.state().wait_for(|state| !state.is_connected())).await.unwrap();
+        line.may_return.notify_one();
+        let again = resumed(&mut events, 2).await;
+        let again: Vec<i64> = again.iter().map(|message| message.json().unwrap()).collect();
+        assert_eq!(again, [2, 3], "{mode:?} {in_transaction}");
+        within(client.close()).await.unwrap();
+        server.stop().await;
+    }
 }
 
 #[tokio::test]

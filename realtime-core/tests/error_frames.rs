@@ -22,9 +22,13 @@ use parlor_core::{
     app::{Rate, Rejection, Route, Router, Rules},
     auth::{Anonymous, Principal},
     broker::{Broker, OutboxLimits},
+    connection::Closing,
     destination::Destination,
     extract::{Header, NamedHeader, Path as Segments, Payload, Replies, Reply},
     limits::{RateLimits, TransactionLimits},
+    notifications::NotificationStoreError,
+    presence::PresenceError,
+    session::Session,
     stomp::Limits,
 };
 use support::{Client, Received, user};
@@ -74,6 +78,7 @@ const FAULTS: &[(&str, &[&str])] = &[
 
 /// A frame that is refused by rule 11 where the client does not listen to refusals, with the code.
 const REFUSALS: &[(&str, &str)] = &[
+    ("ended", "SEND\ndestination:/app/ended\nreceipt:r\n\n"),
     ("forbidden", "SEND\ndestination:/topic/secret\nreceipt:r\n\n"),
     ("internal", "SEND\ndestination:/app/internal\nreceipt:r\n\n"),
     ("invalid-header", "SEND\ndestination:/app/colour\ncolour:blue\nreceipt:r\n\n"),
@@ -82,14 +87,19 @@ const REFUSALS: &[(&str, &str)] = &[
     ("invalid-prefetch-count", "SUBSCRIBE\nid:1\ndestination:/topic/a\nprefetch-count:0\nreceipt:r\n\n"),
     ("invalid-path", "SEND\ndestination:/app/number/x\nreceipt:r\n\n"),
     ("invalid-payload", "SEND\ndestination:/app/json\nreceipt:r\n\n{"),
+    ("mailbox-full", "SEND\ndestination:/app/mailbox\nreceipt:r\n\n"),
     ("missing-header", "SEND\ndestination:/app/colour\nreceipt:r\n\n"),
     ("no-such-destination", "SEND\ndestination:/app/nothing\nreceipt:r\n\n"),
+    ("not-present", "SEND\ndestination:/app/present/0\nreceipt:r\n\n"),
     ("not-supported", "SUBSCRIBE\nid:1\ndestination:/topic/*\nreceipt:r\n\n"),
     ("overloaded", "SEND\ndestination:/app/overloaded\nreceipt:r\n\n"),
     ("payload-too-large", "SEND\ndestination:/app/small\nreceipt:r\n\nxx"),
+    ("presence-full", "SEND\ndestination:/app/present/1\nreceipt:r\n\n"),
+    ("presence-too-large", "SEND\ndestination:/app/present/2\nreceipt:r\n\n"),
     ("queue-full", "SEND\ndestination:/queue/a\nreceipt:r\n\n"),
     ("rate-limited", "SEND\ndestination:/app/never\nreceipt:r\n\n"),
     ("timeout", "SEND\ndestination:/app/slow\nreceipt:r\n\n"),
+    ("too-many-places", "SEND\ndestination:/app/present/3\nreceipt:r\n\n"),
     ("too-many-queues", "SUBSCRIBE\nid:1\ndestination:/queue/a\nreceipt:r\n\n"),
     ("too-many-streams", "SUBSCRIBE\nid:1\ndestination:/app/endless\nreceipt:r\n\n"),
     ("unsupported-content-type", "SEND\ndestination:/app/json\ncontent-type:text/plain\nreceipt:r\n\n1"),
@@ -127,6 +137,16 @@ async fn busy_meanwhile(broker: Broker) -> Reply<u32> {
     Reply(2)
 }
 
+/// What an application passes on of a presence.
+async fn present(Segments(why): Segments<u32>) -> Result<(), PresenceError> {
+    Err(match why {
+        0 => PresenceError::NotPresent,
+        1 => PresenceError::Full,
+        2 => PresenceError::TooLarge { octets: 1_025, limit: 1_024 },
+        _ => PresenceError::TooManyPlaces { limit: 128 },
+    })
+}
+
 async fn endless() -> Replies<futures_util::stream::Pending<Payload<u32>>> {
     Replies(futures_util::stream::pending())
 }
@@ -139,6 +159,10 @@ fn realtime(config: Config) -> Realtime {
         .mount(Route::message("/app/colour", colour))
         .mount(Route::message("/app/text", text))
         .mount(Route::message("/app/json", json))
+        .mount(Route::message("/app/ended", async || Err::<(), _>(Rejection::ended())))
+        .mount(Route::message("/app/over", async |session: Session| session.close(Closing::ended())))
+        .mount(Route::message("/app/mailbox", async || Err::<(), _>(NotificationStoreError::Full)))
+        .mount(Route::message("/app/present/{why}", present))
         .mount(Route::message("/app/overloaded", never).layer(busy).layer(LoadShedLayer::new()))
         .mount(Route::message("/app/small", async || {}).max_size(1))
         .mount(Route::message("/app/never", async || {}).rate(Rate::per_minute(1).burst(0)))
@@ -221,6 +245,9 @@ async fn all() -> Vec<(String, String)> {
 
     let expired = user("ada").with_expiry(SystemTime::UNIX_EPOCH);
     all.push(("token-expired".to_owned(), told(&endpoint, expired, &[]).await));
+
+    let over = "SEND\ndestination:/app/over\nreceipt:r\n\n";
+    all.push(("ended".to_owned(), told(&endpoint, user("ada"), &[CONNECT, over]).await));
 
     let (_, client) = client_of_a_broken_journal(Router::new()).await;
     all.push(("internal".to_owned(), end(client).await));

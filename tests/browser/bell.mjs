@@ -34,7 +34,8 @@ async function inEverySize(page, name, seen) {
   await page.emulateMedia({ colorScheme: "light" });
 }
 
-let { server, url } = await start("127.0.0.1:0");
+// Whoever enters is announced at once.
+let { server, url } = await start("127.0.0.1:0", { STUDY_ROOM_SETTLING: "0" });
 const ada = await person(url, "Ada", { viewport: WIDE });
 const bob = await person(url, "Bob", { viewport: PHONE });
 const cy = await person(url, "Cy", { viewport: WIDE });

@@ -19,7 +19,13 @@ const connect = () => new Promise((resolve, reject) => {
 const client = await connect();
 const received = [];
 let wake = () => {};
-client.subscribe(`/topic/rooms/${ROOM}/chat`, ({ body }) => { received.push(JSON.parse(body)); wake(); });
+client.subscribe(`/topic/rooms/${ROOM}/chat`, ({ body }) => {
+  const event = JSON.parse(body);
+  // Who came and went, from the tenth second on.
+  if (event.type === "system") return;
+  received.push(event);
+  wake();
+});
 const next = async () => {
   while (received.length === 0) await new Promise((resolve) => { wake = resolve; });
   return received.shift();

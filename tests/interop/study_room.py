@@ -18,8 +18,11 @@ class Listener(stomp.ConnectionListener):
         self.bodies, self.receipts = [], []
 
     def on_message(self, frame):
+        body = json.loads(frame.body)
+        if body["type"] == "system":  # who came and went, from the tenth second on
+            return
         with self.changed:
-            self.bodies.append(json.loads(frame.body))
+            self.bodies.append(body)
             self.changed.notify_all()
 
     def on_receipt(self, frame):

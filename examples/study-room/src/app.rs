@@ -18,6 +18,7 @@ use crate::{
     accounts::{Accounts, EndedLogins, Logins, Tokens},
     direct::DirectService,
     notifications::NotificationService,
+    presence::PresenceService,
     realtime,
     settings::Settings,
     store::{self, Location, Store, StoreError, UrlError},
@@ -84,7 +85,8 @@ impl App {
         let accounts = Accounts::new(Arc::clone(&store)).map_err(|error| StartError::Accounts(error.to_string()))?;
         let origins = OriginPolicy::new(origins(&public_url))?;
         let config = Config::default().trusted_proxies(settings.trusted_proxies);
-        let realtime = realtime::endpoint(Arc::clone(&store), tokens.verifier(), origins, config)?;
+        let presence = PresenceService::new(settings.grace, settings.settling);
+        let realtime = realtime::endpoint(Arc::clone(&store), presence.clone(), tokens.verifier(), origins, config)?;
         let direct = DirectService::new(Arc::clone(&store));
         // The same mailboxes as the endpoint's: they lie in the store, and are heard of through its broker.
         let notifications = NotificationService::new(Arc::clone(&store), realtime.broker().clone());
@@ -96,6 +98,7 @@ impl App {
             tokens,
             direct,
             notifications,
+            presence,
         };
         let router = web::router(web, &public_url);
         Ok(Self { listener, addr, public_url, data_place: location.to_string(), store, router, realtime })

@@ -16,6 +16,8 @@ Without an argument it starts, and says which address to open. Settings come fro
                          [default: a SQLite file in the platform's data folder]
   JWT_SECRET             signs the logins; at least 32 octets [default: made once and kept]
   TRUSTED_PROXIES        addresses or ranges of proxies whose X-Forwarded-For is believed, with commas [default: none]
+  STUDY_ROOM_GRACE       seconds that somebody may be gone before the others are told [default: 10]
+  STUDY_ROOM_SETTLING    seconds after a start in which nobody is announced [default: 10]
   RUST_LOG               what is logged, to standard error [default: warn]
 
 The exit status is 0 after a stop by Ctrl-C or SIGTERM, 2 after a wrong setting or argument, and 1 after any other failure.

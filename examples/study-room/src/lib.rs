@@ -6,6 +6,7 @@
 //! | `realtime` | what is mounted, and handlers tested without a socket |
 //! | `chat` | handlers, extractors, a reply on entering; write, then broadcast |
 //! | `timer` | values that supersede each other, published by commands and by time |
+//! | `presence` | who is here: joined and left, statuses, and numbers for the lobby |
 //! | `typing` | the shortest route: a guard, a rate, a payload in and one out |
 //! | `direct` | messages to a user, in all tabs of both |
 //! | `notifications` | what waits for whoever is away, over STOMP and as an event stream |
@@ -26,10 +27,12 @@ mod drafts;
 mod ids;
 mod membership;
 mod notifications;
+mod presence;
 mod realtime;
 mod rooms;
 mod settings;
 mod store;
+mod throttle;
 mod timer;
 mod typing;
 mod web;

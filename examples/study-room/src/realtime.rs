@@ -15,6 +15,7 @@ use crate::{
     chat::{self, ChatService},
     direct::{self, DirectService},
     notifications::{self, NotificationService},
+    presence::{self, PresenceService},
     store::Store,
     timer::{self, TimerService},
     typing,
@@ -27,6 +28,7 @@ const KEPT: Retain = Retain::last(500);
 /// The endpoint over a store, without a network: what `app` serves, and what the handlers' tests connect to.
 pub(crate) fn endpoint(
     store: Arc<dyn Store>,
+    presence: PresenceService,
     verifier: JwtVerifier,
     origins: OriginPolicy,
     config: Config,
@@ -37,12 +39,15 @@ pub(crate) fn endpoint(
         chat: ChatService::new(Arc::clone(&store), broker.clone(), notifications.clone()),
         direct: DirectService::new(Arc::clone(&store)),
         timers: TimerService::new(broker.clone()),
+        notifications: notifications.clone(),
+        presence,
         store,
     };
     let routes = Router::new()
         .merge(chat::routes())
         .merge(direct::routes())
         .merge(notifications::routes(&notifications))
+        .merge(presence::routes(&services.presence))
         .merge(timer::routes())
         .merge(typing::routes());
     Realtime::builder(routes.with_state(services))
@@ -62,6 +67,8 @@ pub(crate) fn endpoint(
 struct Services {
     chat: ChatService,
     direct: DirectService,
+    notifications: NotificationService,
+    presence: PresenceService,
     timers: TimerService,
     store: Arc<dyn Store>,
 }
@@ -75,6 +82,18 @@ impl FromRef<Services> for ChatService {
 impl FromRef<Services> for DirectService {
     fn from_ref(services: &Services) -> Self {
         services.direct.clone()
+    }
+}
+
+impl FromRef<Services> for NotificationService {
+    fn from_ref(services: &Services) -> Self {
+        services.notifications.clone()
+    }
+}
+
+impl FromRef<Services> for PresenceService {
+    fn from_ref(services: &Services) -> Self {
+        services.presence.clone()
     }
 }
 

@@ -7,6 +7,7 @@ use std::{
     io::{self, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use parlor::{
@@ -21,6 +22,15 @@ use crate::{
 
 /// The shortest `JWT_SECRET`, in octets (RFC 7518 section 3.2).
 const SHORTEST_SECRET: usize = 32;
+
+/// How long somebody may be gone before the others are told, unless set otherwise.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How long after a start nobody is announced, unless set otherwise: pages come back within it.
+const SETTLING: Duration = Duration::from_secs(10);
+
+/// The most of each, in seconds.
+const LONGEST: u64 = 600;
 
 /// How the study room runs.
 #[derive(Clone)]
@@ -39,6 +49,12 @@ pub struct Settings {
     /// `TRUSTED_PROXIES`: the addresses or ranges of proxies in front, with commas between them, whose `X-Forwarded-For` is
     /// believed; default none.
     pub trusted_proxies: TrustedProxies,
+    /// `STUDY_ROOM_GRACE`: how long all tabs of somebody may be gone before the others are told, in seconds from 0 to 600,
+    /// default 10. Long enough for a page to reconnect.
+    pub grace: Duration,
+    /// `STUDY_ROOM_SETTLING`: how long after a start nobody is announced, as all pages come back then, in seconds from 0 to 600,
+    /// default 10.
+    pub settling: Duration,
 }
 
 /// What is wrong with the settings, and what to do.
@@ -67,6 +83,9 @@ pub enum SettingsError {
     /// The kept secret is damaged.
     #[error("{0} holds no whole secret. Delete it to have a new one made; everyone logs in again then.")]
     KeptSecret(String),
+    /// A time is no number of seconds.
+    #[error("{0} is `{1}`; write seconds from 0 to {LONGEST}.")]
+    Seconds(&'static str, String),
     /// The platform has no data folder.
     #[error("This system names no data folder. Set {0}.")]
     NoFolder(&'static str),
@@ -107,6 +126,8 @@ impl Settings {
             database_url: url_of(database),
             jwt_secret: b"only for tests, thirty-two octets".to_vec(),
             trusted_proxies: TrustedProxies::default(),
+            grace: GRACE,
+            settling: SETTLING,
         }
     }
 
@@ -136,7 +157,15 @@ impl Settings {
             },
         };
         let trusted_proxies = text("TRUSTED_PROXIES")?.unwrap_or_default().parse()?;
-        Ok(Self { addr, public_url, database_url, jwt_secret, trusted_proxies })
+        let seconds = |name, default| match text(name)? {
+            Some(text) => match text.parse() {
+                Ok(seconds @ 0..=LONGEST) => Ok(Duration::from_secs(seconds)),
+                _ => Err(SettingsError::Seconds(name, text)),
+            },
+            None => Ok(default),
+        };
+        let (grace, settling) = (seconds("STUDY_ROOM_GRACE", GRACE)?, seconds("STUDY_ROOM_SETTLING", SETTLING)?);
+        Ok(Self { addr, public_url, database_url, jwt_secret, trusted_proxies, grace, settling })
     }
 }
 
@@ -303,6 +332,19 @@ mod tests {
         for wrong in ["nginx", "*", "10.0.0.0/40"] {
             let error = read(&[("TRUSTED_PROXIES", wrong)]).unwrap_err();
             assert!(matches!(&error, SettingsError::Proxies(_)) && error.to_string().contains(wrong), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_seconds_up_to_ten_minutes() {
+        assert_eq!((read(&[]).unwrap().grace, read(&[]).unwrap().settling), (GRACE, SETTLING));
+        let settings = read(&[("STUDY_ROOM_GRACE", "600"), ("STUDY_ROOM_SETTLING", "0")]).unwrap();
+        assert_eq!((settings.grace.as_secs(), settings.settling.as_secs()), (600, 0));
+        for name in ["STUDY_ROOM_GRACE", "STUDY_ROOM_SETTLING"] {
+            for wrong in ["", "601", "-1", "1.5", "10s"] {
+                let error = read(&[(name, wrong)]).unwrap_err();
+                assert!(matches!(&error, SettingsError::Seconds(found, _) if *found == name), "{error}");
+            }
         }
     }
 

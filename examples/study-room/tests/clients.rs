@@ -27,6 +27,11 @@ fn a_late_comer_sees_the_same_timer_and_people_type_and_write_to_each_other_with
 }
 
 #[test]
+fn rule_17_people_are_announced_and_not_their_tabs_through_a_whole_day_of_a_room() {
+    run_with_browser("browser/day.mjs");
+}
+
+#[test]
 fn what_one_was_away_for_waits_and_eight_tabs_need_one_event_stream() {
     run_with_browser("browser/bell.mjs");
 }

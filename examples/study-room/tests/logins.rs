@@ -4,7 +4,10 @@
 
 mod support;
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use study_room::Settings;
 use support::{Client, Folder, Room};
 
 fn log_in(room: &Room) -> String {
@@ -114,4 +117,31 @@ fn one_login_too_many_ends_the_one_seen_longest_ago() {
     assert_eq!(first.close_status(), 4401);
     assert_eq!(room.request("GET", "/api/me", Some(&cookies[0]), None).code(), "not-logged-in");
     assert_eq!(room.request("GET", "/api/me", Some(&cookies[1]), None).status, 200);
+}
+
+#[test]
+fn rule_19_whoever_logs_out_has_left_at_once_here_everywhere_and_while_away() {
+    let folder = Folder::new();
+    let mut settings = Settings::for_tests(&folder.database());
+    (settings.grace, settings.settling) = (Duration::from_secs(600), Duration::ZERO);
+    let room = Room::start_with(settings);
+    let (bob, mut cookie) = (room.sign_up("Bob"), room.sign_up("Ada"));
+    let algebra = room.create_room(&bob, "Algebra");
+    let mut witness = Client::connect(&room, Some(&bob)).unwrap();
+    witness.enter(&algebra);
+    let told = |event: &str, name: &str| (event.to_owned(), name.to_owned());
+    assert_eq!(witness.announced(), told("entered", "Bob"));
+    for (path, away) in [("logout", false), ("logout", true), ("logout-everywhere", false), ("logout-everywhere", true)]
+    {
+        let mut ada = Client::connect(&room, Some(&cookie)).unwrap();
+        ada.enter(&algebra);
+        assert_eq!(witness.announced(), told("entered", "Ada"));
+        if away {
+            drop(ada);
+            while logins(&room, &cookie)[0]["is_open"] == json!(true) {}
+        }
+        assert_eq!(room.request("POST", &format!("/api/{path}"), Some(&cookie), None).status, 204);
+        assert_eq!(witness.announced(), told("left", "Ada"), "{path}, long before the grace is over");
+        cookie = log_in(&room);
+    }
 }

@@ -182,3 +182,17 @@ test("what is sent carries its key, and with the connection its receipt is given
   await assert.rejects(second, { code: "offline" });
   await assert.rejects(client.send("/app/rooms/algebra/chat", {}, "k3"), { code: "offline" });
 });
+
+test("what begins anew does so under a new id, and nobody listens to the old one", async () => {
+  const taken = [];
+  const again = client.subscribe("/topic/rooms/algebra/presence", ({ body }) => taken.push(body));
+  server.accept();
+  server.sent("SUBSCRIBE");
+  server.says("MESSAGE", { subscription: "sub-2" }, "snapshot");
+  again();
+  assert.equal(server.sent("UNSUBSCRIBE")[0].headers.get("id"), "sub-2");
+  assert.equal(server.sent("SUBSCRIBE")[0].headers.get("id"), "sub-3");
+  server.says("MESSAGE", { subscription: "sub-2" }, "behind the gap");
+  server.says("MESSAGE", { subscription: "sub-3" }, "snapshot");
+  assert.deepEqual(taken, ["snapshot", "snapshot"]);
+});

@@ -3,7 +3,8 @@
 // Messages stand in the order of their ids, each once. Those that wait have no id yet and stand at the end; their own
 // message, live or from the history, turns them into sent ones by its key.
 
-import { isDay, messageAfter, messageBefore, midnight, nameDays, newDay } from "./days.js";
+import { beginDay, dayBefore, isDay, isMessage, messageAfter, messageBefore, midnight, nameDays } from "./days.js";
+import { SystemLines } from "./system-lines.js";
 import { failureOf, messageItem, setTime } from "./text.js";
 
 const RUN = 5 * 60_000; // milliseconds in which messages of one author stand together
@@ -22,6 +23,7 @@ export class Conversation {
   #ids = []; // ascending
   #items = new Map(); // by id
   #waiting = new Map(); // by key
+  #lines;
   #more = false;
   #isLoading = false;
   #mayLoad = true; // after a failure only when asked
@@ -33,6 +35,7 @@ export class Conversation {
     this.#me = me;
     this.#actions = actions;
     const { list, scroller, pill, older } = elements;
+    this.#lines = new SystemLines(list);
     scroller.addEventListener("scroll", () => this.#scrolled());
     older.addEventListener("click", () => this.#loadOlder());
     pill.addEventListener("click", () => this.#toEnd());
@@ -68,6 +71,13 @@ export class Conversation {
     this.#showBeginning();
   }
 
+  /** Takes who came or went: it stands behind all that was sent, and nobody is called for it. */
+  system(event) {
+    const end = this.#end();
+    this.#quietly(() => this.#lines.add(event, end));
+    this.#dress(this.#waiting.values().next().value);
+  }
+
   /** Shows a message that has no RECEIPT yet, or with `failure` the reason why it will have none. */
   waiting({ key, text, failure }) {
     const known = this.#waiting.get(key);
@@ -92,7 +102,7 @@ export class Conversation {
     const item = this.#waiting.get(key);
     if (!item) return;
     this.#waiting.delete(key);
-    const next = item.nextElementSibling;
+    const next = messageAfter(item);
     item.remove();
     this.#dress(next);
     this.#showBeginning();
@@ -110,10 +120,17 @@ export class Conversation {
     const old = item.nextElementSibling;
     // An element that is in its place already is not moved: it would be read out again.
     if (!item.isConnected || messageBefore(item) !== before) {
-      before ? before.after(item) : this.#elements.list.prepend(item);
+      const end = this.#end(item);
+      if (this.#ids.at(-1) === message.id) this.#elements.list.insertBefore(item, (end && dayBefore(end)) ?? end);
+      else before ? before.after(item) : this.#elements.list.prepend(item);
     }
     for (const each of [item, messageAfter(item), old]) this.#dress(each);
     return true;
+  }
+
+  /** What all that was sent stands before: what waits, but for `item`; null where nothing waits. */
+  #end(item) {
+    return [...this.#waiting.values()].find((each) => each !== item && each.isConnected) ?? null;
   }
 
   /** The element that waited for this message. */
@@ -135,18 +152,19 @@ export class Conversation {
 
   /** Whether a message goes on with the run before it, and whether a day begins with it. */
   #dress(item) {
-    if (!item || isDay(item)) return;
+    if (!isMessage(item)) return;
     const before = messageBefore(item);
     const [sent, sentBefore] = [Number(item.dataset.sent), Number(before?.dataset.sent)];
     const isSameDay = before !== undefined && midnight(sent) === midnight(sentBefore);
-    const isRun = isSameDay && before.dataset.author === item.dataset.author && sent - sentBefore < RUN;
+    const day = dayBefore(item);
+    if (isSameDay) day?.remove();
+    const follows = isSameDay && item.previousElementSibling === before;
+    const isRun = follows && before.dataset.author === item.dataset.author && sent - sentBefore < RUN;
     item.classList.toggle("continued", isRun);
     // A name that is not seen is no place to stop at.
     if (item.querySelector("a.author")) item.querySelector("a.author").tabIndex = isRun ? -1 : 0;
-    const hasDay = isDay(item.previousElementSibling);
-    if (isSameDay && hasDay) item.previousElementSibling.remove();
-    if (isSameDay || hasDay) return;
-    item.before(newDay(midnight(sent)));
+    if (isSameDay || day) return;
+    beginDay(item);
     nameDays(this.#elements.list);
   }
 
@@ -199,6 +217,7 @@ export class Conversation {
       item.remove();
     }
     this.#more = true;
+    this.#lines.forgetBefore(this.#items.get(this.#ids[0]));
     this.#dress(this.#items.get(this.#ids[0]));
     this.#showBeginning();
   }
@@ -206,15 +225,16 @@ export class Conversation {
   #clear() {
     this.#ids = [];
     this.#items.clear();
+    this.#lines.forgetBefore();
     this.#elements.list.replaceChildren(...this.#waiting.values());
     for (const item of this.#waiting.values()) this.#dress(item);
   }
 
   #showBeginning() {
-    const { list, beginning, older } = this.#elements;
+    const { beginning, older } = this.#elements;
     older.hidden = !this.#more;
     beginning.hidden = this.#more;
-    const isEmpty = list.childElementCount === 0;
+    const isEmpty = this.#ids.length + this.#waiting.size === 0;
     beginning.textContent = isEmpty ? "Nobody has said anything yet. Say hello." : "The conversation begins here.";
   }
 

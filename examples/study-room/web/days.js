@@ -2,11 +2,22 @@
 
 const dayName = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", month: "long" });
 
-export function newDay(midnight) {
+/** Begins a day with a message, and with what the system said on that day before it. */
+export function beginDay(item) {
   const day = document.createElement("li");
   day.className = "day";
-  day.dataset.day = midnight;
-  return day;
+  day.dataset.day = midnight(Number(item.dataset.sent));
+  let first = item;
+  const isOfDay = (line) => isLine(line) && midnight(Number(line.dataset.sent)) === Number(day.dataset.day);
+  while (isOfDay(first.previousElementSibling)) first = first.previousElementSibling;
+  first.before(day);
+}
+
+/** The day that begins with a message; undefined where it began before. */
+export function dayBefore(item) {
+  let before = item.previousElementSibling;
+  while (isLine(before)) before = before.previousElementSibling;
+  return isDay(before) ? before : undefined;
 }
 
 /** With a new day, "today" has become "yesterday". */
@@ -18,14 +29,25 @@ export function isDay(element) {
   return element?.classList.contains("day") ?? false;
 }
 
+function isLine(element) {
+  return element?.classList.contains("system") ?? false;
+}
+
+/** Days and what the system says stand between messages. */
+export function isMessage(element) {
+  return element?.classList.contains("message") ?? false;
+}
+
 export function messageBefore(item) {
-  const before = item.previousElementSibling;
-  return (isDay(before) ? before.previousElementSibling : before) ?? undefined;
+  let before = item.previousElementSibling;
+  while (before && !isMessage(before)) before = before.previousElementSibling;
+  return before ?? undefined;
 }
 
 export function messageAfter(item) {
-  const after = item.nextElementSibling;
-  return isDay(after) ? after.nextElementSibling : after;
+  let after = item.nextElementSibling;
+  while (after && !isMessage(after)) after = after.nextElementSibling;
+  return after ?? undefined;
 }
 
 export function midnight(time) {

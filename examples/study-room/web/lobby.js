@@ -21,6 +21,7 @@ const me = await enterPage();
 await refresh();
 const client = newClient((sentence) => complain(problem, sentence));
 client.subscribe("/topic/lobby/timers", ({ body }) => tiles.setTimers(JSON.parse(body)));
+client.subscribe("/topic/lobby/occupancy", ({ body }) => tiles.setOccupancy(JSON.parse(body)));
 countUnread(client, me.id);
 showBell(me, client);
 client.open();
@@ -57,11 +58,6 @@ form.addEventListener("submit", async (event) => {
     else fail([error, ...error.others]);
   }
 });
-
-/** Who is in a room: `members` have a `name` each. */
-export function setOccupancy(room, members) {
-  tiles.setOccupancy(room, members);
-}
 
 function fail(faults) {
   complainOf(form, faults, form.querySelector("#general-error"));

@@ -1,4 +1,4 @@
-// One room: puts connection, conversation, composer, timer and the typing line together.
+// One room: puts connection, conversation, composer, members, timer and the typing line together.
 
 import * as api from "./api.js";
 import { showBell } from "./bell.js";
@@ -6,6 +6,7 @@ import { Composer } from "./composer.js";
 import { ConnectionBanner } from "./connection-banner.js";
 import { newClient } from "./connection.js";
 import { Conversation } from "./conversation.js";
+import { Members } from "./members.js";
 import { Outbox } from "./outbox.js";
 import { enterPage, leave } from "./page.js";
 import { Sending } from "./sending.js";
@@ -48,7 +49,7 @@ function enter() {
   document.title = `${room.name} · Study room`;
   byId("room-name").textContent = room.name;
   byId("room-subject").textContent = room.subject;
-  for (const id of ["conversation", "writing", "timer", "open-timer"]) byId(id).hidden = false;
+  for (const id of ["conversation", "writing", "members", "open-members", "timer", "open-timer"]) byId(id).hidden = false;
 
   const banner = new ConnectionBanner(byId("banner"));
   const client = newClient((sentence) => banner.failed(sentence));
@@ -57,6 +58,7 @@ function enter() {
     if (state === "reconnecting") banner.reconnecting();
   });
   talk(client, banner);
+  meet(client);
   keepTime(client);
   countUnread(client, me.id);
   showBell(me, client);
@@ -91,6 +93,8 @@ function talk(client, banner) {
       sending.settled(event.message);
       typing.said(event.message.author);
       conversation.add(event.message);
+    } else if (event.type === "system" && event.user !== me.id) {
+      conversation.system(event);
     }
   };
   client.subscribe(`/topic/rooms/${roomId}/chat`, heard, () => banner.back(true));
@@ -98,6 +102,18 @@ function talk(client, banner) {
   sending.restore();
   // On a touch screen it would open the keyboard before anything is read.
   if (matchMedia("(hover: hover)").matches) composer.focus();
+}
+
+function meet(client) {
+  const members = new Members(byId("members"), me.id, {
+    setStatus: (status) => client.send("/app/status", { status }),
+    onCount: (count) => byId("open-members").querySelector(".count").textContent = count,
+    open: () => byId("open-members").click(),
+  });
+  const lookAgain = client.subscribe(`/topic/rooms/${roomId}/presence`, ({ body }) => {
+    if (!members.heard(JSON.parse(body))) lookAgain();
+  });
+  asSheet(byId("members"), byId("open-members"));
 }
 
 function keepTime(client) {

@@ -58,10 +58,12 @@ export class StompClient extends EventTarget {
   /**
    * Calls `handler(frame)` for every message of a destination, now and after every reconnect; and `onResumed()` first where the
    * server goes on where it was, so that what was missed follows. Where it has lost the place, the subscription begins anew,
-   * with whatever a new one begins with.
+   * with whatever a new one begins with. What is returned begins it anew at any time.
    */
   subscribe(destination, handler, onResumed = () => {}) {
-    this.#begin({ destination, handler, onResumed, resumption: new Resumption() });
+    const subscription = { destination, handler, onResumed };
+    this.#begin(subscription);
+    return () => this.#beginAnew(subscription);
   }
 
   /** Sends JSON; resolves with the RECEIPT, rejects with a SendError. With the same `key`, where there is one, it counts once. */
@@ -103,8 +105,7 @@ export class StompClient extends EventTarget {
     try {
       frames = this.#decoder.push(data);
     } catch {
-      this.#lost({ code: 1002, reason: "" });
-      return;
+      return this.#lost({ code: 1002, reason: "" });
     }
     frames.forEach((frame) => this.#handle(frame));
   }
@@ -136,6 +137,7 @@ export class StompClient extends EventTarget {
 
   #begin(subscription) {
     const id = `sub-${this.#nextSubscription++}`;
+    Object.assign(subscription, { id, resumption: new Resumption() });
     this.#subscriptions.set(id, subscription);
     if (this.state === "connected") this.#enter(id);
   }
@@ -168,8 +170,12 @@ export class StompClient extends EventTarget {
     const subscription = this.#subscriptions.get(id);
     const answer = subscription?.resumption.answer(headers);
     if (answer === "resumed") subscription.onResumed();
-    if (answer !== "lost") return;
-    // Under a new id: what the old one still gets stands behind a hole, and nobody listens to it.
+    if (answer === "lost") this.#beginAnew(subscription);
+  }
+
+  /** Under a new id: what the old one still gets stands behind a hole, and nobody listens to it. */
+  #beginAnew(subscription) {
+    const { id } = subscription;
     this.#subscriptions.delete(id);
     if (this.state === "connected") this.#sendFrame("UNSUBSCRIBE", { id });
     this.#begin(subscription);
@@ -187,15 +193,9 @@ export class StompClient extends EventTarget {
     const lasted = performance.now() - this.#connectedAt;
     this.#connectedAt = Infinity;
     // By convention 4400 to 4499 tell a client not to come back.
-    if (code >= 4400 && code < 4500) {
-      this.#end(this.#lastError ?? (code === 4401 ? "logged-out" : "refused"));
-      return;
-    }
+    if (code >= 4400 && code < 4500) return this.#end(this.#lastError ?? (code === 4401 ? "logged-out" : "refused"));
     if (this.state === "connected") this.#setState("reconnecting");
-    if (wasRefused && (await this.#isLoggedIn()) === false && !this.#socket) {
-      this.#end("logged-out");
-      return;
-    }
+    if (wasRefused && (await this.#isLoggedIn()) === false && !this.#socket) return this.#end("logged-out");
     // While the question was out, `hurry` or `close` may have been faster.
     if (this.#socket || this.state === "ended") return;
     const atLeast = Number(/^retry-after=(\d+)$/.exec(reason)?.[1] ?? 0);
@@ -225,8 +225,7 @@ export class StompClient extends EventTarget {
 
   #refused(frame) {
     const error = refusal(frame);
-    const isAnswer = this.#receipts.refuse(frame.headers.get("receipt-id"), error);
-    if (!isAnswer) this.#tell(error);
+    if (!this.#receipts.refuse(frame.headers.get("receipt-id"), error)) this.#tell(error);
   }
 
   #tell(error) {

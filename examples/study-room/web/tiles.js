@@ -14,7 +14,7 @@ export class Tiles {
   #list;
   #clock = new ServerClock();
   #timers = new Map(); // by room, those that are under way
-  #members = new Map(); // by room
+  #members = new Map(); // by room, those that have somebody in them
 
   constructor(list) {
     this.#list = list;
@@ -31,7 +31,7 @@ export class Tiles {
       this.#list.replaceChildren(...items);
       if (this.#list.contains(focused)) focused.focus();
     }
-    for (const room of this.#members.keys()) this.#showMembers(room);
+    this.#showMembers();
     this.#showTimers();
   }
 
@@ -47,10 +47,14 @@ export class Tiles {
     this.#showTimers();
   }
 
-  /** Who is in a room: `members` have a `name` each. */
-  setOccupancy(room, members) {
-    this.#members.set(room, members);
-    this.#showMembers(room);
+  /** Takes what the server says of all rooms, and later of one: `{ rooms }` or `{ room, count, names }`. */
+  setOccupancy(message) {
+    if (message.rooms) this.#members.clear();
+    for (const { room, count, names } of message.rooms ?? [message]) {
+      if (count === 0) this.#members.delete(room);
+      else this.#members.set(room, { count, names });
+    }
+    this.#showMembers();
   }
 
   #setTimer(room, timer) {
@@ -74,15 +78,19 @@ export class Tiles {
     }
   }
 
-  #showMembers(room) {
-    const item = [...this.#list.children].find(({ dataset }) => dataset.id === room);
-    const place = item?.querySelector(".occupancy");
-    if (!place) return;
-    const members = this.#members.get(room);
-    const faces = made("span", "faces");
-    faces.append(...members.slice(0, FACES).map(({ name }) => face(name)));
-    place.replaceChildren(...(members.length === 0 ? [] : [faces, made("span", "", `${members.length} in`)]));
-    place.title = members.map(({ name }) => name).join(", ");
+  #showMembers() {
+    for (const item of this.#list.children) {
+      const { count, names } = this.#members.get(item.dataset.id) ?? { count: 0, names: [] };
+      const place = item.querySelector(".occupancy");
+      const shown = JSON.stringify([count, names]);
+      if (place.dataset.shown === shown) continue;
+      place.dataset.shown = shown;
+      const faces = made("span", "faces");
+      faces.append(...names.slice(0, FACES).map(face));
+      place.replaceChildren(...(count === 0 ? [] : [faces, made("span", "", `${count} in`)]));
+      const others = count > names.length ? ` and ${count - names.length} more` : "";
+      place.title = names.join(", ") + others;
+    }
   }
 }
 

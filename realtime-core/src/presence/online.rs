@@ -278,6 +278,18 @@ impl<S: Clone + Send + Sync + 'static> Mount<S> for Online {
 }
 
 /// A listener of [`Online`], to be mounted.
+///
+/// ```
+/// use parlor_core::{app::Router, presence::{CameOnline, Online, OnlineListener}};
+///
+/// async fn came(event: CameOnline) {
+///     println!("{} is online", event.user);
+/// }
+///
+/// let listener: OnlineListener<()> = Online::new().on_online(came);
+/// let router: Router<()> = Router::new().mount(listener);
+/// # let _ = router;
+/// ```
 pub struct OnlineListener<S> {
     online: Online,
     bind: Box<dyn FnOnce(&S) + Send>,

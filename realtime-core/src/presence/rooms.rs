@@ -378,6 +378,18 @@ impl<S: Clone + Send + Sync + 'static> Mount<S> for Rooms {
 }
 
 /// A listener of [`Rooms`], to be mounted.
+///
+/// ```
+/// use parlor_core::{app::Router, presence::{Joined, RoomListener, Rooms}};
+///
+/// async fn joined(event: Joined) {
+///     println!("{} joined", event.user);
+/// }
+///
+/// let listener: RoomListener<()> = Rooms::at("/topic/rooms/{room}").on_joined(joined);
+/// let router: Router<()> = Router::new().mount(listener);
+/// # let _ = router;
+/// ```
 pub struct RoomListener<S> {
     rooms: Rooms,
     bind: Box<dyn FnOnce(&S) + Send>,

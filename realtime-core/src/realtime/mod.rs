@@ -246,7 +246,7 @@ impl Realtime {
     /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
     /// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).build()?;
     /// let login = Principal::user("ada".parse()?).with_login("s-17");
-    /// let minutes = |count| SystemTime::now() + Duration::from_secs(60 * count);
+    /// let minutes = |count: u64| SystemTime::now() + Duration::from_secs(60 * count);
     /// let ada = TestClient::connect(&realtime, login.clone().with_expiry(minutes(5))).await;
     /// assert_eq!(realtime.refresh(&login.with_expiry(minutes(60))).await?.sessions, 1);
     /// tokio::time::sleep(Duration::from_secs(30 * 60)).await;

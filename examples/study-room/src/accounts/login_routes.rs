@@ -16,12 +16,14 @@ use crate::{
         routes::{close_sessions, set_cookie},
     },
     api::ApiError,
+    presence::PresenceService,
 };
 
 pub(super) fn routes<S>() -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
     Logins: FromRef<S>,
+    PresenceService: FromRef<S>,
     Realtime: FromRef<S>,
     Tokens: FromRef<S>,
 {
@@ -75,6 +77,7 @@ async fn logins(
 /// Ends all logins of the account, this one too, and closes all that they have opened.
 async fn log_out_everywhere(
     State(realtime): State<Realtime>,
+    State(presence): State<PresenceService>,
     State(tokens): State<Tokens>,
     State(logins): State<Logins>,
     user: Option<Authenticated>,
@@ -82,6 +85,7 @@ async fn log_out_everywhere(
     let user = known(user)?;
     let ended = logins.end_all(&user).await?;
     close_sessions(&realtime, |login| ended.iter().any(|id| id == login));
+    user.id().inspect(|id| presence.dismiss(id));
     Ok((StatusCode::NO_CONTENT, set_cookie(&tokens.no_cookie())?))
 }
 

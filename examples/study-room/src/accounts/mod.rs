@@ -7,7 +7,6 @@ mod login_routes;
 mod logins;
 mod password;
 mod routes;
-mod throttle;
 mod token;
 
 use std::{sync::Arc, time::Duration};
@@ -17,12 +16,12 @@ pub(crate) use logins::Logins;
 use parlor::limits::Network;
 use password::Passwords;
 pub(crate) use routes::routes;
-pub(crate) use throttle::Throttle;
 pub(crate) use token::{Claims, Tokens};
 
 use crate::{
     clock, ids,
     store::{Account, NewAccount, Store, StoreError},
+    throttle::Throttle,
 };
 
 /// Names, in characters.

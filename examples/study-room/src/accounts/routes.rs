@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::{
     accounts::{AccountError, Accounts, Claims, Logins, Tokens, login_routes},
     api::{ApiError, ApiJson, ClientAddr},
+    presence::PresenceService,
     store::Account,
 };
 
@@ -51,6 +52,7 @@ where
     S: Clone + Send + Sync + 'static,
     Accounts: FromRef<S>,
     Logins: FromRef<S>,
+    PresenceService: FromRef<S>,
     Realtime: FromRef<S>,
     Tokens: FromRef<S>,
 {
@@ -123,6 +125,7 @@ impl Welcome {
 /// takes any body or none: the Origin gate keeps forms of other pages out.
 async fn log_out(
     State(realtime): State<Realtime>,
+    State(presence): State<PresenceService>,
     State(tokens): State<Tokens>,
     State(logins): State<Logins>,
     user: Option<Authenticated>,
@@ -131,6 +134,7 @@ async fn log_out(
         // First: whoever comes with the cookie after the sessions were closed must not be let in.
         logins.end(&user).await?;
         close_sessions(&realtime, |login| user.login() == Some(login));
+        user.id().inspect(|id| presence.dismiss(id));
     }
     Ok((StatusCode::NO_CONTENT, set_cookie(&tokens.no_cookie())?))
 }

@@ -66,7 +66,6 @@ async fn say(
 /// before it is known which of the two it will be. A page that cannot go on subscribes again, without a position.
 async fn enter(
     Path(room): Path<String>,
-    user: Principal,
     State(chat): State<ChatService>,
     position: Option<Header<ResumeFrom>>,
 ) -> Result<Option<Reply<History>>, ChatError> {
@@ -74,9 +73,7 @@ async fn enter(
         chat.expect_room(&room).await?;
         return Ok(None);
     }
-    let page = chat.history(&room).await?;
-    chat.entered(&room, &user).await;
-    Ok(Some(Reply(History { page })))
+    Ok(Some(Reply(History { page: chat.history(&room).await? })))
 }
 
 /// The position that a subscription wants to go on from. Parlor reads it; here it matters that there is one.
@@ -123,11 +120,6 @@ impl ChatService {
 
     async fn expect_room(&self, room: &str) -> Result<(), ChatError> {
         self.write.expect_room(room).await
-    }
-
-    /// Who made the room hears of it.
-    async fn entered(&self, room: &str, who: &Principal) {
-        self.notifications.entered(room, who).await;
     }
 
     async fn history(&self, room: &str) -> Result<Page, ChatError> {

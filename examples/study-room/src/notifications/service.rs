@@ -10,10 +10,10 @@ use parlor::{
 use serde::Serialize;
 
 use crate::{
-    accounts::Throttle,
     clock,
     notifications::mentions,
     store::{Account, Message, Room, Store, StoreError},
+    throttle::Throttle,
 };
 
 /// Characters of a message that a mention shows.

@@ -17,9 +17,12 @@ use crate::{
 
 mod direct;
 mod notifications;
+mod presence;
 mod timer;
 mod typing;
 
+const GRACE: Duration = Duration::from_secs(10);
+const SETTLING: Duration = Duration::from_secs(10);
 const ORIGIN: &str = "https://study.example";
 
 /// A study room with the rooms `algebra` and `botany`.
@@ -27,10 +30,21 @@ struct StudyRoom {
     realtime: Realtime,
     store: Arc<dyn Store>,
     tokens: Tokens,
+    presence: PresenceService,
 }
 
 impl StudyRoom {
+    /// As after every start, nobody is announced for a while.
     async fn open() -> Self {
+        Self::open_on(Self::rooms().await, SETTLING).await
+    }
+
+    /// The same, where that while is over.
+    async fn open_at_once() -> Self {
+        Self::open_on(Self::rooms().await, Duration::ZERO).await
+    }
+
+    async fn rooms() -> Arc<dyn Store> {
         let store = store::open(&"sqlite::memory:".parse().unwrap()).await.unwrap();
         for id in ["algebra", "botany"] {
             let room = NewRoom {
@@ -42,20 +56,22 @@ impl StudyRoom {
             };
             store.create_room(room).await.unwrap();
         }
-        Self::open_on(store).await
+        store
     }
 
-    async fn open_on(store: Arc<dyn Store>) -> Self {
+    async fn open_on(store: Arc<dyn Store>, settling: Duration) -> Self {
         let ended = EndedLogins::load(Arc::clone(&store)).await.unwrap();
         let tokens = Tokens::new(b"only for tests, thirty-two octets", true, &ended).unwrap();
         let origins = OriginPolicy::new([ORIGIN]).unwrap();
-        let realtime = endpoint(Arc::clone(&store), tokens.verifier(), origins, Config::default()).unwrap();
-        Self { realtime, store, tokens }
+        let presence = PresenceService::new(GRACE, settling);
+        let realtime =
+            endpoint(Arc::clone(&store), presence.clone(), tokens.verifier(), origins, Config::default()).unwrap();
+        Self { realtime, store, tokens, presence }
     }
 
     /// What comes after a restart: everything but the database is new.
     async fn restarted(self) -> Self {
-        Self::open_on(self.store).await
+        Self::open_on(self.store, SETTLING).await
     }
 
     async fn account(&self, name: &str) -> Account {
@@ -328,11 +344,14 @@ async fn who_may_send_and_subscribe_where_is_written_down() {
             "SEND /app/rooms/{room}/chat - everyone, by its handler",
             "SEND /app/rooms/{room}/timer - if study_room::membership::in_the_room",
             "SEND /app/rooms/{room}/typing - if study_room::membership::in_the_room",
+            "SEND /app/status - everyone, by its handler",
             "SEND anything else - nobody",
             "SUBSCRIBE /app/direct - everyone, by its handler",
             "SUBSCRIBE /app/direct/{user} - everyone, by its handler",
+            "SUBSCRIBE /topic/lobby/occupancy - everyone, by its handler",
             "SUBSCRIBE /topic/lobby/timers - everyone, by its handler",
             "SUBSCRIBE /topic/rooms/{room}/chat - everyone, by its handler",
+            "SUBSCRIBE /topic/rooms/{room}/presence - if study_room::membership::room_exists",
             "SUBSCRIBE /topic/rooms/{room}/timer - if study_room::membership::room_exists",
             "SUBSCRIBE /topic/rooms/{room}/typing - if study_room::membership::room_exists",
             "SUBSCRIBE /user/** - everyone, their own",

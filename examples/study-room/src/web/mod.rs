@@ -22,6 +22,7 @@ use crate::{
     api::ApiError,
     direct::{self, DirectService},
     notifications::{self, NotificationService},
+    presence::PresenceService,
     rooms,
     store::Store,
 };
@@ -38,6 +39,7 @@ pub(crate) struct Web {
     pub(crate) logins: Logins,
     pub(crate) tokens: Tokens,
     pub(crate) direct: DirectService,
+    pub(crate) presence: PresenceService,
     pub(crate) notifications: NotificationService,
 }
 
@@ -85,6 +87,12 @@ impl FromRef<Web> for DirectService {
 impl FromRef<Web> for Logins {
     fn from_ref(web: &Web) -> Self {
         web.logins.clone()
+    }
+}
+
+impl FromRef<Web> for PresenceService {
+    fn from_ref(web: &Web) -> Self {
+        web.presence.clone()
     }
 }
 

@@ -314,11 +314,24 @@ impl Client {
         }
     }
 
-    /// The next live message of a room.
+    /// The next live message of a room; who came and went is passed over.
     pub fn said(&mut self) -> Value {
+        loop {
+            let json: Value = serde_json::from_slice(&self.message().body).unwrap();
+            match json["type"].as_str() {
+                Some("message") => return json["message"].clone(),
+                Some("system") => {}
+                _ => panic!("a message was expected, not {json}"),
+            }
+        }
+    }
+
+    /// What the system says next in a room: "entered" or "left", and who.
+    pub fn announced(&mut self) -> (String, String) {
         let json: Value = serde_json::from_slice(&self.message().body).unwrap();
-        assert_eq!(json["type"], "message", "{json}");
-        json["message"].clone()
+        assert_eq!(json["type"], "system", "{json}");
+        let text = |name: &str| json[name].as_str().unwrap().to_owned();
+        (text("event"), text("name"))
     }
 
     /// The status with which the server closes.
