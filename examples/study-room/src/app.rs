@@ -88,6 +88,7 @@ impl App {
         let presence = PresenceService::new(settings.grace, settings.settling);
         let realtime = realtime::endpoint(Arc::clone(&store), presence.clone(), tokens.verifier(), origins, config)?;
         let direct = DirectService::new(Arc::clone(&store));
+        // The same mailboxes as the endpoint's: they lie in the store, and are heard of through its broker.
         let notifications = NotificationService::new(Arc::clone(&store), realtime.broker().clone());
         let web = Web {
             realtime: realtime.clone(),

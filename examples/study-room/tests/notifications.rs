@@ -37,7 +37,7 @@ fn say(client: &mut Client, room: &str, text: &str, key: &str) {
 }
 
 #[test]
-fn rule_13_a_mention_waits_over_a_restart_and_is_read_once_for_all() {
+fn a_mention_waits_over_a_restart_and_is_read_once_for_all() {
     let folder = Folder::new();
     let room = Room::start(&folder.database());
     let (ada, bob) = (room.sign_up("Ada"), room.sign_up("Bob"));

@@ -100,9 +100,11 @@ fn a_database_that_has_gone_is_told_and_the_program_goes_on() {
     let gone = room.request("GET", "/healthz", None, None);
     assert_eq!((gone.status, gone.code()), (503, "unavailable"));
     let account = json!({ "name": "Ada", "password": "correct horse" });
-    for answer in
-        [room.request("GET", "/api/rooms", Some(&ada), None), room.request("POST", "/api/login", None, Some(&account))]
-    {
+    for answer in [
+        room.request("GET", "/api/rooms", Some(&ada), None),
+        room.request("GET", "/api/notifications", Some(&ada), None),
+        room.request("POST", "/api/login", None, Some(&account)),
+    ] {
         assert_eq!((answer.status, answer.code(), answer.header("retry-after")), (503, "unavailable", Some("1")));
     }
     assert_eq!(room.request("GET", "/", None, None).status, 200);

@@ -33,9 +33,9 @@ export function showBell(me, client) {
   const item = (notification) => {
     const known = items.get(notification.id);
     if (known) return known;
-    const made = entry(notification);
-    made.querySelector("a").addEventListener("click", () => acknowledge({ ids: [notification.id] }));
-    return made;
+    const fresh = entry(notification);
+    fresh.querySelector("a").addEventListener("click", () => acknowledge({ ids: [notification.id] }));
+    return fresh;
   };
 
   mailbox.addEventListener("change", () => {

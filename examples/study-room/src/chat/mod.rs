@@ -97,8 +97,8 @@ impl NamedHeader for ResumeFrom {
 /// again: the first time may have failed between the two. Pages drop what they show already by its id.
 ///
 /// Whoever is named is notified last: a notification leads to a message, which must be there, and the room shall not wait for
-/// the mailboxes of a few. That it failed is logged and no failure of the message, which everyone has seen; sent again, it would
-/// be in the room twice for nothing. After a restart, a message that is sent again may notify again.
+/// the mailboxes of a few. That it failed is logged and is no failure of the message, which is kept and which everyone has seen:
+/// there is nothing to send again. A message that is sent again after a restart may notify again.
 #[derive(Clone)]
 pub(crate) struct ChatService {
     write: WriteService,

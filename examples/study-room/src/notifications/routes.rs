@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     api::{ApiError, ApiJson, ApiQuery},
     notifications::NotificationService,
+    store::StoreError,
 };
 
 #[derive(Deserialize)]
@@ -61,6 +62,12 @@ fn known(user: &Principal) -> Result<&UserId, ApiError> {
 
 impl From<NotificationStoreError> for ApiError {
     fn from(error: NotificationStoreError) -> Self {
-        Self::internal(error)
+        match error {
+            NotificationStoreError::Failed(cause) => match cause.downcast::<StoreError>() {
+                Ok(error) => Self::from(*error),
+                Err(cause) => Self::internal(cause),
+            },
+            error => Self::internal(error),
+        }
     }
 }

@@ -61,7 +61,7 @@ async fn of_two_names_the_longer_one_is_meant() {
 }
 
 #[tokio::test]
-async fn rule_13_whoever_was_away_finds_it_on_return_also_after_a_restart() {
+async fn whoever_was_away_finds_it_on_return_also_after_a_restart() {
     let study = StudyRoom::open().await;
     let (ada, bob) = (study.client("Ada").await, study.client("Bob").await);
     bob.abort().await;

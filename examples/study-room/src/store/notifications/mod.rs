@@ -66,6 +66,11 @@ fn id_of(id: i64) -> Result<NotificationId, NotificationStoreError> {
     u64::try_from(id).map(NotificationId::new).map_err(NotificationStoreError::failed)
 }
 
+/// The database failed: whoever asks for the cause finds the [`StoreError`].
+fn failed(error: sqlx::Error) -> NotificationStoreError {
+    NotificationStoreError::failed(StoreError::from(error))
+}
+
 /// A number of Parlor's as databases have them: none here is so large that it matters.
 fn number(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)

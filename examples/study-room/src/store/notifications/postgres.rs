@@ -10,7 +10,7 @@ use parlor::{
 
 use crate::store::{
     Account, StoreError,
-    notifications::{Answer, MailboxStore, Row, acknowledged, keys, meant, number, unread},
+    notifications::{Answer, MailboxStore, Row, acknowledged, failed, keys, meant, number, unread},
     postgres::{PostgresStore, cannot_be_there},
 };
 
@@ -70,7 +70,7 @@ impl NotificationStore for PostgresStore {
     ) -> Answer<'a, Notification> {
         Box::pin(async move {
             let id = self.append_row(user, &kind, payload.to_string(), number(at), number(max_unread)).await;
-            let id = id.map_err(NotificationStoreError::failed)?.ok_or(NotificationStoreError::Full)?;
+            let id = id.map_err(failed)?.ok_or(NotificationStoreError::Full)?;
             Ok(Notification::new(super::id_of(id)?, kind, payload, at))
         })
     }
@@ -87,7 +87,7 @@ impl NotificationStore for PostgresStore {
             .bind(number(limit.saturating_add(1)))
             .fetch_all(&self.pool)
             .await
-            .map_err(NotificationStoreError::failed)?;
+            .map_err(failed)?;
             unread(found, limit)
         })
     }
@@ -98,7 +98,7 @@ impl NotificationStore for PostgresStore {
                 .bind(user.as_str())
                 .fetch_all(&self.pool)
                 .await
-                .map_err(NotificationStoreError::failed)?;
+                .map_err(failed)?;
             // Whoever deletes a row tells of it: of two at once, one.
             let deleted =
                 sqlx::query_scalar("DELETE FROM notifications WHERE user_id = $1 AND id = ANY($2) RETURNING id")
@@ -106,7 +106,7 @@ impl NotificationStore for PostgresStore {
                     .bind(meant(mailbox, which))
                     .fetch_all(&self.pool)
                     .await
-                    .map_err(NotificationStoreError::failed)?;
+                    .map_err(failed)?;
             acknowledged(deleted)
         })
     }

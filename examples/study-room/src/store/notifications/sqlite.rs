@@ -10,7 +10,7 @@ use parlor::{
 
 use crate::store::{
     Account, StoreError,
-    notifications::{Answer, MailboxStore, Row, acknowledged, keys, meant, number, unread},
+    notifications::{Answer, MailboxStore, Row, acknowledged, failed, keys, meant, number, unread},
     sqlite::SqliteStore,
 };
 
@@ -48,7 +48,7 @@ impl NotificationStore for SqliteStore {
             .bind(number(max_unread))
             .fetch_optional(&self.pool)
             .await
-            .map_err(NotificationStoreError::failed)?;
+            .map_err(failed)?;
             let id = id.ok_or(NotificationStoreError::Full)?;
             Ok(Notification::new(super::id_of(id)?, kind, payload, at))
         })
@@ -66,7 +66,7 @@ impl NotificationStore for SqliteStore {
             .bind(number(limit.saturating_add(1)))
             .fetch_all(&self.pool)
             .await
-            .map_err(NotificationStoreError::failed)?;
+            .map_err(failed)?;
             unread(found, limit)
         })
     }
@@ -77,7 +77,7 @@ impl NotificationStore for SqliteStore {
                 .bind(user.as_str())
                 .fetch_all(&self.pool)
                 .await
-                .map_err(NotificationStoreError::failed)?;
+                .map_err(failed)?;
             // Whoever deletes a row tells of it: of two at once, one.
             let deleted = sqlx::query_scalar(
                 "DELETE FROM notifications WHERE user_id = $1 AND id IN (SELECT value FROM json_each($2)) RETURNING id",
@@ -86,7 +86,7 @@ impl NotificationStore for SqliteStore {
             .bind(serde_json::Value::from(meant(mailbox, which)).to_string())
             .fetch_all(&self.pool)
             .await
-            .map_err(NotificationStoreError::failed)?;
+            .map_err(failed)?;
             acknowledged(deleted)
         })
     }
