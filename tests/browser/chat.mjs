@@ -11,7 +11,7 @@ await ada.getByText("There is no room yet").waitFor();
 await screenshot(ada, "lobby-empty");
 const roomUrl = await makeRoom(ada, "Linear algebra");
 const bob = await person(url, "Bob", { viewport: { width: 390, height: 844 }, colorScheme: "dark" });
-await bob.getByText("Linear algebra").click();
+await bob.getByRole("heading", { name: "Linear algebra" }).click();
 await bob.waitForURL(roomUrl);
 step("both sign up and enter a room");
 
@@ -29,7 +29,7 @@ step("they chat, and markup is text");
 for (const page of [ada, bob]) {
   await page.getByRole("link", { name: "Rooms", exact: true }).click();
   await page.waitForURL("**/rooms");
-  await page.getByText("Linear algebra").click();
+  await page.getByRole("heading", { name: "Linear algebra" }).click();
   await hears(page, "Hello Bob");
 }
 step("a room has a way back to the list");

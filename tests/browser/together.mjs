@@ -69,7 +69,7 @@ await endTogether(ada, bob);
 assert.match(await ada.title(), /^2[45] min focus · Linear algebra · Study room$/);
 const cy = await person(url, "Cy", { viewport: WIDE });
 await cy.locator(".focus", { hasText: /Focus 2\d min/ }).waitFor();
-await cy.getByText("Linear algebra").click();
+await cy.getByRole("heading", { name: "Linear algebra" }).click();
 await cy.getByRole("button", { name: "Pause" }).waitFor();
 await endTogether(ada, bob, cy);
 assert.ok((await read(cy)).left < 25 * 60, "it has gone on");
