@@ -10,16 +10,18 @@ use parlor_core::Realtime;
 ///
 /// ```
 /// use parlor_core::{Config, Realtime, app::Router, auth::Anonymous, limits::ConnectionLimits};
-/// use parlor_hyper::{EventsService, PeerAddr};
+/// use parlor_hyper::{PeerAddr, WebSocketService};
 /// use tower::ServiceExt;
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let config = Config::default().connections(ConnectionLimits::default().max_per_address(0));
 /// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).config(config).build()?;
 /// // An accept loop of your own says where a request comes from, or limits by address cannot hold.
-/// let mut request = http::Request::get("/events?destination=/topic/news").body(())?;
+/// let handshake = http::Request::get("/ws").header("upgrade", "websocket").header("connection", "upgrade");
+/// let handshake = handshake.header("sec-websocket-version", "13").header("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA==");
+/// let mut request = handshake.body(())?;
 /// request.extensions_mut().insert(PeerAddr("192.0.2.7:50000".parse()?));
-/// let refused = EventsService::new(&realtime).oneshot(request).await?;
+/// let refused = WebSocketService::new(&realtime).oneshot(request).await?;
 /// assert_eq!(refused.status(), 429);
 /// # Ok(()) }
 /// ```
