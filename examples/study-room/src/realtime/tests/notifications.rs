@@ -153,7 +153,7 @@ async fn one_person_reaches_another_ten_times_at_once() {
 
 #[tokio::test]
 async fn who_made_a_room_hears_who_enters_it_and_not_again_at_each_reload() {
-    let study = StudyRoom::open().await;
+    let study = StudyRoom::open_at_once().await;
     let (ada, bob, cy) = (study.client("Ada").await, study.client("Bob").await, study.client("Cy").await);
     let (_, _, at_ada) = listen(&ada).await;
     enter(&ada).await;

@@ -236,10 +236,13 @@ async fn nobody_is_seen_where_no_room_is_and_looking_makes_nobody_a_member() {
 async fn the_lobby_sees_how_many_are_in_each_room_and_a_few_of_them() {
     let study = StudyRoom::open_at_once().await;
     let mut clock = TestClock::hold();
-    let (_bob, _room) = witness(&study).await;
     let looks = study.client("Looker").await;
     let lobby = looks.subscribe(OCCUPANCY).await;
-    lobby.expect_json(json!({ "rooms": [{ "room": "algebra", "count": 1, "names": ["Bob"] }] })).await;
+    lobby.expect_json(json!({ "rooms": [] })).await;
+    let (_bob, _room) = witness(&study).await;
+    let algebra = json!({ "room": "algebra", "count": 1, "names": ["Bob"] });
+    lobby.expect_json(algebra.clone()).await;
+    looks.subscribe(OCCUPANCY).await.expect_json(json!({ "rooms": [algebra] })).await;
     let mut others = Vec::new();
     for (name, count) in [("Cy", 2), ("Dee", 3), ("Eve", 4)] {
         let client = study.client(name).await;
