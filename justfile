@@ -64,7 +64,8 @@ bench:
     cargo build --release --example broker
     cargo run --release -p bench -- --seconds 8 --rounds 3
 
-# The models of acknowledgements, queues, transactions, histories, outboxes and the broker, 100,000 cases of each property.
+# The models of acknowledgements, queues, transactions, histories, outboxes and the broker, 100,000 cases of each property: a
+# minute of two cores once it is built.
 models:
     scripts/models
 
@@ -75,7 +76,7 @@ schedules:
 # What takes too long for a landing.
 weekly: (fuzz "600")
     scripts/schedules 1000000
-    scripts/models
+    scripts/models 1000000
     PROPTEST_CASES=100000 cargo test --release -p parlor-stomp -p parlor-core
     cargo run --release -p bench -- --seconds 60 --rounds 9
     cargo build --release -p delivery-check
