@@ -22,6 +22,13 @@ pub struct OriginPolicy {
 }
 
 /// Why a text is not an origin. Its `Debug` is its sentence, for a `main` that returns it.
+///
+/// ```
+/// use parlor_core::auth::OriginPolicy;
+///
+/// let error = OriginPolicy::new(["app.example"]).unwrap_err();
+/// assert!(error.to_string().starts_with("`app.example` is not an origin; write scheme, host and port"));
+/// ```
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is not an origin; write scheme, host and port where it is not the scheme's own, as in https://app.example:8443, and each one by itself, as there are no wildcards"
@@ -30,6 +37,17 @@ pub struct OriginPolicy {
 pub struct OriginError(pub String);
 
 /// Why a request is refused for its origin.
+///
+/// ```
+/// use http::{HeaderMap, HeaderValue, header::COOKIE};
+/// use parlor_core::auth::{OriginPolicy, OriginRefusal};
+///
+/// let policy = OriginPolicy::new(["https://app.example"])?;
+/// let mut headers = HeaderMap::new();
+/// headers.insert(COOKIE, HeaderValue::from_static("token=t"));
+/// assert_eq!(policy.judge_upgrade(&headers), Err(OriginRefusal::Missing));
+/// # Ok::<(), parlor_core::auth::OriginError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OriginRefusal {

@@ -22,6 +22,14 @@ const LONGEST_USER_ID: usize = 128;
 pub struct UserId(Arc<str>);
 
 /// Why a text is no user id.
+///
+/// ```
+/// use parlor_core::auth::{UserId, UserIdError};
+///
+/// assert_eq!("".parse::<UserId>(), Err(UserIdError::Empty));
+/// let error = "u".repeat(129).parse::<UserId>().unwrap_err();
+/// assert_eq!(error.to_string(), "a user id has at most 128 octets; this one has 129");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UserIdError {

@@ -9,6 +9,15 @@ pub(super) const MAX_LIFETIME: RangeInclusive<Duration> = Duration::from_secs(1)
 pub(super) const MAX_CLAIMS: RangeInclusive<usize> = 1..=1024;
 
 /// Why a token is refused. For logs and tests: clients learn only that it is not valid.
+///
+/// ```
+/// use std::time::SystemTime;
+/// use parlor_core::auth::{JwtError, JwtVerifier};
+///
+/// let verifier = JwtVerifier::hs256(b"only for examples, thirty-two octets")?;
+/// assert_eq!(verifier.verify("no token", SystemTime::now()).unwrap_err(), JwtError::Malformed);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JwtError {
