@@ -29,6 +29,19 @@ const BUSY_CHUNK: usize = 8 * 1024;
 const MOST_THROWN_AWAY: usize = 4 * 1024 * 1024;
 
 /// A server-side WebSocket. Pings are answered by it.
+///
+/// ```
+/// use parlor_core::{Config, connection::{Socket, Transport}, websocket::WebSocketEvent};
+/// use tokio::io::AsyncWriteExt;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (mut client, server) = tokio::io::duplex(1024);
+/// let mut socket = Socket::new(Transport::stream(server, bytes::Bytes::new()), &Config::default());
+/// client.write_all(b"\x81\x82\0\0\0\0hi").await?;
+/// let Some(WebSocketEvent::Data { payload, .. }) = socket.next().await? else { panic!("a message") };
+/// assert_eq!(&payload[..], b"hi");
+/// # Ok(()) }
+/// ```
 pub struct Socket {
     reader: Box<dyn AsyncRead + Send + Unpin>,
     input: BytesMut,
@@ -54,6 +67,18 @@ struct Metered {
 }
 
 /// Why nothing more of a peer is taken.
+///
+/// ```
+/// use parlor_core::{Config, connection::{Socket, Transport}};
+/// use tokio::io::AsyncWriteExt;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (mut client, server) = tokio::io::duplex(1024);
+/// let mut socket = Socket::new(Transport::stream(server, bytes::Bytes::new()), &Config::default());
+/// client.write_all(b"\x81\x02hi").await?; // without a mask, as no client may send it
+/// assert_eq!(socket.next().await.unwrap_err().close_code(), 1002);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SocketError {

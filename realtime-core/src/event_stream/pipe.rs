@@ -20,6 +20,18 @@ const MAX_OCTETS: usize = 8 * 1024;
 
 /// The octets of an event stream, for the body of an HTTP response. It ends when the server ends the stream; dropping it ends
 /// the subscription.
+///
+/// ```
+/// use futures_util::StreamExt;
+/// use parlor_core::event_stream::EventStream;
+///
+/// /// What an adapter does with one, whatever its body type is.
+/// async fn copy(mut stream: EventStream, mut write: impl FnMut(&[u8])) {
+///     while let Some(octets) = stream.next().await {
+///         write(&octets);
+///     }
+/// }
+/// ```
 pub struct EventStream {
     pipe: Arc<Mutex<Pipe>>,
 }
