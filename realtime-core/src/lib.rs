@@ -31,6 +31,7 @@ pub mod destination;
 mod endpoint;
 pub mod event_stream;
 pub mod extract;
+mod fan_out;
 pub mod history;
 pub mod limits;
 mod message;

@@ -25,7 +25,7 @@ const REDELIVERED: &str = "redelivered";
 const EVENT: &str = "event";
 
 /// What subscribers must have in common to share encoded octets.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Encoding {
     /// Server-sent events: the same for all streams.
     Event,
@@ -35,6 +35,13 @@ pub(crate) enum Encoding {
         /// The id the client chose; none in STOMP 1.0 without an id.
         subscription: Option<Arc<str>>,
     },
+}
+
+/// What the encodings of one message have in common but for how they begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Dialect {
+    Event,
+    Stomp(Version),
 }
 
 /// What stands over a message.
@@ -74,6 +81,25 @@ impl Encoding {
         }
     }
 
+    pub(super) fn dialect(&self) -> Dialect {
+        match self {
+            Self::Event => Dialect::Event,
+            Self::Stomp { version, .. } => Dialect::Stomp(*version),
+        }
+    }
+
+    /// How its messages begin, in front of what they have in common with those of the same dialect.
+    pub(super) fn head(&self) -> Bytes {
+        match self {
+            Self::Event => Bytes::new(),
+            Self::Stomp { version, subscription } => {
+                let mut head = Vec::with_capacity(32);
+                parlor_stomp::encode_message_opening(subscription.as_deref(), *version, &mut head);
+                head.into_boxed_slice().into()
+            }
+        }
+    }
+
     /// Whether its frames say by themselves what an ACK is to name. Of earlier versions the message id does.
     pub(super) fn has_ack_header(&self) -> bool {
         matches!(self, Self::Stomp { version, .. } if *version >= Version::V1_2)
@@ -93,8 +119,36 @@ fn encode_event(head: &Head<'_>, publication: &Publication) -> Bytes {
     event.encode().into()
 }
 
+impl Dialect {
+    /// A message but for how it begins, and the kind of the WebSocket frame that it goes into, where it does.
+    pub(super) fn encode_rest(self, head: &Head<'_>, publication: &Publication) -> (Bytes, Option<Opcode>) {
+        match self {
+            Self::Event => (encode_event(head, publication), None),
+            Self::Stomp(version) => {
+                let mut rest = Vec::with_capacity(publication.body.len() + 256);
+                let opcode = encode_rest(version, head, publication, &mut rest);
+                (rest.into(), Some(opcode))
+            }
+        }
+    }
+}
+
 /// A MESSAGE as one WebSocket frame.
 fn encode_message(version: Version, subscription: Option<&str>, head: &Head<'_>, publication: &Publication) -> Bytes {
+    // The header's length depends on the payload's, so it is written into the room in front of the payload.
+    let mut wire = vec![0; MAX_WEBSOCKET_HEADER];
+    wire.reserve(publication.body.len() + 256);
+    parlor_stomp::encode_message_opening(subscription, version, &mut wire);
+    let opcode = encode_rest(version, head, publication, &mut wire);
+    let mut header = Vec::with_capacity(MAX_WEBSOCKET_HEADER);
+    websocket::encode_header(opcode, wire.len() - MAX_WEBSOCKET_HEADER, &mut header);
+    let start = MAX_WEBSOCKET_HEADER - header.len();
+    wire[start..MAX_WEBSOCKET_HEADER].copy_from_slice(&header);
+    Bytes::from(wire).slice(start..)
+}
+
+/// Appends what follows the opening of a MESSAGE; returns what kind of WebSocket message it is.
+fn encode_rest(version: Version, head: &Head<'_>, publication: &Publication, out: &mut Vec<u8>) -> Opcode {
     let redelivered = head.handing.is_redelivered.then_some((REDELIVERED, "true"));
     let position = head.position.map(|position| (POSITION, position));
     let (extensions, count) = match (position, redelivered) {
@@ -103,7 +157,7 @@ fn encode_message(version: Version, subscription: Option<&str>, head: &Head<'_>,
         (None, None) => ([("", ""); 2], 0),
     };
     let head = MessageHead {
-        subscription,
+        subscription: None,
         message_id: head.message_id,
         destination: head.destination,
         content_type: publication.content_type.as_deref(),
@@ -112,14 +166,5 @@ fn encode_message(version: Version, subscription: Option<&str>, head: &Head<'_>,
         extensions: &extensions[..count],
         headers: &publication.headers,
     };
-    // The header's length depends on the payload's, so it is written into the room in front of the payload.
-    let mut wire = vec![0; MAX_WEBSOCKET_HEADER];
-    wire.reserve(publication.body.len() + 256);
-    let is_text = parlor_stomp::encode_message_into(&head, &publication.body, version, &mut wire);
-    let mut header = Vec::with_capacity(MAX_WEBSOCKET_HEADER);
-    let opcode = if is_text { Opcode::Text } else { Opcode::Binary };
-    websocket::encode_header(opcode, wire.len() - MAX_WEBSOCKET_HEADER, &mut header);
-    let start = MAX_WEBSOCKET_HEADER - header.len();
-    wire[start..MAX_WEBSOCKET_HEADER].copy_from_slice(&header);
-    Bytes::from(wire).slice(start..)
+    if parlor_stomp::encode_message_rest(&head, &publication.body, version, out) { Opcode::Text } else { Opcode::Binary }
 }

@@ -7,7 +7,7 @@
 //! a journal's order of a destination
 //!   -> shard of addresses -> topic of an address
 //!                              -> trie of patterns -> topic of a pattern
-//!                                                       -> shared queue -> outbox
+//!                                                       -> shared queue -> log of a shard, outbox
 //! ```
 //!
 //! A lock of the index is never held while something is delivered. Two topics of addresses are never locked together, nor two
@@ -24,8 +24,13 @@ use std::{
 };
 
 use crate::{
-    broker::{Address, patterns::PatternTrie, topic::SharedTopic},
+    broker::{
+        Address,
+        patterns::PatternTrie,
+        topic::{SharedTopic, Topic},
+    },
     destination::{Destination, Pattern},
+    fan_out::Shards,
     sync::RwLock,
     telemetry::Meters,
 };
@@ -50,16 +55,19 @@ pub(super) struct Index {
     /// Pattern subscriptions in force: while there are none, a publish does not look.
     pattern_count: AtomicUsize,
     meters: Arc<Meters>,
+    /// What reaches the subscribers.
+    fan_out: Arc<Shards>,
 }
 
 impl Index {
-    pub(super) fn new(meters: Arc<Meters>) -> Self {
+    pub(super) fn new(meters: Arc<Meters>, fan_out: Arc<Shards>) -> Self {
         Self {
             hasher: RandomState::new(),
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
             patterns: RwLock::default(),
             pattern_count: AtomicUsize::new(0),
             meters,
+            fan_out,
         }
     }
 
@@ -76,7 +84,7 @@ impl Index {
         let mut shard = self.shard(address).write();
         let topic = shard.entry(address.clone()).or_insert_with(|| {
             self.meters.destinations.count.increment();
-            SharedTopic::default()
+            self.new_topic()
         });
         Arc::clone(topic)
     }
@@ -85,7 +93,7 @@ impl Index {
     pub(super) fn enter(&self, place: &Place) -> SharedTopic {
         match place {
             Place::Address(address) => self.topic_or_new(address),
-            Place::Pattern(pattern) => self.patterns.write().topic_or_new(pattern),
+            Place::Pattern(pattern) => self.patterns.write().topic_or_insert(pattern, || self.new_topic()),
         }
     }
 
@@ -128,6 +136,10 @@ impl Index {
     /// How many addresses have a topic.
     pub(super) fn address_count(&self) -> usize {
         self.shards.iter().map(|shard| shard.read().len()).sum()
+    }
+
+    fn new_topic(&self) -> SharedTopic {
+        Arc::new(Topic::new(Arc::clone(&self.fan_out)))
     }
 
     fn shard(&self, address: &Address) -> &RwLock<HashMap<Address, SharedTopic>> {

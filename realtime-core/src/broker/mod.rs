@@ -1,8 +1,8 @@
 //! The broker: who subscribed to what, and the delivery of messages to them.
 //!
-//! Every subscriber is a direct handle to the outbox of its connection, so a publish is: find the topic, take its lock
-//! (which is the destination's order), encode once per encoding group, push to each outbox. Nothing here waits for a
-//! subscriber. A destination with history gets its positions from the journal first, in the same order. Between a message and
+//! A publish is: find the topic, take its lock (which is the destination's order), encode once for each version of the protocol
+//! that is spoken there, append to the topic's lanes. Fan-out (`fan_out`) writes what was appended. Nothing here waits for a
+//! subscriber, and nothing is written under a topic's lock. A destination with history gets its positions from the journal first, in the same order. Between a message and
 //! the outbox of a queue's consumer, or of a subscription that acknowledges, stands what is not acknowledged yet.
 
 mod address;
@@ -11,9 +11,10 @@ mod consumer;
 mod dead_letter;
 mod delivery_rules;
 mod encoding;
-mod group;
 mod held;
 mod index;
+mod member;
+mod members;
 #[cfg(test)]
 mod model_tests;
 #[cfg(test)]
@@ -55,6 +56,7 @@ pub(crate) use subscription::{ActiveSubscription, Begins, Subscriber};
 use crate::{
     broker::{delivery_rules::Compiled, index::Index, queues::Queues},
     destination::{Destination, Prefixes},
+    fan_out::Shards,
     telemetry::Meters,
 };
 pub use crate::{
@@ -80,6 +82,7 @@ pub struct Broker {
 
 struct Inner {
     index: Index,
+    shards: Arc<Shards>,
     queues: Queues,
     /// Set when an endpoint is built, before there is a subscription.
     held: OnceLock<HeldLimits>,
@@ -106,9 +109,11 @@ impl Broker {
     #[must_use]
     pub fn new(prefixes: Prefixes) -> Self {
         let meters = Meters::new();
+        let shards = Arc::new(Shards::new(Arc::clone(&meters)));
         Self {
             inner: Arc::new(Inner {
-                index: Index::new(Arc::clone(&meters)),
+                index: Index::new(Arc::clone(&meters), Arc::clone(&shards)),
+                shards,
                 queues: Queues::default(),
                 held: OnceLock::new(),
                 meters,
@@ -203,6 +208,12 @@ impl Broker {
         let number = id.strip_prefix(&self.inner.node).and_then(|rest| rest.strip_prefix('-'));
         let number = number.and_then(|number| number.parse::<u64>().ok());
         number.is_some_and(|number| number < self.inner.next_message.load(Ordering::Relaxed))
+    }
+
+    /// Waits until everything that was published before is written or waits in an outbox.
+    #[cfg(test)]
+    pub(crate) async fn settled(&self) {
+        self.inner.shards.settled().await;
     }
 
     fn rules(&self) -> Option<&Compiled> {

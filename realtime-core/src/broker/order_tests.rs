@@ -192,6 +192,7 @@ async fn rules_8_and_9_hold_while_subscriptions_come_and_go() {
         publisher.await.unwrap();
     }
     progress.finished.store(true, SeqCst);
+    broker.settled().await;
     let orders = references.map(|(destination, ear)| (destination, ear.heard().remove(destination).unwrap()));
     let places = orders.each_ref().map(|(destination, order)| {
         assert_eq!(order.len(), PUBLISHERS * MESSAGES, "everything reaches who always listens, once");

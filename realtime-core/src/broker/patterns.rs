@@ -18,16 +18,16 @@ pub(super) struct PatternTrie {
 
 impl PatternTrie {
     /// The subscribers of a pattern, made if need be.
-    pub(super) fn topic_or_new(&mut self, pattern: &Pattern) -> SharedTopic {
+    pub(super) fn topic_or_insert(&mut self, pattern: &Pattern, make: impl FnOnce() -> SharedTopic) -> SharedTopic {
         let mut node = self;
         for segment in segments(pattern.as_str()) {
             node = match Step::of(segment) {
-                Step::Rest => return Arc::clone(node.rest.get_or_insert_default()),
+                Step::Rest => return Arc::clone(node.rest.get_or_insert_with(make)),
                 Step::Any => node.any.get_or_insert_default(),
                 Step::Literal(text) => node.literal.entry(text.into()).or_default(),
             };
         }
-        Arc::clone(node.here.get_or_insert_default())
+        Arc::clone(node.here.get_or_insert_with(make))
     }
 
     /// Takes a pattern without subscribers out, with every node that only led to it.

@@ -86,12 +86,19 @@ impl Broker {
             return self.append(&**journal, destination, publication).await;
         }
         let reach = self.fan_out(&destination, &self.next_message_id(), &publication.in_current_trace(), None);
-        if reach.queued {
-            // A connection's task has to write. It may be the very task that runs the publisher, or share a thread with it:
-            // a loop of publishes must let it.
-            tokio::task::yield_now().await;
-        }
+        self.give_way(reach.queued).await;
         Ok(Published { subscriptions: reach.subscriptions, position: None })
+    }
+
+    /// Lets others do what a publish has made for them. It may be the very task of the publisher that has to write, or one
+    /// that shares a thread with it: a loop of publishes must let it.
+    async fn give_way(&self, queued: bool) {
+        if queued {
+            tokio::task::yield_now().await;
+        } else {
+            tokio::task::consume_budget().await;
+        }
+        self.inner.shards.have_room().await;
     }
 
     async fn append(
@@ -103,9 +110,7 @@ impl Broker {
         let entry = Entry::new(self.next_message_id(), publication.in_current_trace().into_owned());
         match journal.append(&destination, entry).await {
             Ok(appended) => {
-                if appended.reached > 0 {
-                    tokio::task::yield_now().await;
-                }
+                self.give_way(false).await;
                 Ok(Published { subscriptions: appended.reached, position: Some(appended.position) })
             }
             Err(error) => Err(PublishError::History { destination, error }),
@@ -172,10 +177,7 @@ impl Broker {
         only: Option<SessionId>,
     ) -> Result<SentToUser, PublishError> {
         let (sent, queued) = self.hand_to_owner(destination, publication, only)?;
-        if queued {
-            // As after a publish: the connection's task has to write.
-            tokio::task::yield_now().await;
-        }
+        self.give_way(queued).await;
         Ok(sent)
     }
 

@@ -18,13 +18,15 @@ use crate::{
     broker::{
         ActiveSubscription, Broker, Publication,
         encoding::Handing,
-        group::{MAX_NOTE, Taken},
+        member::{MAX_NOTE, Taken},
+        shared_queue::SharedQueue,
         subscription::Link,
         topic::Reach,
     },
     closing::Closing,
     destination::Destination,
     history::{Entry, Journal, Page, Position, ReadLimit, Stamp},
+    outbox::Outbox,
     telemetry::{self, DestinationMeters},
 };
 
@@ -59,6 +61,12 @@ struct Replay {
     top: Position,
 }
 
+/// What a message of the history goes to, once there is room.
+enum Way {
+    Outbox(Arc<Outbox>, usize),
+    Queue(Arc<SharedQueue>),
+}
+
 impl Broker {
     /// The place after the last message of a topic, as a client may be told; none where it has no history.
     pub(crate) async fn position_of(&self, topic: &Destination) -> Option<String> {
@@ -87,7 +95,7 @@ impl ActiveSubscription {
             None => None,
         };
         self.link.with_member(|member| {
-            member.announce(&self.link.encoding, self.link.key, recovered_header(found.is_some()));
+            member.announce(self.link.key, recovered_header(found.is_some()));
             if found.is_none() && !replies.is_empty() && member.has_forgotten() {
                 // The client would take what a handler replied and what follows for everything.
                 member.handler_is_too_slow();
@@ -140,16 +148,19 @@ impl Replay {
     /// Sends a message once there is room for it; false where nobody is there any more.
     async fn send(&mut self, stamp: Stamp, entry: &Entry) -> bool {
         let stored = self.link.broker.stored(&self.destination, stamp, entry);
-        let ways = self.link.with_member(|member| (Arc::clone(&member.outbox), member.private_queue()));
-        let Some((outbox, queue)) = ways else { return false };
-        match queue {
-            Some(queue) => poll_fn(|cx| queue.poll_room(cx)).await,
-            None => {
-                let octets = stored.encode(&self.link.encoding, Handing::default()).len() + MAX_NOTE;
-                poll_fn(|cx| outbox.poll_room(octets, cx)).await;
+        let way = self.link.with_member(|member| {
+            let octets = || stored.encode(&member.encoding, Handing::default()).len() + MAX_NOTE;
+            match member.private_queue() {
+                Some(queue) => Way::Queue(queue),
+                None => Way::Outbox(Arc::clone(&member.outbox), octets()),
             }
+        });
+        let Some(way) = way else { return false };
+        match way {
+            Way::Queue(queue) => poll_fn(|cx| queue.poll_room(cx)).await,
+            Way::Outbox(outbox, octets) => poll_fn(|cx| outbox.poll_room(octets, cx)).await,
         }
-        let taken = self.link.with_member(|member| member.replay(&self.link.encoding, stored));
+        let taken = self.link.with_member(|member| member.replay(stored));
         let Some(taken) = taken else { return false };
         let mut reach = Reach::default();
         reach.count(taken);
@@ -160,7 +171,7 @@ impl Replay {
 
     /// Makes the subscription live, unless what was held back has to be read first.
     fn goes_live(&self) -> bool {
-        let reach = self.link.with_member(|member| member.try_go_live(&self.link.encoding, self.last));
+        let reach = self.link.with_member(|member| member.try_go_live(self.last));
         let Some(reach) = reach else { return true };
         if let Some(reach) = &reach {
             self.link.broker.count_delivered(&self.meters, reach);

@@ -9,7 +9,7 @@ use crate::{
     broker::{
         ActiveSubscription, Address, Begins, Broker, Consumer, Publication, Subscriber,
         encoding::Head,
-        group::{Member, Special},
+        member::{Member, Special},
         held::Held,
         index::Place,
         shared_queue::{Receiver, SharedQueue},
@@ -64,13 +64,13 @@ impl Broker {
         let queue = consumer.as_ref().map(|consumer| Arc::clone(&consumer.queue));
         let special =
             (held.is_some() || queue.is_some()).then(|| Box::new(Special { held, seen: None, first: None, queue }));
-        let mut member = Some(Member { session, outbox, special });
+        let mut member = Some(Member { session, outbox, encoding, special });
         let topic = loop {
             let topic = self.inner.index.enter(&place);
             if let Some(mut state) = topic.lock()
                 && let Some(member) = member.take()
             {
-                state.insert(encoding.clone(), key, member);
+                state.insert(key, member);
             }
             if member.is_none() {
                 break topic;
@@ -78,7 +78,7 @@ impl Broker {
         };
         self.inner.index.registered(&place);
         meters.subscriptions.increment();
-        let link = Link { broker: self.clone(), topic, encoding, key };
+        let link = Link { broker: self.clone(), topic, key };
         (ActiveSubscription { link, place, meters }, consumer)
     }
 

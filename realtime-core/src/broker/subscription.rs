@@ -8,10 +8,11 @@ use crate::{
     broker::{
         Broker, Publication,
         encoding::{Encoding, Head},
-        group::{Member, SubscriberKey},
         index::Place,
+        member::Member,
         topic::SharedTopic,
     },
+    fan_out::SubscriberKey,
     outbox::Outbox,
     session_id::SessionId,
     telemetry::DestinationMeters,
@@ -31,25 +32,29 @@ pub(crate) struct ActiveSubscription {
 pub(super) struct Link {
     pub(super) broker: Broker,
     pub(super) topic: SharedTopic,
-    pub(super) encoding: Encoding,
     pub(super) key: SubscriberKey,
 }
 
 impl ActiveSubscription {
     /// Sends `replies` as the subscription's first messages, where they are its first ones.
     pub(crate) fn send_first(&self, destination: &str, replies: &[Publication]) {
-        let Link { broker, encoding, .. } = &self.link;
+        let broker = &self.link.broker;
         for reply in replies {
             let message_id = broker.next_message_id();
-            let wire = encoding.encode(&Head::new(&message_id, destination), &reply.in_current_trace());
-            broker.meters().traffic.sent(Command::Message, 1, wire.len());
-            self.link.with_member(|member| member.send_first(self.link.key, wire));
+            let head = Head::new(&message_id, destination);
+            let sent = self.link.with_member(|member| {
+                let wire = member.encoding.encode(&head, &reply.in_current_trace());
+                let octets = wire.len();
+                member.send_first(self.link.key, wire);
+                octets
+            });
+            broker.meters().traffic.sent(Command::Message, sent.is_some().into(), sent.unwrap_or_default());
         }
     }
 
     /// Lets go what was held back.
     pub(crate) fn go_live(&self) {
-        let reach = self.link.with_member(|member| member.go_live(&self.link.encoding));
+        let reach = self.link.with_member(Member::go_live);
         self.link.broker.count_delivered(&self.meters, &reach.unwrap_or_default());
     }
 }
@@ -57,20 +62,14 @@ impl ActiveSubscription {
 impl Link {
     /// Works on the subscriber under the lock of its topic; none where it is gone.
     pub(super) fn with_member<T>(&self, work: impl FnOnce(&mut Member) -> T) -> Option<T> {
-        self.topic.lock()?.member_mut(&self.encoding, self.key).map(work)
+        self.topic.lock()?.with_member(self.key, work)
     }
 }
 
 impl Drop for ActiveSubscription {
     fn drop(&mut self) {
-        let Link { broker, topic, encoding, key } = &self.link;
-        let (removed, empty) = match topic.lock() {
-            Some(mut state) => state.remove(encoding, *key),
-            None => (None, false),
-        };
-        if let Some(member) = removed {
-            member.outbox.forget(*key);
-        }
+        let Link { broker, topic, key } = &self.link;
+        let empty = topic.lock().is_some_and(|mut state| state.remove(*key));
         self.meters.subscriptions.decrement();
         let index = &broker.inner.index;
         index.removed(&self.place);

@@ -1,20 +1,22 @@
-//! One address with subscribers: its order, its encoding groups, and `apply`, the only way to them.
+//! One address with subscribers: its order, and `apply`, the only way to them.
 //!
 //! The lock of a topic is its order: messages are applied under it, so that all local subscribers see one order. Where the
 //! destination has history, the journal assigned the position before, in the same order. No await and no user code happens
-//! under it.
+//! under it, and no writing: those who are live are reached by lanes, one append for each.
 
-use std::{cell::OnceCell, collections::HashMap, sync::Arc};
+use std::{cell::OnceCell, sync::Arc};
 
 use bytes::Bytes;
 
 use crate::{
     broker::{
         Publication,
-        encoding::{Encoding, Head},
-        group::{Group, Member, Shared, SubscriberKey, Taken},
+        encoding::{Dialect, Encoding, Head},
+        member::{Member, Taken},
+        members::Members,
         stored::Stored,
     },
+    fan_out::{Entry, Joining, LaneId, Shard, Shards, SubscriberKey, Tail},
     history::Position,
     outbox::Overflow,
     session_id::SessionId,
@@ -23,19 +25,32 @@ use crate::{
 };
 
 /// The subscribers of one address (or of one pattern).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Topic {
     state: Mutex<TopicState>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct TopicState {
-    groups: HashMap<Encoding, Group>,
+    shards: Arc<Shards>,
+    members: Members,
+    /// Those that are in no lane.
+    special: Vec<SubscriberKey>,
+    lanes: Vec<Lane>,
     /// Found at the first message.
     meters: Option<Arc<DestinationMeters>>,
     overflow: Option<Overflow>,
     /// Taken out of the index: whoever still holds it must look again.
     retired: bool,
+}
+
+/// The members of one shard that speak one dialect.
+#[derive(Debug)]
+struct Lane {
+    id: LaneId,
+    dialect: Dialect,
+    shard: Arc<Shard>,
+    members: usize,
 }
 
 /// One message with its names, ready to be applied.
@@ -67,6 +82,8 @@ pub(super) struct Reach {
     pub(super) octets: usize,
     /// Somewhere it waits in a queue.
     pub(super) queued: bool,
+    /// Somewhere it is on its way in a lane.
+    pub(super) in_lane: bool,
 }
 
 impl<'a> Envelope<'a> {
@@ -98,9 +115,18 @@ impl<'a> Envelope<'a> {
     }
 
     pub(super) fn encode(&self, encoding: &Encoding) -> Bytes {
+        encoding.encode(&self.head(), self.publication)
+    }
+
+    /// What all members of a lane get.
+    fn tail(&self, dialect: Dialect) -> Tail {
+        let (octets, framing) = dialect.encode_rest(&self.head(), self.publication);
+        Tail { octets, framing, overflow: self.overflow, salt: self.salt }
+    }
+
+    fn head(&self) -> Head<'a> {
         let position = self.place.map(|(_, token)| token);
-        let head = Head { position, ..Head::new(self.message_id, self.destination) };
-        encoding.encode(&head, self.publication)
+        Head { position, ..Head::new(self.message_id, self.destination) }
     }
 
     /// What of a subscriber's messages supersede each other: those of one destination.
@@ -133,10 +159,24 @@ impl Reach {
         self.messages += more.messages;
         self.octets += more.octets;
         self.queued |= more.queued;
+        self.in_lane |= more.in_lane;
     }
 }
 
 impl Topic {
+    pub(super) fn new(shards: Arc<Shards>) -> Self {
+        let state = TopicState {
+            shards,
+            members: Members::default(),
+            special: Vec::new(),
+            lanes: Vec::new(),
+            meters: None,
+            overflow: None,
+            retired: false,
+        };
+        Self { state: Mutex::new(state) }
+    }
+
     /// Locks the topic, unless it was taken out of the index meanwhile.
     pub(super) fn lock(&self) -> Option<MutexGuard<'_, TopicState>> {
         let state = self.state.lock();
@@ -145,7 +185,7 @@ impl Topic {
 
     /// The subscriptions here.
     pub(super) fn len(&self) -> usize {
-        self.state.lock().groups.values().map(Group::len).sum()
+        self.state.lock().members.len()
     }
 }
 
@@ -154,21 +194,67 @@ impl TopicState {
     /// of the destination, as the lock is held.
     pub(super) fn apply(&mut self, envelope: &Envelope<'_>, mut sessions: Option<&mut Vec<SessionId>>) -> Reach {
         let mut reach = Reach::default();
-        for (encoding, group) in &mut self.groups {
-            let mut shared = Shared::new(encoding, envelope);
-            let wanted = |session| envelope.only.is_none_or(|only| only == session);
-            for (key, member) in group.members_mut().filter(|(_, member)| wanted(member.session)) {
-                let taken = member.deliver(key, &mut shared);
-                reach.count(taken);
-                if taken != Taken::Dropped
-                    && let Some(sessions) = sessions.as_deref_mut()
-                    && !sessions.contains(&member.session)
-                {
-                    sessions.push(member.session);
+        let wants_sessions = sessions.is_some();
+        let mut heard = |session: SessionId| {
+            if let Some(sessions) = sessions.as_deref_mut()
+                && !sessions.contains(&session)
+            {
+                sessions.push(session);
+            }
+        };
+        match envelope.only {
+            None => {
+                self.append(envelope, &mut reach);
+                if wants_sessions {
+                    let plain = self.members.iter_mut().filter(|(_, member)| member.is_plain());
+                    plain.for_each(|(_, member)| heard(member.session));
+                }
+            }
+            // A lane has everyone in it.
+            Some(only) => {
+                let wanted = self.members.iter_mut().filter(|(_, member)| member.is_plain() && member.session == only);
+                for (key, member) in wanted {
+                    let taken = member.deliver(key, envelope);
+                    reach.count(taken);
+                    if taken != Taken::Dropped {
+                        heard(only);
+                    }
                 }
             }
         }
+        // After the lanes: one that becomes plain by this message must not get it twice.
+        for key in std::mem::take(&mut self.special) {
+            if let Some(member) = self.members.get_mut(key)
+                && envelope.only.is_none_or(|only| only == member.session)
+            {
+                let taken = member.deliver(key, envelope);
+                reach.count(taken);
+                if taken != Taken::Dropped {
+                    heard(member.session);
+                }
+            }
+            self.place(key);
+        }
         reach
+    }
+
+    /// Appends a message to all lanes, encoded once for each dialect.
+    fn append(&self, envelope: &Envelope<'_>, reach: &mut Reach) {
+        let mut encoded: Option<(Dialect, Tail)> = None;
+        for Lane { id, dialect, shard, members } in &self.lanes {
+            let tail = match &encoded {
+                Some((of, tail)) if of == dialect => tail.clone(),
+                _ => {
+                    let tail = envelope.tail(*dialect);
+                    encoded = Some((*dialect, tail.clone()));
+                    tail
+                }
+            };
+            shard.append(Entry::Publish { lane: *id, tail });
+            reach.subscriptions += members;
+            reach.messages += members;
+            reach.in_lane = true;
+        }
     }
 
     /// The meters of this topic, from `find` where it has none yet.
@@ -181,28 +267,90 @@ impl TopicState {
         *self.overflow.get_or_insert_with(find)
     }
 
-    pub(super) fn insert(&mut self, encoding: Encoding, key: SubscriberKey, member: Member) {
-        self.groups.entry(encoding).or_default().insert(key, member);
+    pub(super) fn insert(&mut self, key: SubscriberKey, member: Member) {
+        self.members.insert(key, member);
+        self.place(key);
     }
 
-    /// Removes a subscriber; returns it, and whether none is left.
-    pub(super) fn remove(&mut self, encoding: &Encoding, key: SubscriberKey) -> (Option<Member>, bool) {
-        let mut removed = None;
-        if let Some(found) = self.groups.get_mut(encoding) {
-            removed = found.remove(key);
-            if found.len() == 0 {
-                self.groups.remove(encoding);
+    /// Removes a subscriber; returns whether none is left.
+    pub(super) fn remove(&mut self, key: SubscriberKey) -> bool {
+        if let Some(member) = self.members.remove(key) {
+            if member.is_plain() {
+                self.leave(key, &member);
+            } else {
+                self.special.retain(|other| *other != key);
+                member.outbox.forget(key);
             }
         }
-        (removed, self.groups.is_empty())
+        self.is_empty()
     }
 
-    pub(super) fn member_mut(&mut self, encoding: &Encoding, key: SubscriberKey) -> Option<&mut Member> {
-        self.groups.get_mut(encoding)?.member_mut(key)
+    /// Works on a subscriber, and puts it where it belongs then; none where it is gone.
+    pub(super) fn with_member<T>(&mut self, key: SubscriberKey, work: impl FnOnce(&mut Member) -> T) -> Option<T> {
+        let member = self.members.get_mut(key)?;
+        let was_plain = member.is_plain();
+        let worked = work(member);
+        match (was_plain, member.is_plain()) {
+            (true, true) | (false, false) => {}
+            (false, true) => {
+                self.special.retain(|other| *other != key);
+                self.place(key);
+            }
+            (true, false) => {
+                let (session, outbox, encoding) = (member.session, Arc::clone(&member.outbox), member.encoding.clone());
+                self.leave(key, &Member { session, outbox, encoding, special: None });
+                self.special.push(key);
+            }
+        }
+        Some(worked)
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.groups.is_empty()
+        self.members.len() == 0
+    }
+
+    /// Puts a subscriber into its lane, or among those that are special.
+    fn place(&mut self, key: SubscriberKey) {
+        let Some(member) = self.members.get_mut(key) else { return };
+        if !member.is_plain() {
+            self.special.push(key);
+            return;
+        }
+        let (dialect, head, outbox) = (member.encoding.dialect(), member.encoding.head(), Arc::clone(&member.outbox));
+        let shard = self.shards.of(&outbox);
+        let known = self.lanes.iter_mut().find(|lane| lane.dialect == dialect && Arc::ptr_eq(&lane.shard, shard));
+        let lane = match known {
+            Some(lane) => {
+                lane.members += 1;
+                lane.id
+            }
+            None => {
+                let id = self.shards.next_lane();
+                if self.lanes.is_empty() {
+                    self.lanes.reserve_exact(1);
+                }
+                self.lanes.push(Lane { id, dialect, shard: Arc::clone(shard), members: 1 });
+                // Those of one dialect beside each other, so that a message is encoded once.
+                self.lanes.sort_by_key(|lane| lane.dialect);
+                id
+            }
+        };
+        shard.append(Entry::Join(Box::new(Joining { lane, outbox, key, head })));
+    }
+
+    /// Takes a plain subscriber out of its lane.
+    fn leave(&mut self, key: SubscriberKey, member: &Member) {
+        let dialect = member.encoding.dialect();
+        let shard = self.shards.of(&member.outbox);
+        let found = self.lanes.iter().position(|lane| lane.dialect == dialect && Arc::ptr_eq(&lane.shard, shard));
+        let Some(place) = found else { return };
+        let lane = &mut self.lanes[place];
+        lane.members -= 1;
+        let outbox = Arc::clone(&member.outbox);
+        shard.append(Entry::Leave { lane: lane.id, key, outbox });
+        if lane.members == 0 {
+            self.lanes.remove(place);
+        }
     }
 
     pub(super) fn retire(&mut self) {

@@ -14,14 +14,17 @@
 //! ```
 
 mod annotation;
+mod batch;
 mod limits;
 mod overflow;
 mod queue;
 mod state;
+mod upstream;
 mod wire_writer;
 
 use std::{
     fmt, io,
+    sync::{Arc, OnceLock, Weak},
     task::{Context, Poll},
     time::SystemTime,
 };
@@ -30,8 +33,10 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 pub use annotation::{Annotate, annotate_message};
+pub(crate) use batch::{Batch, Delivered};
 pub use limits::OutboxLimits;
 pub use overflow::Overflow;
+pub(crate) use upstream::{Deferred, Upstream};
 pub use wire_writer::WireWriter;
 
 use crate::{
@@ -107,13 +112,15 @@ pub struct Outbox {
     limits: OutboxLimits,
     annotate: Annotate,
     state: Mutex<State>,
+    /// What later frames must not overtake, and the outbox itself, to wait there; none before the first subscription.
+    upstream: OnceLock<(Weak<Self>, Arc<dyn Upstream>)>,
 }
 
 impl Outbox {
     /// An outbox of STOMP frames over `writer`.
     #[must_use]
     pub fn new(writer: Box<dyn WireWriter>, limits: OutboxLimits) -> Self {
-        Self { limits, annotate: annotate_message, state: Mutex::new(State::new(writer)) }
+        Self { limits, annotate: annotate_message, state: Mutex::new(State::new(writer)), upstream: OnceLock::new() }
     }
 
     /// Sets how a frame is told that others are missing in front of it; default [`annotate_message`].
@@ -125,14 +132,7 @@ impl Outbox {
 
     /// Sends one whole WebSocket frame that must arrive, now or when its turn comes. Never waits.
     pub fn push(&self, wire: Bytes) -> Pushed {
-        let mut state = self.state.lock();
-        if !state.takes() {
-            return Pushed::Refused;
-        }
-        if state.queue.is_empty() {
-            return state.write_or_queue(wire, Kind::Plain);
-        }
-        state.queue_within(&self.limits, wire, Kind::Plain)
+        self.submit(Deferred::Push(wire))
     }
 
     /// Sends one whole frame of a subscription, now or when its turn comes; without room its policy decides. Never waits.
@@ -150,25 +150,13 @@ impl Outbox {
     /// }
     /// ```
     pub fn push_for(&self, subscription: u64, overflow: Overflow, wire: Bytes) -> Pushed {
-        let kind = Kind::Subscription { key: subscription, overflow };
-        let mut state = self.state.lock();
-        if !state.takes() {
-            return Pushed::Refused;
-        }
-        if state.queue.is_empty() {
-            if state.queue.has_unsaid(subscription) {
-                state.enqueue(wire, 0, kind);
-                return Pushed::Queued;
-            }
-            return state.write_or_queue(wire, kind);
-        }
-        state.queue_within(&self.limits, wire, kind)
+        self.submit(Deferred::PushFor { subscription, overflow, wire })
     }
 
     /// Nothing more is to be told to a subscription: it has ended. What waits for it still goes out, or makes room. Without
     /// this call a client that does not read could make the outbox remember what subscriptions missed that are long gone.
     pub fn forget(&self, subscription: u64) {
-        self.state.lock().queue.forget(subscription);
+        self.submit(Deferred::Forget(subscription));
     }
 
     /// The octets of one whole frame with one header more.
@@ -185,13 +173,13 @@ impl Outbox {
 
     /// Whether so many messages of so many octets in all could be taken now, and no frame be dropped for them.
     pub(crate) fn has_room_for(&self, messages: usize, octets: usize) -> bool {
-        self.state.lock().queue.has_room_for(&self.limits, messages, octets)
+        self.state.lock().has_room_for(&self.limits, messages, octets)
     }
 
     /// Ready when a message of so many octets could be taken, or nothing is taken any more: for those who can wait.
     pub(crate) fn poll_room(&self, octets: usize, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state.lock();
-        if !matches!(state.phase, Phase::Open) || state.queue.has_room_for(&self.limits, 1, octets) {
+        if !matches!(state.phase, Phase::Open) || state.has_room_for(&self.limits, 1, octets) {
             return Poll::Ready(());
         }
         state.waiting.push(cx.waker().clone());
@@ -201,15 +189,7 @@ impl Outbox {
     /// Answers a ping. A pong that has not begun to be written is replaced by the newer one (RFC 6455 section 5.5.3),
     /// so a flood of pings costs one queue entry.
     pub(crate) fn push_pong(&self, wire: Bytes) {
-        let mut state = self.state.lock();
-        if !state.takes() {
-            return;
-        }
-        if state.queue.is_empty() {
-            state.write_or_queue(wire, Kind::Pong);
-        } else if !state.queue.replace_pong(&wire) {
-            state.enqueue(wire, 0, Kind::Pong);
-        }
+        self.submit(Deferred::Pong(wire));
     }
 
     /// Sets when the client's token ends, never where it says none. False, with nothing changed, where the outbox takes nothing
@@ -237,11 +217,7 @@ impl Outbox {
 
     /// Asks for the end of the connection. The first call counts; what is queued already is still written.
     pub fn stop(&self, closing: Closing) {
-        let mut state = self.state.lock();
-        if matches!(state.phase, Phase::Open) {
-            state.phase = Phase::Stopped(Some(closing));
-            state.wake();
-        }
+        self.submit(Deferred::Stop(closing));
     }
 
     /// Asks for the end of the connection after what was read is answered: receipts are still taken and written.
@@ -255,19 +231,7 @@ impl Outbox {
 
     /// Appends the last frames and takes nothing more.
     pub(crate) fn finish(&self, farewell: impl IntoIterator<Item = Bytes>) {
-        let mut state = self.state.lock();
-        if matches!(state.phase, Phase::Failed | Phase::Finishing) {
-            return;
-        }
-        state.phase = Phase::Finishing;
-        for wire in farewell {
-            if !state.queue.is_empty() {
-                state.enqueue(wire, 0, Kind::Farewell);
-            } else if matches!(state.write_or_queue(wire, Kind::Farewell), Pushed::Refused) {
-                return;
-            }
-        }
-        state.wake();
+        self.submit(Deferred::Finish(farewell.into_iter().collect()));
     }
 
     /// Writes what waits. Ready only when the driver has something to do.
@@ -346,13 +310,16 @@ impl Outbox {
     /// Octets that wait to be written.
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
-        self.state.lock().queue.waiting()
+        let state = self.state.lock();
+        state.queue.waiting() + state.expected.octets
     }
 
     /// Whether less than half of what may wait does: room for those who can wait themselves.
     pub(crate) fn is_half_empty(&self) -> bool {
         let state = self.state.lock();
-        state.queue.waiting() <= self.limits.max_bytes / 2 && state.queue.len() <= self.limits.max_messages / 2
+        let (octets, messages) =
+            (state.queue.waiting() + state.expected.octets, state.queue.len() + state.expected.messages);
+        octets <= self.limits.max_bytes / 2 && messages <= self.limits.max_messages / 2
     }
 
     /// What the queue has been through so far.
@@ -363,7 +330,85 @@ impl Outbox {
     /// Whether pushes are still taken.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        matches!(self.state.lock().phase, Phase::Open)
+        self.state.lock().is_open()
+    }
+
+    /// Names what later frames must not overtake from now on; only the first call counts.
+    pub(crate) fn set_upstream(self: &Arc<Self>, upstream: impl FnOnce() -> Arc<dyn Upstream>) {
+        self.upstream.get_or_init(|| (Arc::downgrade(self), upstream()));
+    }
+
+    /// Has something happen now, or behind what is on its way.
+    fn submit(&self, deferred: Deferred) -> Pushed {
+        let Some((this, upstream)) = self.upstream.get().filter(|(_, upstream)| !upstream.is_idle()) else {
+            return self.perform(deferred);
+        };
+        let Some(this) = this.upgrade() else { return self.perform(deferred) };
+        let mut state = self.state.lock();
+        if deferred.is_frame() && !state.takes() {
+            return Pushed::Refused;
+        }
+        state.expected.add(&deferred);
+        drop(state);
+        Arc::clone(upstream).defer(this, deferred);
+        Pushed::Queued
+    }
+
+    /// Has happen what waited upstream.
+    pub(crate) fn perform_deferred(&self, deferred: Deferred) {
+        let mut state = self.state.lock();
+        state.expected.remove(&deferred);
+        state.made_room();
+        drop(state);
+        self.perform(deferred);
+    }
+
+    /// As [`forget`](Self::forget), for who stands upstream.
+    pub(crate) fn forget_now(&self, subscription: u64) {
+        self.state.lock().queue.forget(subscription);
+    }
+
+    fn perform(&self, deferred: Deferred) -> Pushed {
+        let mut state = self.state.lock();
+        if deferred.is_frame() && !state.takes() {
+            return Pushed::Refused;
+        }
+        match deferred {
+            Deferred::Push(wire) if state.queue.is_empty() => state.write_or_queue(wire, Kind::Plain),
+            Deferred::Push(wire) => state.queue_within(&self.limits, wire, Kind::Plain),
+            Deferred::PushFor { subscription, overflow, wire } => {
+                let kind = Kind::Subscription { key: subscription, overflow };
+                if !state.queue.is_empty() {
+                    return state.queue_within(&self.limits, wire, kind);
+                }
+                if state.queue.has_unsaid(subscription) {
+                    state.enqueue(wire, 0, kind);
+                    return Pushed::Queued;
+                }
+                state.write_or_queue(wire, kind)
+            }
+            Deferred::Pong(wire) => {
+                if state.queue.is_empty() {
+                    return state.write_or_queue(wire, Kind::Pong);
+                }
+                if !state.queue.replace_pong(&wire) {
+                    state.enqueue(wire, 0, Kind::Pong);
+                }
+                Pushed::Queued
+            }
+            Deferred::Forget(subscription) => {
+                state.queue.forget(subscription);
+                Pushed::Written
+            }
+            Deferred::Stop(closing) => {
+                if state.is_open() {
+                    state.phase = Phase::Stopped(Some(closing));
+                    state.wake();
+                }
+                Pushed::Written
+            }
+            Deferred::Finish(farewell) => state.finish(farewell),
+        }
     }
 }
 

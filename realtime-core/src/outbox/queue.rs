@@ -240,6 +240,11 @@ impl Queue {
         self.losses.as_ref().is_some_and(|losses| losses.unsaid.contains_key(&key))
     }
 
+    /// Whether any subscription's next frame has to say so.
+    pub(super) fn misses_any(&self) -> bool {
+        self.losses.as_ref().is_some_and(|losses| !losses.unsaid.is_empty())
+    }
+
     /// Whether more subscriptions miss messages than may be kept account of.
     pub(super) fn misses_too_many(&self) -> bool {
         self.losses.as_ref().is_some_and(|losses| losses.unsaid.len() > MAX_UNSAID)

@@ -14,6 +14,7 @@ use crate::{
     outbox::{
         Annotate, OutboxLimits, Overflow, Pushed, WireWriter,
         queue::{Kind, Queue},
+        upstream::Expected,
     },
 };
 
@@ -21,6 +22,8 @@ pub(super) struct State {
     /// Gone once the connection has ended, so that handles that outlive it keep no socket open.
     pub(super) writer: Option<Box<dyn WireWriter>>,
     pub(super) queue: Queue,
+    /// What waits upstream.
+    pub(super) expected: Expected,
     pub(super) phase: Phase,
     pub(super) driver: Option<Waker>,
     /// Those who wait for room.
@@ -50,6 +53,7 @@ impl State {
         Self {
             writer: Some(writer),
             queue: Queue::default(),
+            expected: Expected::default(),
             phase: Phase::Open,
             driver: None,
             waiting: Vec::new(),
@@ -65,7 +69,17 @@ impl State {
     /// Whether anything but a farewell is taken.
     pub(super) fn takes(&mut self) -> bool {
         self.check_expiry();
+        self.is_open()
+    }
+
+    pub(super) fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Open)
+    }
+
+    /// Whether so many messages of so many octets in all could be taken now, beside those that wait upstream.
+    pub(super) fn has_room_for(&self, limits: &OutboxLimits, messages: usize, octets: usize) -> bool {
+        let Expected { messages: before, octets: octets_before } = self.expected;
+        self.queue.has_room_for(limits, messages + before, octets + octets_before)
     }
 
     /// Has the token's end happen once its time has come, whoever looks first.
@@ -139,6 +153,23 @@ impl State {
             self.queue_begun = true;
             self.wake();
         }
+    }
+
+    /// Appends the last frames and takes nothing more.
+    pub(super) fn finish(&mut self, farewell: Vec<Bytes>) -> Pushed {
+        if matches!(self.phase, Phase::Failed | Phase::Finishing) {
+            return Pushed::Refused;
+        }
+        self.phase = Phase::Finishing;
+        for wire in farewell {
+            if !self.queue.is_empty() {
+                self.enqueue(wire, 0, Kind::Farewell);
+            } else if matches!(self.write_or_queue(wire, Kind::Farewell), Pushed::Refused) {
+                return Pushed::Refused;
+            }
+        }
+        self.wake();
+        Pushed::Queued
     }
 
     /// Since when the first frame waits.

@@ -92,6 +92,11 @@ impl TrafficMeters {
         self.octets_sent.add(octets as u64);
     }
 
+    /// So many octets of frames that are counted by themselves.
+    pub(crate) fn octets_sent(&self, octets: usize) {
+        self.octets_sent.add(octets as u64);
+    }
+
     pub(crate) fn beat_sent(&self, octets: usize) {
         self.beats_sent.add(1);
         self.octets_sent.add(octets as u64);

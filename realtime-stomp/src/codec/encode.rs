@@ -178,10 +178,54 @@ pub fn encode_frame(command: Command, headers: &Headers, body: &[u8], version: V
 /// ```
 pub fn encode_message_into(head: &MessageHead<'_>, body: &[u8], version: Version, out: &mut Vec<u8>) -> bool {
     out.reserve(USUAL_HEAD + body.len());
+    encode_message_opening(head.subscription, version, out);
+    encode_message_rest(head, body, version, out)
+}
+
+/// Appends the beginning of a MESSAGE frame: all of it that is different for each subscription.
+///
+/// Who sends one message to many subscriptions encodes [the rest](encode_message_rest) once for all of them.
+///
+/// ```
+/// use parlor_stomp::{Version, encode_message_opening};
+///
+/// let mut out = Vec::new();
+/// encode_message_opening(Some("sub:0"), Version::V1_2, &mut out);
+/// assert_eq!(out, b"MESSAGE\nsubscription:sub\\c0\n");
+/// ```
+pub fn encode_message_opening(subscription: Option<&str>, version: Version, out: &mut Vec<u8>) {
     let mut frame = FrameWriter::begin(Command::Message, version, out);
-    if let Some(subscription) = head.subscription {
+    if let Some(subscription) = subscription {
         frame.header("subscription", subscription);
     }
+}
+
+/// Appends what follows [the opening](encode_message_opening) of a MESSAGE frame; returns whether all of it is UTF-8. The
+/// `subscription` of `head` does not count.
+///
+/// ```
+/// use parlor_stomp::{Headers, MessageHead, Version, encode_message_opening, encode_message_rest};
+///
+/// let head = MessageHead {
+///     subscription: None,
+///     message_id: "m-1",
+///     destination: "/topic/news",
+///     content_type: None,
+///     ack: None,
+///     extensions: &[],
+///     headers: &Headers::default(),
+/// };
+/// let mut rest = Vec::new();
+/// encode_message_rest(&head, b"hi", Version::V1_2, &mut rest);
+/// for subscription in ["0", "1"] {
+///     let mut frame = Vec::new();
+///     encode_message_opening(Some(subscription), Version::V1_2, &mut frame);
+///     frame.extend_from_slice(&rest);
+///     assert!(frame.ends_with(b"message-id:m-1\ndestination:/topic/news\ncontent-length:2\n\nhi\0"));
+/// }
+/// ```
+pub fn encode_message_rest(head: &MessageHead<'_>, body: &[u8], version: Version, out: &mut Vec<u8>) -> bool {
+    let mut frame = FrameWriter::go_on(Command::Message, version, out);
     frame.header("message-id", head.message_id);
     frame.header("destination", head.destination);
     if let Some(ack) = head.ack {
@@ -223,6 +267,11 @@ impl<'a> FrameWriter<'a> {
     fn begin(command: Command, version: Version, out: &'a mut Vec<u8>) -> Self {
         out.extend_from_slice(command.as_str().as_bytes());
         out.push(b'\n');
+        Self::go_on(command, version, out)
+    }
+
+    /// Writes on behind the first lines of a frame.
+    fn go_on(command: Command, version: Version, out: &'a mut Vec<u8>) -> Self {
         let escaping = match command {
             Command::Connect | Command::Connected | Command::Stomp => Escaping::Never,
             _ => Escaping::Of(version),

@@ -491,7 +491,8 @@ impl World {
     }
 
     /// Both worlds are the same.
-    fn compare(&mut self) -> Result<(), TestCaseError> {
+    async fn compare(&mut self) -> Result<(), TestCaseError> {
+        self.broker.settled().await;
         for slot in 0..self.sessions.len() {
             self.collect(slot);
         }
@@ -563,7 +564,7 @@ impl World {
                     world.expire();
                 }
             }
-            world.compare()?;
+            world.compare().await?;
         }
         // Nothing is left of anything once everybody has left and everything is taken.
         for slot in 0..VERSIONS.len() {
@@ -573,7 +574,7 @@ impl World {
             world.subscribe(3, destination, AckMode::Auto, 1)?;
             world.disconnect(3);
         }
-        world.compare()?;
+        world.compare().await?;
         for name in &DESTINATIONS[..MAX_QUEUES] {
             prop_assert!(world.broker.publish(*name, &0).await.is_ok());
         }

@@ -1,12 +1,11 @@
-//! Encoding groups: the subscribers of one destination that share a subscription id and a protocol version.
+//! One subscriber of a destination, and what is special about it until it is live.
 //!
-//! All of them get the same octets, so a message is encoded once for the group, WebSocket header included, and shared.
-//! Clients use few ids (`sub-0`, `sub-1`), so a destination has few groups.
+//! A subscriber that is live and says nothing is a member of a lane (`fan_out`), which all like it share. What is special goes
+//! its own way: held back, read from a history, or kept until it is acknowledged.
 
-use std::{collections::hash_map::Entry, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use rustc_hash::FxHashMap;
 
 use crate::{
     broker::{
@@ -17,6 +16,7 @@ use crate::{
         topic::{Envelope, Reach},
     },
     closing::Closing,
+    fan_out::SubscriberKey,
     history::Position,
     outbox::{Outbox, Overflow, Pushed},
     session_id::SessionId,
@@ -27,15 +27,13 @@ use crate::{
 /// the WebSocket frame.
 pub(super) const MAX_NOTE: usize = 32;
 
-/// Names one subscription inside the broker; never reused.
-pub(super) type SubscriberKey = u64;
-
 /// One subscriber.
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) session: SessionId,
     pub(super) outbox: Arc<Outbox>,
-    /// What few subscribers have.
+    pub(super) encoding: Encoding,
+    /// What few subscribers have. Without it, it is a member of a lane.
     pub(super) special: Option<Box<Special>>,
 }
 
@@ -65,60 +63,6 @@ pub(super) enum Taken {
     Sent { messages: usize, octets: usize, queued: bool },
 }
 
-/// The members that share one encoding.
-#[derive(Debug, Default)]
-pub(super) struct Group {
-    members: Vec<(SubscriberKey, Member)>,
-    places: FxHashMap<SubscriberKey, usize>,
-}
-
-/// One message on its way to the members of a group: encoded when the first of them needs it, and once.
-pub(super) struct Shared<'a> {
-    encoding: &'a Encoding,
-    envelope: &'a Envelope<'a>,
-    wire: Option<Bytes>,
-}
-
-impl<'a> Shared<'a> {
-    pub(super) fn new(encoding: &'a Encoding, envelope: &'a Envelope<'a>) -> Self {
-        Self { encoding, envelope, wire: None }
-    }
-
-    fn wire(&mut self) -> Bytes {
-        self.wire.get_or_insert_with(|| self.envelope.encode(self.encoding)).clone()
-    }
-}
-
-impl Group {
-    pub(super) fn insert(&mut self, key: SubscriberKey, member: Member) {
-        self.places.insert(key, self.members.len());
-        self.members.push((key, member));
-    }
-
-    pub(super) fn remove(&mut self, key: SubscriberKey) -> Option<Member> {
-        let Entry::Occupied(place) = self.places.entry(key) else { return None };
-        let place = place.remove();
-        let (_, removed) = self.members.swap_remove(place);
-        if let Some((moved, _)) = self.members.get(place) {
-            self.places.insert(*moved, place);
-        }
-        Some(removed)
-    }
-
-    pub(super) fn member_mut(&mut self, key: SubscriberKey) -> Option<&mut Member> {
-        let place = *self.places.get(&key)?;
-        self.members.get_mut(place).map(|(_, member)| member)
-    }
-
-    pub(super) fn members_mut(&mut self) -> impl Iterator<Item = (SubscriberKey, &mut Member)> {
-        self.members.iter_mut().map(|(key, member)| (*key, member))
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.members.len()
-    }
-}
-
 impl Special {
     /// Whether a message of this place was read from the history already. The first that was not is the end of that.
     fn has_seen(&mut self, position: Option<Position>) -> bool {
@@ -137,17 +81,16 @@ impl Special {
 }
 
 impl Member {
-    /// Hands over a live message.
-    pub(super) fn deliver(&mut self, key: SubscriberKey, shared: &mut Shared<'_>) -> Taken {
-        let envelope = shared.envelope;
+    /// Hands over a live message, not by a lane.
+    pub(super) fn deliver(&mut self, key: SubscriberKey, envelope: &Envelope<'_>) -> Taken {
+        let (lane, overflow) = (envelope.lane(key), envelope.overflow);
         let Some(special) = &mut self.special else {
-            return self.push(envelope.lane(key), envelope.overflow, shared.wire());
+            return self.push(lane, overflow, envelope.encode(&self.encoding));
         };
         if special.has_seen(envelope.place.map(|(position, _)| position)) {
             return Taken::Held;
         }
         if let Some(held) = &mut special.held {
-            let (lane, overflow) = (envelope.lane(key), envelope.overflow);
             return match held.push(Waiting { message: envelope.stored(), lane, overflow }) {
                 Ok(()) => Taken::Held,
                 Err(HeldFull) => self.handler_is_too_slow(),
@@ -158,27 +101,33 @@ impl Member {
         }
         let first = special.first.take();
         self.special = None;
+        let wire = envelope.encode(&self.encoding);
         let wire = match first {
-            Some((name, value)) => self.outbox.annotate(&shared.wire(), name, value),
-            None => shared.wire(),
+            Some((name, value)) => self.outbox.annotate(&wire, name, value),
+            None => wire,
         };
-        self.push(envelope.lane(key), envelope.overflow, wire)
+        self.push(lane, overflow, wire)
+    }
+
+    /// Whether it is a member of a lane.
+    pub(super) fn is_plain(&self) -> bool {
+        self.special.is_none()
     }
 
     /// Hands over a message of the history, for which there is room: what was missed is owed whole.
-    pub(super) fn replay(&mut self, encoding: &Encoding, message: Arc<Stored>) -> Taken {
-        self.hand_over(encoding, Waiting { message, lane: 0, overflow: Overflow::Disconnect })
+    pub(super) fn replay(&mut self, message: Arc<Stored>) -> Taken {
+        self.hand_over(Waiting { message, lane: 0, overflow: Overflow::Disconnect })
     }
 
     /// Lets the held messages go.
-    pub(super) fn go_live(&mut self, encoding: &Encoding) -> Reach {
+    pub(super) fn go_live(&mut self) -> Reach {
         let held = self.special.as_mut().and_then(|special| special.held.take());
-        self.hand_over_all(encoding, held.map(Held::into_messages).unwrap_or_default())
+        self.hand_over_all(held.map(Held::into_messages).unwrap_or_default())
     }
 
     /// Lets the held messages go that come after `last` in the history. None where some were forgotten or there is no room
     /// for all of them: then it holds back anew, from nothing, and they have to be read from the history first.
-    pub(super) fn try_go_live(&mut self, encoding: &Encoding, last: Position) -> Option<Reach> {
+    pub(super) fn try_go_live(&mut self, last: Position) -> Option<Reach> {
         let queue = self.private_queue();
         let Some(special) = &mut self.special else { return Some(Reach::default()) };
         let Some(held) = &mut special.held else { return Some(Reach::default()) };
@@ -187,7 +136,7 @@ impl Member {
             Some(queue) => queue.has_room_for(due.len(), due.iter().map(|waiting| waiting.message.octets()).sum()),
             None => {
                 let octets =
-                    due.iter().map(|waiting| waiting.message.encode(encoding, Handing::default()).len() + MAX_NOTE);
+                    due.iter().map(|waiting| waiting.message.encode(&self.encoding, Handing::default()).len() + MAX_NOTE);
                 self.outbox.has_room_for(due.len(), octets.sum())
             }
         };
@@ -197,17 +146,12 @@ impl Member {
         }
         special.held = None;
         special.seen = Some(last);
-        Some(self.hand_over_all(encoding, due))
+        Some(self.hand_over_all(due))
     }
 
     /// Puts a header on the next message alone; in an event stream it is an event of its own, now.
-    pub(super) fn announce(
-        &mut self,
-        encoding: &Encoding,
-        key: SubscriberKey,
-        header @ (name, value): (&'static str, &'static str),
-    ) {
-        if *encoding == Encoding::Event {
+    pub(super) fn announce(&mut self, key: SubscriberKey, header @ (name, value): (&'static str, &'static str)) {
+        if self.encoding == Encoding::Event {
             self.outbox.push(sse::note(name, value).into());
             return;
         }
@@ -251,10 +195,10 @@ impl Member {
         Taken::Refused
     }
 
-    fn hand_over_all(&mut self, encoding: &Encoding, messages: Vec<Waiting>) -> Reach {
+    fn hand_over_all(&mut self, messages: Vec<Waiting>) -> Reach {
         let mut reach = Reach::default();
         for waiting in messages {
-            reach.count(self.hand_over(encoding, waiting));
+            reach.count(self.hand_over(waiting));
         }
         if self.special.as_ref().is_some_and(|special| special.is_plain()) {
             self.special = None;
@@ -263,11 +207,11 @@ impl Member {
     }
 
     /// Hands over a message that was kept.
-    fn hand_over(&mut self, encoding: &Encoding, Waiting { message, lane, overflow }: Waiting) -> Taken {
+    fn hand_over(&mut self, Waiting { message, lane, overflow }: Waiting) -> Taken {
         if self.special.as_ref().is_some_and(|special| special.queue.is_some()) {
             return self.enqueue(message);
         }
-        let wire = message.encode(encoding, Handing::default());
+        let wire = message.encode(&self.encoding, Handing::default());
         let first = self.special.as_mut().and_then(|special| special.first.take());
         let wire = match first {
             Some((name, value)) => self.outbox.annotate(&wire, name, value),

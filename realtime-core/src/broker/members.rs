@@ -1,0 +1,70 @@
+//! The subscribers of one destination, by key.
+
+use std::collections::hash_map::Entry;
+
+use rustc_hash::FxHashMap;
+
+use crate::{broker::member::Member, fan_out::SubscriberKey};
+
+/// Subscribers that are looked for one by one; where there are more, by a table.
+const FEW: usize = 8;
+
+/// All subscribers of a destination, in no order. Most destinations have one or two.
+#[derive(Debug, Default)]
+pub(super) struct Members {
+    members: Vec<(SubscriberKey, Member)>,
+    places: Option<Box<FxHashMap<SubscriberKey, usize>>>,
+}
+
+impl Members {
+    pub(super) fn insert(&mut self, key: SubscriberKey, member: Member) {
+        if self.members.is_empty() {
+            self.members.reserve_exact(1);
+        }
+        self.members.push((key, member));
+        if let Some(places) = &mut self.places {
+            places.insert(key, self.members.len() - 1);
+        } else if self.members.len() > FEW {
+            let all = self.members.iter().enumerate().map(|(place, (key, _))| (*key, place));
+            self.places = Some(Box::new(all.collect()));
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: SubscriberKey) -> Option<Member> {
+        let place = self.place(key)?;
+        let (_, removed) = self.members.swap_remove(place);
+        if let Some(places) = &mut self.places {
+            places.remove(&key);
+            if let Some((moved, _)) = self.members.get(place)
+                && let Entry::Occupied(mut moved) = places.entry(*moved)
+            {
+                moved.insert(place);
+            }
+        }
+        if self.members.len() < FEW / 2 {
+            self.places = None;
+        }
+        self.members.shrink_to(self.members.len() * 4);
+        Some(removed)
+    }
+
+    pub(super) fn get_mut(&mut self, key: SubscriberKey) -> Option<&mut Member> {
+        let place = self.place(key)?;
+        self.members.get_mut(place).map(|(_, member)| member)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (SubscriberKey, &mut Member)> {
+        self.members.iter_mut().map(|(key, member)| (*key, member))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    fn place(&self, key: SubscriberKey) -> Option<usize> {
+        match &self.places {
+            Some(places) => places.get(&key).copied(),
+            None => self.members.iter().position(|(other, _)| *other == key),
+        }
+    }
+}

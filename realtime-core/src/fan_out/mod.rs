@@ -1,0 +1,41 @@
+//! Fan-out: from one message to the sockets of thousands, at the cost of the system calls.
+//!
+//! The subscribers of a destination are spread over shards by their connection. A publisher appends a message once for each
+//! shard, to the shard's log, and goes on; the shard's task takes the log in its turn and writes. What was published meanwhile
+//! is written together: with nothing to wait for there is one write for each message and subscriber, under load one for many
+//! messages. Nobody waits for a timer.
+//!
+//! ```text
+//! publishers --append--> log --in order--> lanes (one for each destination and shard) --one write a member--> outboxes
+//!    receipts, replies, ends of connections --only while something is on its way--^
+//! ```
+//!
+//! Invariants:
+//! - The log is the order (rule 9): messages, joining and leaving, and whatever else goes to a connection while messages are on
+//!   their way to it take effect in the order in which they were appended, for each connection, whatever lanes it is in.
+//! - A shard is worked on by one thread at a time. A publisher waits for nothing but the log's lock, which is held for as long
+//!   as an append takes.
+//! - A large lane has its turn in small pieces, so that no other waits for it.
+//! - What is not written yet is bounded: publishers that can wait do so while a shard holds more than [`MAX_BACKLOG`].
+//!
+//! Where there is no runtime, whoever appends does the work.
+
+mod batches;
+mod composed;
+mod flusher;
+mod lane;
+mod seats;
+mod shapes;
+mod shard;
+mod shards;
+
+pub(crate) use lane::{LaneId, SubscriberKey, Tail};
+pub(crate) use shard::{Entry, Joining, Shard};
+pub(crate) use shards::Shards;
+
+/// Octets of messages that a shard may hold before publishers wait for it: a quarter of what may wait for one client, so that
+/// one who reads all the time is not taken for slow.
+pub(crate) const MAX_BACKLOG: usize = 64 * 1024;
+
+/// What a message counts as beside its octets, so that empty ones count too.
+const MESSAGE_COST: usize = 64;

@@ -1,0 +1,209 @@
+//! A shard: the log that publishers append to, and the task that works it off.
+
+use std::{
+    fmt,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use tokio::{runtime::Handle, sync::Notify};
+
+use super::{
+    MAX_BACKLOG,
+    flusher::{Flusher, TURN, Tally},
+    lane::{LaneId, SubscriberKey, Tail},
+};
+use crate::{
+    clock,
+    outbox::{Deferred, Outbox, Upstream},
+    sync::Mutex,
+    telemetry::Meters,
+};
+
+/// What happens, in the order in which it does.
+#[derive(Debug)]
+pub(crate) enum Entry {
+    Join(Box<Joining>),
+    Leave { lane: LaneId, key: SubscriberKey, outbox: Arc<Outbox> },
+    /// Something for one connection alone.
+    Outbox { outbox: Arc<Outbox>, deferred: Deferred },
+    Publish { lane: LaneId, tail: Tail },
+}
+
+/// A subscription that gets what is published from now on.
+#[derive(Debug)]
+pub(crate) struct Joining {
+    pub(crate) lane: LaneId,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) key: SubscriberKey,
+    /// How its frames begin.
+    pub(crate) head: Bytes,
+}
+
+/// Connections that are written to by one thread at a time.
+pub(crate) struct Shard {
+    log: Mutex<Log>,
+    /// Neither is anything logged nor is anything left to write.
+    is_idle: AtomicBool,
+    flusher: Mutex<Flusher>,
+    /// What all messages count as that somebody has not been given yet.
+    backlog: AtomicUsize,
+    /// Told when the backlog is small again.
+    room: Notify,
+    meters: Arc<Meters>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    entries: Vec<Entry>,
+    /// Somebody is at work, or will be.
+    is_worked_on: bool,
+}
+
+/// Who works on a shard. A runtime that ends in the midst of it leaves the rest to whoever appends next.
+struct Worker {
+    shard: Arc<Shard>,
+    has_finished: bool,
+}
+
+impl Shard {
+    pub(super) fn new(meters: Arc<Meters>) -> Self {
+        Self {
+            log: Mutex::default(),
+            is_idle: AtomicBool::new(true),
+            flusher: Mutex::default(),
+            backlog: AtomicUsize::new(0),
+            room: Notify::new(),
+            meters,
+        }
+    }
+
+    /// Appends an entry. It has its place from now on, and takes effect soon.
+    pub(crate) fn append(self: &Arc<Self>, entry: Entry) {
+        if let Entry::Publish { tail, .. } = &entry {
+            self.backlog.fetch_add(tail.cost(), Ordering::Relaxed);
+        }
+        let mut log = self.log.lock();
+        // Before anybody can see what the entry leads to.
+        self.is_idle.store(false, Ordering::Release);
+        log.entries.push(entry);
+        let begins = !std::mem::replace(&mut log.is_worked_on, true);
+        drop(log);
+        if begins {
+            self.begin();
+        }
+    }
+
+    /// Waits until a publisher may go on: not for any subscriber, but for the work that it made.
+    pub(crate) async fn has_room(&self) {
+        while self.backlog.load(Ordering::Acquire) > MAX_BACKLOG {
+            let mut room = pin!(self.room.notified());
+            room.as_mut().enable();
+            if self.backlog.load(Ordering::Acquire) > MAX_BACKLOG {
+                room.await;
+            }
+        }
+    }
+
+    /// Waits until everything that was appended before has taken effect.
+    #[cfg(test)]
+    pub(crate) async fn settled(&self) {
+        while !self.is_idle() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Has somebody work the log off.
+    fn begin(self: &Arc<Self>) {
+        let worker = Worker { shard: Arc::clone(self), has_finished: false };
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(worker.run())),
+            Err(_) => worker.run_now(),
+        }
+    }
+
+    /// Does a turn's work; false where there was nothing left to do, and somebody has to begin anew.
+    fn turn(&self) -> bool {
+        let now = clock::now();
+        let mut flusher = self.flusher.lock();
+        let entries = std::mem::take(&mut self.log.lock().entries);
+        for entry in entries {
+            flusher.take(entry, now);
+        }
+        flusher.write(TURN, now);
+        self.account(flusher.take_tally());
+        if !flusher.is_clean() {
+            return true;
+        }
+        if flusher.is_empty() {
+            // Memory of what was is not needed any more.
+            *flusher = Flusher::default();
+        }
+        let mut log = self.log.lock();
+        if !log.entries.is_empty() {
+            return true;
+        }
+        log.is_worked_on = false;
+        self.is_idle.store(true, Ordering::Release);
+        false
+    }
+
+    fn account(&self, Tally { octets, refused, cost }: Tally) {
+        self.meters.traffic.octets_sent(octets);
+        if refused > 0 {
+            self.meters.destinations.dropped_closing.add(refused as u64);
+        }
+        if cost > 0 {
+            let before = self.backlog.fetch_sub(cost, Ordering::AcqRel);
+            if before > MAX_BACKLOG && before - cost <= MAX_BACKLOG {
+                self.room.notify_waiters();
+            }
+        }
+    }
+}
+
+impl Worker {
+    async fn run(mut self) {
+        loop {
+            // Whoever is ready to publish does so first: then it is written together.
+            tokio::task::yield_now().await;
+            if !self.shard.turn() {
+                self.has_finished = true;
+                return;
+            }
+        }
+    }
+
+    fn run_now(mut self) {
+        while self.shard.turn() {}
+        self.has_finished = true;
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if !self.has_finished {
+            self.shard.log.lock().is_worked_on = false;
+        }
+    }
+}
+
+impl Upstream for Shard {
+    fn is_idle(&self) -> bool {
+        self.is_idle.load(Ordering::Acquire)
+    }
+
+    fn defer(self: Arc<Self>, outbox: Arc<Outbox>, deferred: Deferred) {
+        self.append(Entry::Outbox { outbox, deferred });
+    }
+}
+
+impl fmt::Debug for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shard").field("backlog", &self.backlog).finish_non_exhaustive()
+    }
+}
