@@ -334,6 +334,7 @@ async fn who_reads_nothing_is_gone_when_messages_are_too_old_and_gives_its_place
     for _ in 0..20 {
         publish(&realtime, "/topic/a", &"x".repeat(1000)).await;
     }
+    realtime.broker().settled().await;
     advance(SECOND * 9).await;
     tokio::task::yield_now().await;
     assert_eq!(realtime.registry().event_stream_count(), 1);

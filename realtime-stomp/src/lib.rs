@@ -27,7 +27,10 @@ mod limits;
 mod session;
 mod version;
 
-pub use codec::{Connected, Decoder, Encoded, MessageHead, encode_frame, encode_message_into, encode_message_opening, encode_message_rest, encode_receipt};
+pub use codec::{
+    Connected, Decoder, Encoded, MessageHead, encode_frame, encode_message_into, encode_message_opening,
+    encode_message_rest, encode_receipt,
+};
 pub use command::Command;
 pub use fault::Fault;
 pub use frame::Frame;

@@ -166,5 +166,9 @@ fn encode_rest(version: Version, head: &Head<'_>, publication: &Publication, out
         extensions: &extensions[..count],
         headers: &publication.headers,
     };
-    if parlor_stomp::encode_message_rest(&head, &publication.body, version, out) { Opcode::Text } else { Opcode::Binary }
+    if parlor_stomp::encode_message_rest(&head, &publication.body, version, out) {
+        Opcode::Text
+    } else {
+        Opcode::Binary
+    }
 }

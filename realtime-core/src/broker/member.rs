@@ -135,8 +135,9 @@ impl Member {
         let has_room = || match queue {
             Some(queue) => queue.has_room_for(due.len(), due.iter().map(|waiting| waiting.message.octets()).sum()),
             None => {
-                let octets =
-                    due.iter().map(|waiting| waiting.message.encode(&self.encoding, Handing::default()).len() + MAX_NOTE);
+                let octets = due
+                    .iter()
+                    .map(|waiting| waiting.message.encode(&self.encoding, Handing::default()).len() + MAX_NOTE);
                 self.outbox.has_room_for(due.len(), octets.sum())
             }
         };

@@ -189,6 +189,11 @@ impl Broker {
         self.inner.queues.set(settings);
     }
 
+    /// Bounds what is not written yet by what may wait for one client; only the first call counts.
+    pub(crate) fn set_outbox(&self, limits: &OutboxLimits) {
+        self.inner.shards.set_outbox(limits);
+    }
+
     /// Sets how much each subscription may hold back; only the first call counts.
     pub(crate) fn set_held(&self, limits: HeldLimits) {
         let _ = self.inner.held.set(limits);
@@ -211,8 +216,20 @@ impl Broker {
     }
 
     /// Waits until everything that was published before is written or waits in an outbox.
-    #[cfg(test)]
-    pub(crate) async fn settled(&self) {
+    ///
+    /// For tests that look at figures, or decide what a client that does not read will find when it does: publishing gives a
+    /// message its place, and it is written a little later.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let broker = parlor_core::broker::Broker::default();
+    /// broker.publish("/topic/news", "hello").await?;
+    /// broker.settled().await;
+    /// # Ok(()) }
+    /// ```
+    #[cfg(any(test, feature = "testing"))]
+    #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+    pub async fn settled(&self) {
         self.inner.shards.settled().await;
     }
 

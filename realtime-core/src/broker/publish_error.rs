@@ -21,8 +21,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Published {
-    /// The subscriptions it was handed to. One that closes at the same time may still miss it (at most once). Of a queue: 1
-    /// where a consumer was given it at once, else 0.
+    /// The subscriptions it was accepted for. One whose connection closes meanwhile, or has no room and a policy by which it may
+    /// be dropped, still misses it (at most once). Of a queue: 1 where a consumer was given it at once, else 0.
     pub subscriptions: usize,
     /// Its place in the history of the destination, where that has one.
     pub position: Option<Position>,

@@ -208,7 +208,8 @@ impl Broker {
             let Some(mut state) = topic.lock() else { continue };
             let message_id = self.next_message_id();
             let overflow = state.overflow(|| self.overflow_of(shown.parse().ok()));
-            let envelope = Envelope { overflow, only, ..Envelope::new(&message_id, &shown, publication) };
+            let meters = Arc::clone(&self.inner.meters.destinations.user);
+            let envelope = Envelope { overflow, only, ..Envelope::new(&message_id, &shown, publication, meters) };
             break state.apply(&envelope, Some(&mut sessions));
         };
         self.count(&self.inner.meters.destinations.user, &reach);
@@ -312,10 +313,11 @@ impl Broker {
             // Looked for when the message has its turn: who subscribed while it waited was confirmed before it.
             let patterns = index.matching_patterns(destination);
             let token = position.zip(self.rules()).map(|(at, rules)| rules.positions.encode(destination, at));
+            let meters = state.meters(|| self.inner.meters.destinations.of(destination));
             let envelope = Envelope {
                 overflow: state.overflow(|| self.overflow_of(Some(destination.clone()))),
                 place: position.zip(token.as_deref()),
-                ..Envelope::new(message_id, destination.as_str(), publication)
+                ..Envelope::new(message_id, destination.as_str(), publication, Arc::clone(&meters))
             };
             let mut reach = state.apply(&envelope, None);
             if !patterns.is_empty() {
@@ -326,7 +328,6 @@ impl Broker {
                     }
                 }
             }
-            let meters = state.meters(|| self.inner.meters.destinations.of(destination));
             let empty = state.is_empty();
             drop(state);
             self.count(&meters, &reach);

@@ -9,9 +9,9 @@ use crate::{
     broker::{
         ActiveSubscription, Address, Begins, Broker, Consumer, Publication, Subscriber,
         encoding::Head,
-        member::{Member, Special},
         held::Held,
         index::Place,
+        member::{Member, Special},
         shared_queue::{Receiver, SharedQueue},
         subscription::Link,
     },

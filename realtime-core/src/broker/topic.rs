@@ -66,29 +66,34 @@ pub(super) struct Envelope<'a> {
     pub(super) salt: u64,
     /// Only this session, where given.
     pub(super) only: Option<SessionId>,
+    /// Where it counts as delivered.
+    pub(super) meters: Arc<DestinationMeters>,
     pub(super) stored: OnceCell<Arc<Stored>>,
 }
 
 /// What a message reached, or several for one subscriber.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Reach {
-    /// Subscriptions that have it or will have it. One whose policy dropped it is none.
+    /// Subscriptions that it was accepted for.
     pub(super) subscriptions: usize,
     /// Those of them whose connection was closing and did not take it.
     pub(super) refused: usize,
-    /// Messages handed to connections; what is held back is counted when it goes.
+    /// Messages handed to connections; what is held back, or on its way in a lane, is counted when it goes.
     pub(super) messages: usize,
     /// Their octets.
     pub(super) octets: usize,
     /// Somewhere it waits in a queue.
     pub(super) queued: bool,
-    /// Somewhere it is on its way in a lane.
-    pub(super) in_lane: bool,
 }
 
 impl<'a> Envelope<'a> {
     /// A message outside of any history, for everyone.
-    pub(super) fn new(message_id: &'a str, destination: &'a str, publication: &'a Publication) -> Self {
+    pub(super) fn new(
+        message_id: &'a str,
+        destination: &'a str,
+        publication: &'a Publication,
+        meters: Arc<DestinationMeters>,
+    ) -> Self {
         Self {
             message_id,
             destination,
@@ -97,6 +102,7 @@ impl<'a> Envelope<'a> {
             overflow: Overflow::Disconnect,
             salt: 0,
             only: None,
+            meters,
             stored: OnceCell::new(),
         }
     }
@@ -121,7 +127,8 @@ impl<'a> Envelope<'a> {
     /// What all members of a lane get.
     fn tail(&self, dialect: Dialect) -> Tail {
         let (octets, framing) = dialect.encode_rest(&self.head(), self.publication);
-        Tail { octets, framing, overflow: self.overflow, salt: self.salt }
+        let meters = Arc::clone(&self.meters);
+        Tail { octets, framing, overflow: self.overflow, salt: self.salt, meters }
     }
 
     fn head(&self) -> Head<'a> {
@@ -159,7 +166,6 @@ impl Reach {
         self.messages += more.messages;
         self.octets += more.octets;
         self.queued |= more.queued;
-        self.in_lane |= more.in_lane;
     }
 }
 
@@ -252,8 +258,6 @@ impl TopicState {
             };
             shard.append(Entry::Publish { lane: *id, tail });
             reach.subscriptions += members;
-            reach.messages += members;
-            reach.in_lane = true;
         }
     }
 

@@ -29,6 +29,14 @@ struct Part {
     end: usize,
     subscription: u64,
     overflow: Overflow,
+    origin: Origin,
+}
+
+/// Where a frame comes from: the slot of the lane, and the number of the message there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
+    pub(super) lane: usize,
+    pub(super) number: u64,
 }
 
 impl Batch for Common<'_> {
@@ -63,11 +71,15 @@ impl Own {
     }
 
     /// Appends a message as its member gets it.
-    pub(super) fn add(&mut self, head: &[u8], message: &Message, key: u64) {
+    pub(super) fn add(&mut self, head: &[u8], message: &Message, key: u64, origin: Origin) {
         let tail = &message.tail;
         tail.compose(head, &mut self.octets);
         let (end, subscription) = (self.octets.len(), key ^ tail.salt);
-        self.frames.push(Part { end, subscription, overflow: tail.overflow });
+        self.frames.push(Part { end, subscription, overflow: tail.overflow, origin });
+    }
+
+    pub(super) fn origin(&self, frame: usize) -> Origin {
+        self.frames[frame].origin
     }
 }
 

@@ -7,8 +7,8 @@ use slab::Slab;
 use tokio::time::Instant;
 
 use super::{
-    batches::{Common, Own},
-    lane::{Lane, LaneId, Message, SubscriberKey},
+    batches::{Common, Origin, Own},
+    lane::{Lane, LaneId, Message, SubscriberKey, Tally},
     seats::{Place, Seats},
     shard::{Entry, Joining},
 };
@@ -19,17 +19,6 @@ const WRITE: usize = 16;
 
 /// How much is done in a turn before everyone else has theirs: 64 writes, about half a millisecond.
 pub(super) const TURN: usize = 64 * WRITE;
-
-/// What was done in a turn.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tally {
-    /// Octets that connections took.
-    pub(super) octets: usize,
-    /// Messages that connections did not take as they are closing.
-    pub(super) refused: usize,
-    /// What the messages counted as that everyone has now.
-    pub(super) cost: usize,
-}
 
 /// All lanes of a shard.
 #[derive(Debug, Default)]
@@ -67,14 +56,14 @@ impl Flusher {
     pub(super) fn take(&mut self, entry: Entry, now: Instant) {
         match entry {
             Entry::Publish { lane, tail } => {
-                let cost = tail.cost();
-                let Some(&slot) = self.by_id.get(&lane) else {
-                    self.tally.cost += cost;
-                    return;
-                };
                 self.sequence += 1;
+                let message = Message::new(tail, self.sequence);
+                let Some(&slot) = self.by_id.get(&lane) else {
+                    // Everyone has left.
+                    return message.count(&mut self.tally);
+                };
                 let lane_state = &mut self.lanes[slot];
-                lane_state.append(Message { tail, sequence: self.sequence });
+                lane_state.append(message);
                 if !std::mem::replace(&mut lane_state.is_dirty, true) {
                     self.dirty.push_back(lane);
                 }
@@ -107,14 +96,14 @@ impl Flusher {
                 budget = budget.saturating_sub(WRITE - 1);
                 let seat = member.seat;
                 if self.seats.is_alone(seat) {
-                    serve_from(lane, place, &mut self.own, now).count(&mut self.tally);
+                    serve_from(lane, place, &mut self.own, now, &mut self.tally);
                 } else {
                     self.serve(seat, now);
                 }
             }
             let lane = &mut self.lanes[slot];
             if lane.is_round_over() {
-                self.tally.cost += lane.end_round();
+                lane.end_round(&mut self.tally);
             }
             if lane.has_messages() {
                 // The others' turn.
@@ -154,8 +143,7 @@ impl Flusher {
             self.seats.moved(moved.seat, last, place);
         }
         if self.lanes[slot].members.is_empty() {
-            self.tally.cost += self.lanes[slot].cost();
-            self.lanes.remove(slot);
+            self.lanes.remove(slot).end_all(&mut self.tally);
             self.by_id.remove(&id);
         }
     }
@@ -171,7 +159,7 @@ impl Flusher {
         places.extend(seats.places(seat).filter(is_due));
         let outbox = match places.as_slice() {
             [] => return,
-            [place] => return serve_from(&mut lanes[place.lane], place.member, own, now).count(tally),
+            [place] => return serve_from(&mut lanes[place.lane], place.member, own, now, tally),
             [place, ..] => Arc::clone(&lanes[place.lane].members[place.member].outbox),
         };
         own.clear();
@@ -185,35 +173,49 @@ impl Flusher {
         while let Some(place) = next(lanes, places) {
             let lane = &mut lanes[place.lane];
             let member = &lane.members[place.member];
-            if let Some(message) = lane.message(member.due) {
-                own.add(lane.head(member.shape), message, member.key);
+            let due = member.due;
+            if let Some(message) = lane.message(due) {
+                own.add(lane.head(member.shape), message, member.key, Origin { lane: place.lane, number: due });
             }
+            lane.given(due, true);
             lane.members[place.member].due += 1;
         }
-        outbox.deliver(own, now).count(tally);
+        let delivered = outbox.deliver(own, now);
+        for frame in delivered.count(tally) {
+            let Origin { lane, number } = own.origin(frame);
+            lanes[lane].given(number, false);
+        }
     }
 }
 
 /// Gives a member what there is for it in one lane.
-fn serve_from(lane: &mut Lane, place: usize, own: &mut Own, now: Instant) -> Delivered {
+fn serve_from(lane: &mut Lane, place: usize, own: &mut Own, now: Instant, tally: &mut Tally) {
     let end = lane.end();
     let (member, shape, messages, first) = lane.parts(place);
     let due = std::mem::replace(&mut member.due, end);
-    if shape.members == 1 && shape.composed.is_empty() {
+    let from = usize::try_from(due - first).unwrap_or(usize::MAX);
+    messages.range_mut(from..).for_each(|message| message.given += 1);
+    let delivered = if shape.members == 1 && shape.composed.is_empty() {
         own.clear();
-        for message in messages.range(usize::try_from(due - first).unwrap_or(usize::MAX)..) {
-            own.add(&shape.head, message, member.key);
+        for (message, number) in messages.range(from..).zip(due..) {
+            own.add(&shape.head, message, member.key, Origin { lane: 0, number });
         }
-        return member.outbox.deliver(own, now);
+        member.outbox.deliver(own, now)
+    } else {
+        let composed = &mut shape.composed;
+        composed.go_on(&shape.head, messages, first);
+        member.outbox.deliver(&mut Common { composed, due, messages, first, key: member.key }, now)
+    };
+    for frame in delivered.count(tally) {
+        messages[from + frame].given -= 1;
     }
-    let composed = &mut shape.composed;
-    composed.go_on(&shape.head, messages, first);
-    member.outbox.deliver(&mut Common { composed, due, messages, first, key: member.key }, now)
 }
 
 impl Delivered {
-    fn count(self, tally: &mut Tally) {
+    /// Counts it; returns what was not taken.
+    fn count(self, tally: &mut Tally) -> Vec<usize> {
         tally.octets += self.octets;
         tally.refused += self.refused;
+        self.not_taken
     }
 }

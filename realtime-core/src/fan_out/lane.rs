@@ -8,11 +8,12 @@ use std::{collections::VecDeque, sync::Arc};
 use bytes::Bytes;
 
 use super::{
-    MESSAGE_COST,
+    backlog::Load,
     shapes::{Shape, Shapes},
 };
 use crate::{
     outbox::{Outbox, Overflow},
+    telemetry::DestinationMeters,
     websocket::{self, Opcode},
 };
 
@@ -31,6 +32,8 @@ pub(crate) struct Tail {
     pub(crate) overflow: Overflow,
     /// Tells destinations apart that one subscription by pattern hears of; 0 where it can only be one.
     pub(crate) salt: u64,
+    /// Where it counts as delivered.
+    pub(crate) meters: Arc<DestinationMeters>,
 }
 
 /// A message in a lane.
@@ -39,6 +42,20 @@ pub(super) struct Message {
     pub(super) tail: Tail,
     /// Its place among all messages of the shard.
     pub(super) sequence: u64,
+    /// How many members it was handed to.
+    pub(super) given: u64,
+}
+
+/// What was done in a turn.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    /// Messages that connections took, and octets of frames.
+    pub(super) messages: usize,
+    pub(super) octets: usize,
+    /// Messages that connections did not take as they are closing.
+    pub(super) refused: usize,
+    /// Messages that everyone was given.
+    pub(super) done: Load,
 }
 
 /// Messages, and who gets them.
@@ -69,10 +86,6 @@ pub(super) struct Member {
 }
 
 impl Tail {
-    pub(super) fn cost(&self) -> usize {
-        self.octets.len() + MESSAGE_COST
-    }
-
     /// Appends the whole frame that begins with `head`.
     pub(super) fn compose(&self, head: &[u8], out: &mut Vec<u8>) {
         if let Some(opcode) = self.framing {
@@ -80,6 +93,19 @@ impl Tail {
         }
         out.extend_from_slice(head);
         out.extend_from_slice(&self.octets);
+    }
+}
+
+impl Message {
+    pub(super) fn new(tail: Tail, sequence: u64) -> Self {
+        Self { tail, sequence, given: 0 }
+    }
+
+    /// Counts it, as everyone was given it.
+    pub(super) fn count(&self, tally: &mut Tally) {
+        self.tail.meters.delivered.add(self.given);
+        tally.messages += usize::try_from(self.given).unwrap_or_default();
+        tally.done.add(self.tail.octets.len());
     }
 }
 
@@ -125,10 +151,10 @@ impl Lane {
         self.next >= self.members.len()
     }
 
-    /// Ends a round: what everyone was given goes. Returns what it counted as.
-    pub(super) fn end_round(&mut self) -> usize {
+    /// Ends a round: what everyone was given goes.
+    pub(super) fn end_round(&mut self, tally: &mut Tally) {
         let given = usize::try_from(self.round - self.first).unwrap_or(usize::MAX).min(self.messages.len());
-        let cost = self.messages.drain(..given).map(|message| message.tail.cost()).sum();
+        self.messages.drain(..given).for_each(|message| message.count(tally));
         self.first += given as u64;
         self.shapes.forget_before(self.first);
         if self.messages.is_empty() {
@@ -136,16 +162,15 @@ impl Lane {
             self.messages = VecDeque::new();
         }
         self.next = 0;
-        cost
     }
 
     pub(super) fn has_messages(&self) -> bool {
         !self.messages.is_empty()
     }
 
-    /// What all messages count as.
-    pub(super) fn cost(&self) -> usize {
-        self.messages.iter().map(|message| message.tail.cost()).sum()
+    /// Ends it: nobody is left to be given anything.
+    pub(super) fn end_all(self, tally: &mut Tally) {
+        self.messages.into_iter().for_each(|message| message.count(tally));
     }
 
     /// The message of that number.
@@ -153,12 +178,20 @@ impl Lane {
         self.messages.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
     }
 
+    /// The message of that number is one member's more, or less.
+    pub(super) fn given(&mut self, number: u64, more: bool) {
+        let index = usize::try_from(number - self.first).unwrap_or(usize::MAX);
+        if let Some(message) = self.messages.get_mut(index) {
+            message.given = if more { message.given + 1 } else { message.given - 1 };
+        }
+    }
+
     pub(super) fn head(&self, shape: usize) -> &[u8] {
         self.shapes.head(shape)
     }
 
     /// The parts that serving one member needs.
-    pub(super) fn parts(&mut self, place: usize) -> (&mut Member, &mut Shape, &VecDeque<Message>, u64) {
+    pub(super) fn parts(&mut self, place: usize) -> (&mut Member, &mut Shape, &mut VecDeque<Message>, u64) {
         let Self { messages, first, members, shapes, .. } = self;
         let member = &mut members[place];
         let shape = shapes.get_mut(member.shape);

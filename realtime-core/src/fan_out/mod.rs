@@ -16,10 +16,12 @@
 //! - A shard is worked on by one thread at a time. A publisher waits for nothing but the log's lock, which is held for as long
 //!   as an append takes.
 //! - A large lane has its turn in small pieces, so that no other waits for it.
-//! - What is not written yet is bounded: publishers that can wait do so while a shard holds more than [`MAX_BACKLOG`].
+//! - What is not written yet is bounded: publishers that can wait do so while a shard holds more than a quarter of what may
+//!   wait for one client, so that one who reads all the time is not taken for slow.
 //!
 //! Where there is no runtime, whoever appends does the work.
 
+mod backlog;
 mod batches;
 mod composed;
 mod flusher;
@@ -32,10 +34,3 @@ mod shards;
 pub(crate) use lane::{LaneId, SubscriberKey, Tail};
 pub(crate) use shard::{Entry, Joining, Shard};
 pub(crate) use shards::Shards;
-
-/// Octets of messages that a shard may hold before publishers wait for it: a quarter of what may wait for one client, so that
-/// one who reads all the time is not taken for slow.
-pub(crate) const MAX_BACKLOG: usize = 64 * 1024;
-
-/// What a message counts as beside its octets, so that empty ones count too.
-const MESSAGE_COST: usize = 64;

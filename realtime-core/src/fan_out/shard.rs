@@ -2,20 +2,20 @@
 
 use std::{
     fmt,
-    pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
 };
 
 use bytes::Bytes;
-use tokio::{runtime::Handle, sync::Notify};
+use parlor_stomp::Command;
+use tokio::runtime::Handle;
 
 use super::{
-    MAX_BACKLOG,
-    flusher::{Flusher, TURN, Tally},
-    lane::{LaneId, SubscriberKey, Tail},
+    backlog::{Backlog, Load},
+    flusher::{Flusher, TURN},
+    lane::{LaneId, SubscriberKey, Tail, Tally},
 };
 use crate::{
     clock,
@@ -28,10 +28,20 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum Entry {
     Join(Box<Joining>),
-    Leave { lane: LaneId, key: SubscriberKey, outbox: Arc<Outbox> },
+    Leave {
+        lane: LaneId,
+        key: SubscriberKey,
+        outbox: Arc<Outbox>,
+    },
     /// Something for one connection alone.
-    Outbox { outbox: Arc<Outbox>, deferred: Deferred },
-    Publish { lane: LaneId, tail: Tail },
+    Outbox {
+        outbox: Arc<Outbox>,
+        deferred: Deferred,
+    },
+    Publish {
+        lane: LaneId,
+        tail: Tail,
+    },
 }
 
 /// A subscription that gets what is published from now on.
@@ -50,10 +60,8 @@ pub(crate) struct Shard {
     /// Neither is anything logged nor is anything left to write.
     is_idle: AtomicBool,
     flusher: Mutex<Flusher>,
-    /// What all messages count as that somebody has not been given yet.
-    backlog: AtomicUsize,
-    /// Told when the backlog is small again.
-    room: Notify,
+    /// Messages that somebody has not been given yet.
+    backlog: Backlog,
     meters: Arc<Meters>,
 }
 
@@ -76,8 +84,7 @@ impl Shard {
             log: Mutex::default(),
             is_idle: AtomicBool::new(true),
             flusher: Mutex::default(),
-            backlog: AtomicUsize::new(0),
-            room: Notify::new(),
+            backlog: Backlog::default(),
             meters,
         }
     }
@@ -85,7 +92,7 @@ impl Shard {
     /// Appends an entry. It has its place from now on, and takes effect soon.
     pub(crate) fn append(self: &Arc<Self>, entry: Entry) {
         if let Entry::Publish { tail, .. } = &entry {
-            self.backlog.fetch_add(tail.cost(), Ordering::Relaxed);
+            self.backlog.add(tail.octets.len());
         }
         let mut log = self.log.lock();
         // Before anybody can see what the entry leads to.
@@ -99,18 +106,12 @@ impl Shard {
     }
 
     /// Waits until a publisher may go on: not for any subscriber, but for the work that it made.
-    pub(crate) async fn has_room(&self) {
-        while self.backlog.load(Ordering::Acquire) > MAX_BACKLOG {
-            let mut room = pin!(self.room.notified());
-            room.as_mut().enable();
-            if self.backlog.load(Ordering::Acquire) > MAX_BACKLOG {
-                room.await;
-            }
-        }
+    pub(super) async fn has_room(&self, max: Load) {
+        self.backlog.has_room(max).await;
     }
 
     /// Waits until everything that was appended before has taken effect.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) async fn settled(&self) {
         while !self.is_idle() {
             tokio::task::yield_now().await;
@@ -152,17 +153,14 @@ impl Shard {
         false
     }
 
-    fn account(&self, Tally { octets, refused, cost }: Tally) {
-        self.meters.traffic.octets_sent(octets);
+    fn account(&self, Tally { octets, messages, refused, done }: Tally) {
+        if messages > 0 {
+            self.meters.traffic.sent(Command::Message, messages, octets);
+        }
         if refused > 0 {
             self.meters.destinations.dropped_closing.add(refused as u64);
         }
-        if cost > 0 {
-            let before = self.backlog.fetch_sub(cost, Ordering::AcqRel);
-            if before > MAX_BACKLOG && before - cost <= MAX_BACKLOG {
-                self.room.notify_waiters();
-            }
-        }
+        self.backlog.remove(done);
     }
 }
 

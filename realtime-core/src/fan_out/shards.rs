@@ -11,8 +11,11 @@ use std::{
 use rustc_hash::FxBuildHasher;
 use tokio::runtime::Handle;
 
-use super::{lane::LaneId, shard::Shard};
-use crate::{outbox::Outbox, telemetry::Meters};
+use super::{backlog::MaxBacklog, lane::LaneId, shard::Shard};
+use crate::{
+    outbox::{Outbox, OutboxLimits},
+    telemetry::Meters,
+};
 
 /// More threads than this seldom write at the same time, and each costs every publisher an append.
 const MAX_SHARDS: usize = 16;
@@ -24,11 +27,12 @@ pub(crate) struct Shards {
     /// Made with the first subscription, which comes from a connection's task.
     shards: OnceLock<Box<[Arc<Shard>]>>,
     next_lane: AtomicU64,
+    max_backlog: MaxBacklog,
 }
 
 impl Shards {
     pub(crate) fn new(meters: Arc<Meters>) -> Self {
-        Self { meters, shards: OnceLock::new(), next_lane: AtomicU64::new(1) }
+        Self { meters, shards: OnceLock::new(), next_lane: AtomicU64::new(1), max_backlog: MaxBacklog::default() }
     }
 
     /// The shard of a connection, always the same.
@@ -46,15 +50,20 @@ impl Shards {
         self.next_lane.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Bounds what waits here by what may wait for one client; only the first call counts.
+    pub(crate) fn set_outbox(&self, limits: &OutboxLimits) {
+        self.max_backlog.set(limits);
+    }
+
     /// Waits until a publisher may go on: not for any subscriber, but for the work that was made.
     pub(crate) async fn have_room(&self) {
         for shard in self.shards.get().into_iter().flatten() {
-            shard.has_room().await;
+            shard.has_room(self.max_backlog.get()).await;
         }
     }
 
     /// Waits until everything that was appended before has taken effect.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) async fn settled(&self) {
         for shard in self.shards() {
             shard.settled().await;

@@ -29,12 +29,20 @@ pub(crate) trait Batch {
 }
 
 /// What became of a batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Delivered {
     /// Octets that are written or wait.
     pub(crate) octets: usize,
     /// Frames that the connection did not take as it is closing.
     pub(crate) refused: usize,
+    /// Those, and the frames that their policy dropped.
+    pub(crate) not_taken: Vec<usize>,
+}
+
+impl Delivered {
+    fn refused(frames: usize) -> Self {
+        Self { octets: 0, refused: frames, not_taken: (0..frames).collect() }
+    }
 }
 
 impl Outbox {
@@ -43,13 +51,15 @@ impl Outbox {
     pub(crate) fn deliver(&self, batch: &mut impl Batch, now: Instant) -> Delivered {
         let mut state = self.state.lock();
         if !state.takes_at(now) {
-            return Delivered { octets: 0, refused: batch.len() };
+            return Delivered::refused(batch.len());
         }
         let written = if state.queue.is_empty() && !state.queue.misses_any() {
             match state.write_now(batch.octets(), now) {
-                Ok(written) if written == batch.octets().len() => return Delivered { octets: written, refused: 0 },
+                Ok(written) if written == batch.octets().len() => {
+                    return Delivered { octets: written, ..Delivered::default() };
+                }
                 Ok(written) => Some(written),
-                Err(()) => return Delivered { octets: 0, refused: batch.len() },
+                Err(()) => return Delivered::refused(batch.len()),
             }
         } else {
             None
@@ -59,7 +69,7 @@ impl Outbox {
 
     /// Queues what is left of a batch: `written` octets were taken at once, where nothing waited.
     fn queue_from(&self, state: &mut State, batch: &mut impl Batch, written: Option<usize>) -> Delivered {
-        let mut delivered = Delivered { octets: written.unwrap_or_default(), refused: 0 };
+        let mut delivered = Delivered { octets: written.unwrap_or_default(), ..Delivered::default() };
         let written = written.unwrap_or_default();
         let mut start = 0;
         for frame in 0..batch.len() {
@@ -82,8 +92,11 @@ impl Outbox {
                 state.queue_within(&self.limits, wire, kind)
             };
             match pushed {
-                Pushed::Refused => delivered.refused += 1,
-                Pushed::Dropped => {}
+                Pushed::Refused => {
+                    delivered.refused += 1;
+                    delivered.not_taken.push(frame);
+                }
+                Pushed::Dropped => delivered.not_taken.push(frame),
                 Pushed::Queued | Pushed::Written => delivered.octets += octets,
             }
         }

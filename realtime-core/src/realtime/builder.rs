@@ -242,6 +242,7 @@ impl RealtimeBuilder {
             max_queues: self.config.max_queues,
             max_bytes: self.config.max_queued_bytes,
         });
+        broker.set_outbox(&self.config.outbox);
         broker.set_held(HeldLimits {
             max_messages: self.config.max_held_messages,
             max_bytes: self.config.max_held_bytes,

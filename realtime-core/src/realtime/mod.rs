@@ -167,7 +167,8 @@ impl Realtime {
     /// let (mut stream, running) = realtime.events(EventsRequest::new("/topic/a"), principal, admission).await?;
     /// tokio::spawn(running);
     /// realtime.broker().publish("/topic/a", "hello").await?;
-    /// assert_eq!(stream.next().await.unwrap(), "retry: 3000\n\ndata: \"hello\"\n\n");
+    /// assert_eq!(stream.next().await.unwrap(), "retry: 3000\n\n");
+    /// assert_eq!(stream.next().await.unwrap(), "data: \"hello\"\n\n");
     /// # Ok(()) }
     /// ```
     ///

@@ -55,6 +55,7 @@ pub(crate) struct DestinationTable {
 /// let realtime = Realtime::builder(Router::new().with_state(())).authenticate(Anonymous).authorize(rules).build()?;
 /// let room = TestClient::connect(&realtime, "ada").await.subscribe("/topic/rooms/7").await;
 /// realtime.broker().publish("/topic/rooms/7", "hello").await?;
+/// realtime.broker().settled().await; // a test may wait until it is written
 /// let rooms = realtime.stats().by_destination["/topic/rooms/{room}"]; // all rooms together
 /// assert_eq!((rooms.published, rooms.delivered, rooms.subscriptions), (1, 1, 1));
 /// # drop(room);

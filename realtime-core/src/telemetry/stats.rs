@@ -20,6 +20,7 @@ use crate::telemetry::{ConnectionStats, DestinationStats, FaultStats, Meters, Ro
 /// let ada = TestClient::connect(&realtime, "ada").await;
 /// let news = ada.subscribe("/topic/news").await;
 /// realtime.broker().publish("/topic/news", "hello").await?;
+/// realtime.broker().settled().await;
 /// let stats = realtime.stats();
 /// assert_eq!((stats.connections.total, stats.sessions.connected, stats.sessions.users), (1, 1, 1));
 /// assert_eq!((stats.messages.published, stats.messages.delivered), (1, 1));
@@ -62,6 +63,7 @@ pub struct Stats {
 /// let news = TestClient::connect(&realtime, "ada").await.subscribe("/topic/news").await;
 /// realtime.broker().publish("/topic/news", "heard").await?;
 /// realtime.broker().publish("/topic/other", "by nobody").await?;
+/// realtime.broker().settled().await;
 /// let messages = realtime.stats().messages;
 /// assert_eq!((messages.published, messages.delivered), (2, 1));
 /// assert_eq!(messages.dropped_slow_consumer + messages.dropped_overflow, 0);
@@ -101,6 +103,7 @@ pub struct MessageStats {
 /// let news = ada.subscribe("/topic/news").await;
 /// ada.freeze(); // it reads nothing any more
 /// realtime.broker().publish("/topic/news", &"x".repeat(4_000)).await?;
+/// realtime.broker().settled().await;
 /// let outboxes = realtime.stats().outboxes;
 /// assert_eq!(outboxes.waiting_connections, 1);
 /// assert_eq!(outboxes.waiting_octets, outboxes.fullest_octets);

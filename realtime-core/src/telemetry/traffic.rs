@@ -38,6 +38,7 @@ pub(crate) struct TrafficMeters {
 /// let ada = TestClient::connect(&realtime, "ada").deaf_to_refusals().await;
 /// let news = ada.subscribe("/topic/news").await;
 /// realtime.broker().publish("/topic/news", "hello").await?;
+/// realtime.broker().settled().await;
 /// let traffic = realtime.stats().traffic;
 /// assert_eq!((traffic.frames_received["CONNECT"], traffic.frames_received["SUBSCRIBE"]), (1, 1));
 /// assert_eq!((traffic.frames_sent["RECEIPT"], traffic.frames_sent["MESSAGE"]), (1, 1));
@@ -89,11 +90,6 @@ impl TrafficMeters {
     /// `count` frames of that command, of so many octets in all.
     pub(crate) fn sent(&self, command: Command, count: usize, octets: usize) {
         self.sent[command as usize].add(count as u64);
-        self.octets_sent.add(octets as u64);
-    }
-
-    /// So many octets of frames that are counted by themselves.
-    pub(crate) fn octets_sent(&self, octets: usize) {
         self.octets_sent.add(octets as u64);
     }
 

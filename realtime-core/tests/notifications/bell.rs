@@ -61,7 +61,7 @@ pub(crate) fn id(who: &str) -> UserId {
 
 /// How a page hears.
 enum Line {
-    Events { stream: EventStream, text: String },
+    Events { stream: EventStream, text: String, broker: Broker },
     Stomp { client: TestClient, subscription: TestSubscription },
 }
 
@@ -86,7 +86,7 @@ impl Bell {
         let opened = node.realtime.events(request, who, admission.expect("there is room")).await;
         let (stream, running) = opened.expect("it is theirs");
         tokio::spawn(running);
-        Self::new(Line::Events { stream, text: String::new() })
+        Self::new(Line::Events { stream, text: String::new(), broker: node.realtime.broker().clone() })
     }
 
     fn new(line: Line) -> Self {
@@ -113,7 +113,8 @@ impl Bell {
                     bodies.push(event);
                 }
             }
-            Line::Events { stream, text } => {
+            Line::Events { stream, text, broker } => {
+                broker.settled().await;
                 while let Some(Some(octets)) = stream.next().now_or_never() {
                     text.push_str(std::str::from_utf8(&octets).expect("no letter is cut in two here"));
                 }
