@@ -4,7 +4,7 @@ mod support;
 
 use std::path::Path;
 
-use support::{Server, available, has, installed, run_script};
+use support::{Server, available, has, installed, run_in_place, run_script};
 
 const REQUIRED: &str = "PARLOR_REQUIRE_INTEROP";
 
@@ -25,13 +25,27 @@ fn stompjs_speaks_every_version_with_receipts_heart_beats_and_200_clients() {
 fn eventsource_is_cut_a_thousand_times_and_misses_nothing() {
     let present = has("node") && installed().join("node_modules/eventsource").exists();
     if available("eventsource", present, REQUIRED) {
-        // It comes back at once, and finds all of the seconds that the test takes.
-        let broker = Server::broker(&["--sse-retry", "10ms", "--retain", "100000"]);
-        let small = Server::broker(&["--retain", "5"]);
-        let url = |server: &Server| format!("http://{}", server.addr);
-        let urls = [("BROKER_URL", url(&broker)), ("SMALL_URL", url(&small))];
-        run_script(Path::new("node"), "interop/eventsource.mjs", &urls);
+        cut_a_thousand_times("interop/eventsource.mjs");
     }
+}
+
+#[test]
+fn event_sources_of_chromium_are_cut_a_thousand_times_and_miss_nothing() {
+    let present = has("node") && has("chromium") && installed().join("node_modules/playwright-core").exists();
+    if available("Chromium or playwright-core", present, "PARLOR_REQUIRE_BROWSER") {
+        cut_a_thousand_times("browser/event-source.mjs");
+    }
+}
+
+/// Runs a script whose event streams are cut: they come back at once, and the broker keeps all of the seconds that it takes.
+fn cut_a_thousand_times(script: &str) {
+    let retry = ["--sse-retry", "10ms", "--retain"];
+    let broker = Server::broker(&[&retry[..], &["100000"]].concat());
+    let small = Server::broker(&[&retry[..], &["5"]].concat());
+    let url = |server: &Server| format!("http://{}", server.addr);
+    let variables =
+        [("BROKER_URL", url(&broker)), ("SMALL_URL", url(&small)), ("CHROMIUM", "/usr/bin/chromium".to_owned())];
+    run_in_place(Path::new("node"), script, &variables);
 }
 
 #[test]

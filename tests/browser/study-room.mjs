@@ -4,24 +4,18 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { once } from "node:events";
-import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
-const { STUDY_ROOM, STUDY_ROOM_FOLDER, SCREENSHOTS, CHROMIUM, INSTALLED } = process.env;
+import { installed, launch, step } from "./browser.mjs";
+
+const { STUDY_ROOM, STUDY_ROOM_FOLDER, SCREENSHOTS } = process.env;
 const PASSWORD = "correct horse";
 
-const installed = createRequire(`${INSTALLED}/`);
-const { chromium } = installed("playwright-core");
 const AXE = readFileSync(installed.resolve("axe-core/axe.min.js"), "utf8");
 mkdirSync(SCREENSHOTS, { recursive: true });
 
-export const browser = await chromium.launch({
-  executablePath: CHROMIUM,
-  args: [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-  ],
-});
+export const browser = await launch();
+export { step };
 
 /** What went wrong in pages. */
 const problems = [];
@@ -109,7 +103,6 @@ export async function isAccessible(page, what) {
 /** Waits for a message that is kept: one's own has its RECEIPT. */
 export const hears = (page, text) => page.locator(".message:not(.waiting)", { hasText: text }).waitFor();
 export const screenshot = (page, name) => page.screenshot({ path: `${SCREENSHOTS}/${name}.png` });
-export const step = (text) => console.log(`ok - ${text}`);
 
 /** The end of a script where all went well. */
 export async function finish(server) {
