@@ -8,13 +8,12 @@ const { CHROMIUM, INSTALLED } = process.env;
 export const installed = createRequire(`${INSTALLED}/`);
 const { chromium } = installed("playwright-core");
 
-const ARGUMENTS = [
+/** What every Chromium of ours is started with. */
+export const ARGUMENTS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync",
 ];
 
-/** A browser; `args` are added to its command line, and `without` are those of playwright that it shall not have. */
-export const launch = ({ args = [], without = [] } = {}) =>
-  chromium.launch({ executablePath: CHROMIUM, args: [...ARGUMENTS, ...args], ignoreDefaultArgs: without });
+export const launch = () => chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
 
 export const step = (text) => console.log(`ok - ${text}`);
