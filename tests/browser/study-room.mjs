@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { createHmac } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
@@ -10,6 +11,7 @@ import { installed, launch, step } from "./browser.mjs";
 
 const { STUDY_ROOM, STUDY_ROOM_FOLDER, SCREENSHOTS } = process.env;
 const PASSWORD = "correct horse";
+const SECRET = "only for tests, thirty-two octets";
 
 const AXE = readFileSync(installed.resolve("axe-core/axe.min.js"), "utf8");
 mkdirSync(SCREENSHOTS, { recursive: true });
@@ -27,7 +29,7 @@ export async function start(addr, settings = {}) {
       ...process.env,
       STUDY_ROOM_ADDR: addr,
       DATABASE_URL: `sqlite://${STUDY_ROOM_FOLDER}/browser.sqlite`,
-      JWT_SECRET: "only for tests, thirty-two octets",
+      JWT_SECRET: SECRET,
       ...settings,
     },
     stdio: ["ignore", "pipe", "inherit"],
@@ -74,6 +76,24 @@ export async function person(url, name, options) {
   await page.getByRole("button", { name: "Make it and enter" }).click();
   await page.waitForURL("**/rooms");
   return page;
+}
+
+/** Somebody who has an account comes in through the door that `page` shows. */
+export async function enter(page, name) {
+  await page.getByLabel("Name", { exact: true }).fill(name);
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.getByRole("button", { name: "Enter", exact: true }).click();
+  await page.waitForURL((address) => address.pathname !== "/");
+}
+
+/** Has the login of a browser end so many seconds from now: its cookie, with another end. */
+export async function endLoginIn(context, seconds) {
+  const cookie = (await context.cookies()).find(({ name }) => name === "token");
+  const [head, claims] = cookie.value.split(".");
+  const ends = { ...JSON.parse(Buffer.from(claims, "base64url")), exp: Math.floor(Date.now() / 1_000) + seconds };
+  const signed = `${head}.${Buffer.from(JSON.stringify(ends)).toString("base64url")}`;
+  const value = `${signed}.${createHmac("sha256", SECRET).update(signed).digest("base64url")}`;
+  await context.addCookies([{ ...cookie, value }]);
 }
 
 /** Makes a room and enters it; resolves with its address. */
