@@ -21,13 +21,16 @@ const isAtDoor = async (page, why) => {
   assert.equal(new URL(page.url()).pathname, "/");
 };
 
-/** What the pages of a context ask the server for: `requests` by path, and how many WebSockets they opened. */
+/** What the pages of a context ask the server for: `requests` by path, files apart, and how many WebSockets they opened. */
 function watch(context) {
   const asked = { requests: [], sockets: 0 };
   const ofPage = (page) => page.on("websocket", () => (asked.sockets += 1));
   context.pages().forEach(ofPage);
   context.on("page", ofPage);
-  context.on("request", (request) => asked.requests.push(`${request.method()} ${new URL(request.url()).pathname}`));
+  context.on("request", (request) => {
+    const { pathname } = new URL(request.url());
+    if (!pathname.startsWith("/assets/")) asked.requests.push(`${request.method()} ${pathname}`);
+  });
   return asked;
 }
 const forget = (asked) => Object.assign(asked, { requests: [], sockets: 0 });
