@@ -98,6 +98,8 @@ export async function endLoginIn(context, seconds) {
 
 /** Makes a room and enters it; resolves with its address. */
 export async function makeRoom(page, name) {
+  // Before the rooms are there the page's script may not have come so far as to hear a click.
+  await page.locator("#rooms:not([hidden]), #empty:not([hidden])").waitFor();
   await page.getByRole("button", { name: "New room" }).first().click();
   await page.getByLabel("Name", { exact: true }).fill(name);
   await page.getByRole("button", { name: "Make it" }).click();
