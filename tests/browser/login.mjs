@@ -4,11 +4,10 @@
 // everywhere; a page says plainly why it is at the door, and one whose cookie has expired does not knock again and again.
 
 import assert from "node:assert/strict";
-import { browser, endLoginIn, enter, finish, hears, isAccessible, kill, makeRoom, person, say, screenshot, start, step } from "./study-room.mjs";
+import {
+  browser, endLoginIn, enter, finish, hears, inEverySize, isAccessible, kill, makeRoom, person, PHONE, say, screenshot, start, step, WIDE,
+} from "./study-room.mjs";
 
-const WIDE = { width: 1280, height: 800 };
-const PHONE = { width: 390, height: 844 };
-const NARROW = { width: 320, height: 640 };
 const QUIET = 2_000; // milliseconds in which nobody may knock: four times the first delay of a page that comes back
 const ELSEWHERE = "You were logged out elsewhere. Enter again to go on.";
 const OVER = "Your session has ended. Enter again to go on.";
@@ -54,14 +53,7 @@ await logins(account).nth(1).waitFor();
 assert.equal(await logins(account).count(), 2);
 assert.equal(await logins(account).filter({ hasText: "this browser" }).count(), 1);
 assert.equal(await logins(account).filter({ hasText: "In a room now" }).count(), 2, "both have the room open");
-for (const [size, viewport] of Object.entries({ wide: WIDE, phone: PHONE, narrow: NARROW })) {
-  await account.setViewportSize(viewport);
-  for (const colorScheme of ["light", "dark"]) {
-    await account.emulateMedia({ colorScheme });
-    await isAccessible(account, `account, ${size}, ${colorScheme}`);
-    await screenshot(account, `account-${size}-${colorScheme}`);
-  }
-}
+await inEverySize(account, "account", WIDE);
 forget(asked);
 await account.getByRole("button", { name: /^Log out there/ }).click();
 await isAtDoor(phone, ELSEWHERE);

@@ -122,6 +122,24 @@ export async function isAccessible(page, what) {
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${what} scrolls sideways`);
 }
 
+export const WIDE = { width: 1280, height: 800 };
+export const PHONE = { width: 390, height: 844 };
+export const NARROW = { width: 320, height: 640 };
+
+/** The same page in every size and colour scheme, each without barriers and with its picture; `seen` is what it goes back to. */
+export async function inEverySize(page, name, seen, sizes = { wide: WIDE, phone: PHONE, narrow: NARROW }) {
+  for (const [size, viewport] of Object.entries(sizes)) {
+    await page.setViewportSize(viewport);
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      await isAccessible(page, `${name}, ${size}, ${colorScheme}`);
+      await screenshot(page, `${name}-${size}-${colorScheme}`);
+    }
+  }
+  await page.setViewportSize(seen);
+  await page.emulateMedia({ colorScheme: "light" });
+}
+
 /** Waits for a message that is kept: one's own has its RECEIPT. */
 export const hears = (page, text) => page.locator(".message:not(.waiting)", { hasText: text }).waitFor();
 export const screenshot = (page, name) => page.screenshot({ path: `${SCREENSHOTS}/${name}.png` });
