@@ -1,10 +1,13 @@
-//! Real clients from npm and PyPI, unmodified, against the broker example. `tests/interop/setup` installs them.
+//! Real clients from npm and PyPI, unmodified, and Chromium against the broker example. `tests/interop/setup` installs
+//! them.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 mod support;
 
-use std::path::Path;
+use std::{net::TcpListener, path::Path};
 
-use support::{Server, available, has, installed, run_script};
+use support::{Server, available, has, installed, run_in_place, run_script};
 
 const REQUIRED: &str = "PARLOR_REQUIRE_INTEROP";
 
@@ -25,13 +28,51 @@ fn stompjs_speaks_every_version_with_receipts_heart_beats_and_200_clients() {
 fn eventsource_is_cut_a_thousand_times_and_misses_nothing() {
     let present = has("node") && installed().join("node_modules/eventsource").exists();
     if available("eventsource", present, REQUIRED) {
-        // It comes back at once, and finds all of the seconds that the test takes.
-        let broker = Server::broker(&["--sse-retry", "10ms", "--retain", "100000"]);
-        let small = Server::broker(&["--retain", "5"]);
-        let url = |server: &Server| format!("http://{}", server.addr);
-        let urls = [("BROKER_URL", url(&broker)), ("SMALL_URL", url(&small))];
-        run_script(Path::new("node"), "interop/eventsource.mjs", &urls);
+        cut_a_thousand_times("interop/eventsource.mjs");
     }
+}
+
+#[test]
+fn event_sources_of_chromium_are_cut_a_thousand_times_and_miss_nothing() {
+    if has_browser() {
+        cut_a_thousand_times("browser/event-source.mjs");
+    }
+}
+
+#[test]
+fn rule_26_a_hidden_tab_whose_beats_are_late_stays_connected() {
+    if has_browser() {
+        // Free, and the broker's word for where the page comes from.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let origin = format!("http://127.0.0.1:{port}");
+        // Three beats are less than the second that Chromium lets a hidden page's timers wait.
+        let broker = Server::broker(&["--heartbeat", "300,300", "--origin", &origin]);
+        let url = format!("http://{}", broker.addr);
+        let variables = [("BROKER_URL", url), ("ORIGIN", origin), chromium()];
+        run_in_place(Path::new("node"), "browser/hidden-tab.mjs", &variables);
+    }
+}
+
+fn has_browser() -> bool {
+    let modules = ["playwright-core", "ws"].map(|name| installed().join("node_modules").join(name).exists());
+    let present = has("node") && has("chromium") && modules.iter().all(|exists| *exists);
+    available("Chromium, playwright-core or ws", present, "PARLOR_REQUIRE_BROWSER")
+}
+
+/// What tells a script which browser to start.
+fn chromium() -> (&'static str, String) {
+    ("CHROMIUM", "/usr/bin/chromium".to_owned())
+}
+
+/// Runs a script whose event streams are cut: they come back at once, and the broker keeps all of the seconds that it takes.
+fn cut_a_thousand_times(script: &str) {
+    let retry = ["--sse-retry", "10ms", "--retain"];
+    let broker = Server::broker(&[&retry[..], &["100000"]].concat());
+    let small = Server::broker(&[&retry[..], &["5"]].concat());
+    let url = |server: &Server| format!("http://{}", server.addr);
+    let variables =
+        [("BROKER_URL", url(&broker)), ("SMALL_URL", url(&small)), ("CHROMIUM", "/usr/bin/chromium".to_owned())];
+    run_in_place(Path::new("node"), script, &variables);
 }
 
 #[test]

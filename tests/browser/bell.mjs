@@ -4,35 +4,10 @@
 // event stream.
 
 import assert from "node:assert/strict";
-import { finish, hears, isAccessible, kill, makeRoom, person, say, screenshot, start, step } from "./study-room.mjs";
+import { bell, list, rings, told } from "./bells.mjs";
+import { finish, hears, inEverySize, kill, makeRoom, person, PHONE, say, screenshot, start, step, WIDE } from "./study-room.mjs";
 
-const WIDE = { width: 1280, height: 800 };
-const PHONE = { width: 390, height: 844 };
-const NARROW = { width: 320, height: 640 };
 const TABS = 8;
-
-/** The bell of a page, with so many unread. */
-const bell = (page, unread) =>
-  page.getByRole("button", { name: unread === 0 ? "Notifications" : `Notifications, ${unread} unread`, exact: true });
-const rings = (page, unread) => bell(page, unread).waitFor();
-const list = (page) => page.locator("#notifications");
-
-/** What the list says, unread or read, in its order. */
-const told = (page) => list(page).locator("li").evaluateAll((items) =>
-  items.map((item) => [item.querySelector(".what").textContent, item.querySelector(".state").textContent]));
-
-async function inEverySize(page, name, seen) {
-  for (const [size, viewport] of Object.entries({ wide: WIDE, phone: PHONE, narrow: NARROW })) {
-    await page.setViewportSize(viewport);
-    for (const colorScheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme });
-      await isAccessible(page, `${name}, ${size}, ${colorScheme}`);
-      await screenshot(page, `${name}-${size}-${colorScheme}`);
-    }
-  }
-  await page.setViewportSize(seen);
-  await page.emulateMedia({ colorScheme: "light" });
-}
 
 // Whoever enters is announced at once.
 let { server, url } = await start("127.0.0.1:0", { STUDY_ROOM_SETTLING: "0" });

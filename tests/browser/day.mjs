@@ -1,14 +1,14 @@
 // A whole day of a room: `STUDY_ROOM=… STUDY_ROOM_FOLDER=… SCREENSHOTS=… INSTALLED=… node day.mjs`.
 //
-// Three people enter, talk, open second tabs, reload, take breaks and leave. People are announced, and not their tabs: once when
-// they enter, once when they left. What one does, the others see before they could wonder.
+// Three people enter, talk, open second tabs, reload, take breaks, leave and come back. People are announced, and not their tabs:
+// once when they enter, once when they left. What one does, the others see before they could wonder, and what one was away for waits.
 
 import assert from "node:assert/strict";
-import { finish, hears, isAccessible, makeRoom, person, say, screenshot, start, step } from "./study-room.mjs";
+import { bell, list, rings, told } from "./bells.mjs";
+import {
+  finish, hears, inEverySize, isAccessible, makeRoom, NARROW, person, PHONE, say, screenshot, start, step, WIDE,
+} from "./study-room.mjs";
 
-const WIDE = { width: 1280, height: 800 };
-const PHONE = { width: 390, height: 844 };
-const NARROW = { width: 320, height: 640 };
 const GRACE = 5; // seconds; a reload on a busy machine takes less
 const AT_ONCE = 200; // milliseconds until the others see what one does
 
@@ -71,6 +71,15 @@ assert.deepEqual(await people(bob), ["Bob Studying", "Ada Studying", "Cy Studyin
 assert.equal(await cy.locator("#open-members .count").textContent(), "3");
 step("people enter once, and the lobby counts them");
 
+// Who made the room is told who enters it, in all tabs; what one tab acknowledges is read in the other.
+for (const page of [ada, lobby]) await rings(page, 2);
+await bell(lobby, 2).click();
+assert.deepEqual(await told(lobby), [["Cy entered your room Linear algebra", "unread"], ["Bob entered your room Linear algebra", "unread"]]);
+await list(lobby).getByRole("button", { name: "Mark all as read" }).click();
+for (const page of [ada, lobby]) await rings(page, 0);
+await lobby.keyboard.press("Escape");
+step("the bell tells who entered, and one tab reads for both");
+
 await say(ada, "Good morning");
 for (const page of [ada, bob, cy]) await hears(page, "Good morning");
 await say(bob, "Shall we begin with chapter 4?");
@@ -119,27 +128,9 @@ await cy.keyboard.press("F2");
 await cy.getByRole("dialog", { name: "Members" }).waitFor();
 await cy.keyboard.press("ArrowLeft");
 await entry(ada, "Cy", "Away").waitFor();
-await isAccessible(cy, "members, sheet");
-for (const [size, viewport] of Object.entries({ phone: PHONE, narrow: NARROW })) {
-  await cy.setViewportSize(viewport);
-  for (const colorScheme of ["light", "dark"]) {
-    await cy.emulateMedia({ colorScheme });
-    await isAccessible(cy, `members, sheet, ${size}, ${colorScheme}`);
-    await screenshot(cy, `members-sheet-${size}-${colorScheme}`);
-  }
-}
-await cy.setViewportSize(PHONE);
+await inEverySize(cy, "members-sheet", PHONE, { phone: PHONE, narrow: NARROW });
 await cy.keyboard.press("Escape");
-for (const [size, viewport] of Object.entries({ wide: WIDE, phone: PHONE, narrow: NARROW })) {
-  await ada.setViewportSize(viewport);
-  for (const colorScheme of ["light", "dark"]) {
-    await ada.emulateMedia({ colorScheme });
-    await isAccessible(ada, `room with members, ${size}, ${colorScheme}`);
-    await screenshot(ada, `members-${size}-${colorScheme}`);
-  }
-}
-await ada.setViewportSize(WIDE);
-await ada.emulateMedia({ colorScheme: "light" });
+await inEverySize(ada, "members", WIDE);
 step("one key leads to the switch, and neither the list nor the sheet has barriers");
 
 // The last tab: left once, after the grace.
@@ -155,14 +146,35 @@ await lobby.locator(".occupancy", { hasText: "2 in" }).waitFor();
 await screenshot(ada, "members-left-wide");
 await graceIsOver(ada);
 assert.deepEqual(await announced(ada), ["Bob entered", "Cy entered", "Bob left"], "once");
-await say(ada, "Where has Bob gone?");
-await hears(cy, "Where has Bob gone?");
+await say(ada, "@Bob, where have you gone?");
+await hears(cy, "where have you gone");
 const spoken = await ada.locator("#messages > li").evaluateAll((items) =>
   items.map((item) => (item.querySelector(".bubble") ?? item).textContent));
 assert.deepEqual(spoken, [
-  "Today", "Bob entered", "Cy entered", "Good morning", "Shall we begin with chapter 4?", "Bob left", "Where has Bob gone?",
+  "Today", "Bob entered", "Cy entered", "Good morning", "Shall we begin with chapter 4?", "Bob left", "@Bob, where have you gone?",
 ]);
 step("the last tab is a farewell, once and after the grace, between the messages where it belongs");
+
+// What Bob was away for waits for him: in both of the tabs that he comes back with, and it is read in both when he has read it in one.
+const [back, beside] = [await bob.context().newPage(), await bob.context().newPage()];
+await back.goto(`${url}/rooms`);
+await beside.goto(`${url}/messages`);
+for (const page of [back, beside]) await rings(page, 1);
+await bell(back, 1).click();
+assert.deepEqual(await told(back), [["Ada mentioned you in Linear algebra", "unread"]]);
+assert.deepEqual(await announced(ada), ["Bob entered", "Cy entered", "Bob left"], "a page that is no room's is nobody in one");
+await list(back).getByRole("link", { name: /Ada mentioned you/ }).click();
+await back.waitForURL(roomUrl);
+for (const page of [back, beside]) await rings(page, 0);
+await hears(back, "where have you gone");
+await ada.getByText("Bob entered", { exact: true }).nth(1).waitFor();
+// Cy came after Bob, and hears of it for the first time.
+await cy.getByText("Bob entered", { exact: true }).waitFor();
+await lobby.locator(".occupancy", { hasText: "3 in" }).waitFor();
+await beside.reload();
+await rings(beside, 0);
+assert.equal(await bell(ada, 0).count(), 1, "the same person who enters again so soon is no news");
+step("what one was away for waits, and what one tab acknowledges is read in the other");
 
 // A log-out has no grace.
 const began = Date.now();
@@ -171,8 +183,8 @@ await ada.getByText("Cy left").waitFor();
 const heardAfter = Date.now() - began;
 console.log(`a log-out is heard by others after ${heardAfter} ms`);
 assert.ok(heardAfter < 500 * GRACE, "long before the grace is over");
-assert.equal(await ada.locator("#open-members .count").textContent(), "1");
-assert.deepEqual(await announced(ada), ["Bob entered", "Cy entered", "Bob left", "Cy left"]);
+assert.equal(await ada.locator("#open-members .count").textContent(), "2");
+assert.deepEqual(await announced(ada), ["Bob entered", "Cy entered", "Bob left", "Bob entered", "Cy left"]);
 step("whoever logs out has left at once");
 
 await finish(server);

@@ -2,26 +2,22 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { createHmac } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { once } from "node:events";
-import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
-const { STUDY_ROOM, STUDY_ROOM_FOLDER, SCREENSHOTS, CHROMIUM, INSTALLED } = process.env;
-const PASSWORD = "correct horse";
+import { installed, launch, step } from "./browser.mjs";
 
-const installed = createRequire(`${INSTALLED}/`);
-const { chromium } = installed("playwright-core");
+const { STUDY_ROOM, STUDY_ROOM_FOLDER, SCREENSHOTS } = process.env;
+const PASSWORD = "correct horse";
+const SECRET = "only for tests, thirty-two octets";
+
 const AXE = readFileSync(installed.resolve("axe-core/axe.min.js"), "utf8");
 mkdirSync(SCREENSHOTS, { recursive: true });
 
-export const browser = await chromium.launch({
-  executablePath: CHROMIUM,
-  args: [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-  ],
-});
+export const browser = await launch();
+export { step };
 
 /** What went wrong in pages. */
 const problems = [];
@@ -33,7 +29,7 @@ export async function start(addr, settings = {}) {
       ...process.env,
       STUDY_ROOM_ADDR: addr,
       DATABASE_URL: `sqlite://${STUDY_ROOM_FOLDER}/browser.sqlite`,
-      JWT_SECRET: "only for tests, thirty-two octets",
+      JWT_SECRET: SECRET,
       ...settings,
     },
     stdio: ["ignore", "pipe", "inherit"],
@@ -82,8 +78,28 @@ export async function person(url, name, options) {
   return page;
 }
 
+/** Somebody who has an account comes in through the door that `page` shows. */
+export async function enter(page, name) {
+  await page.getByLabel("Name", { exact: true }).fill(name);
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.getByRole("button", { name: "Enter", exact: true }).click();
+  await page.waitForURL((address) => address.pathname !== "/");
+}
+
+/** Has the login of a browser end so many seconds from now: its cookie, with another end. */
+export async function endLoginIn(context, seconds) {
+  const cookie = (await context.cookies()).find(({ name }) => name === "token");
+  const [head, claims] = cookie.value.split(".");
+  const ends = { ...JSON.parse(Buffer.from(claims, "base64url")), exp: Math.floor(Date.now() / 1_000) + seconds };
+  const signed = `${head}.${Buffer.from(JSON.stringify(ends)).toString("base64url")}`;
+  const value = `${signed}.${createHmac("sha256", SECRET).update(signed).digest("base64url")}`;
+  await context.addCookies([{ ...cookie, value }]);
+}
+
 /** Makes a room and enters it; resolves with its address. */
 export async function makeRoom(page, name) {
+  // Before the rooms are there the page's script may not have come so far as to hear a click.
+  await page.locator("#rooms:not([hidden]), #empty:not([hidden])").waitFor();
   await page.getByRole("button", { name: "New room" }).first().click();
   await page.getByLabel("Name", { exact: true }).fill(name);
   await page.getByRole("button", { name: "Make it" }).click();
@@ -106,10 +122,27 @@ export async function isAccessible(page, what) {
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${what} scrolls sideways`);
 }
 
+export const WIDE = { width: 1280, height: 800 };
+export const PHONE = { width: 390, height: 844 };
+export const NARROW = { width: 320, height: 640 };
+
+/** The same page in every size and colour scheme, each without barriers and with its picture; `seen` is what it goes back to. */
+export async function inEverySize(page, name, seen, sizes = { wide: WIDE, phone: PHONE, narrow: NARROW }) {
+  for (const [size, viewport] of Object.entries(sizes)) {
+    await page.setViewportSize(viewport);
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      await isAccessible(page, `${name}, ${size}, ${colorScheme}`);
+      await screenshot(page, `${name}-${size}-${colorScheme}`);
+    }
+  }
+  await page.setViewportSize(seen);
+  await page.emulateMedia({ colorScheme: "light" });
+}
+
 /** Waits for a message that is kept: one's own has its RECEIPT. */
 export const hears = (page, text) => page.locator(".message:not(.waiting)", { hasText: text }).waitFor();
 export const screenshot = (page, name) => page.screenshot({ path: `${SCREENSHOTS}/${name}.png` });
-export const step = (text) => console.log(`ok - ${text}`);
 
 /** The end of a script where all went well. */
 export async function finish(server) {

@@ -4,25 +4,9 @@
 // without barriers.
 
 import assert from "node:assert/strict";
-import { browser, finish, hears, isAccessible, kill, makeRoom, person, say, screenshot, start, step } from "./study-room.mjs";
-
-const WIDE = { width: 1280, height: 800 };
-const PHONE = { width: 390, height: 844 };
-const NARROW = { width: 320, height: 640 };
-
-/** The same page in every size and colour scheme, each without barriers. */
-async function inEverySize(page, name, seen) {
-  for (const [size, viewport] of Object.entries({ wide: WIDE, phone: PHONE, narrow: NARROW })) {
-    await page.setViewportSize(viewport);
-    for (const colorScheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme });
-      await isAccessible(page, `${name}, ${size}, ${colorScheme}`);
-      await screenshot(page, `${name}-${size}-${colorScheme}`);
-    }
-  }
-  await page.setViewportSize(seen);
-  await page.emulateMedia({ colorScheme: "light" });
-}
+import {
+  browser, finish, hears, inEverySize, isAccessible, kill, makeRoom, person, PHONE, say, screenshot, start, step, WIDE,
+} from "./study-room.mjs";
 
 /** What a page's timer shows, in seconds, and the end that it promises by this machine's clock, in milliseconds. */
 const read = (page) => page.evaluate(() => {

@@ -36,11 +36,23 @@ fn what_one_was_away_for_waits_and_eight_tabs_need_one_event_stream() {
     run_with_browser("browser/bell.mjs");
 }
 
+#[test]
+fn rule_24_the_end_of_a_login_is_told_can_be_put_off_and_makes_no_storm() {
+    run_with_browser("browser/login.mjs");
+}
+
+#[test]
+fn rule_26_eight_tabs_of_one_person_stay_connected_although_nobody_looks_at_them() {
+    run_with_browser("browser/hidden-tabs.mjs");
+}
+
 /// Runs a script that starts the study room and browsers by itself.
 fn run_with_browser(script: &str) {
     let present = has("node")
         && has("chromium")
-        && ["playwright-core", "axe-core"].iter().all(|name| installed().join("node_modules").join(name).exists());
+        && ["playwright-core", "axe-core", "ws"]
+            .iter()
+            .all(|name| installed().join("node_modules").join(name).exists());
     if available("Chromium, playwright-core or axe-core", present, "PARLOR_REQUIRE_BROWSER") {
         let folder = Folder::new();
         let variables = [

@@ -103,6 +103,27 @@ fn an_account_sees_its_own_logins() {
 }
 
 #[test]
+fn rule_24_one_login_is_ended_from_another_and_only_by_its_own_account() {
+    let folder = Folder::new();
+    let room = Room::start(&folder.database());
+    let (here, bob) = (room.sign_up("Ada"), room.sign_up("Bob"));
+    let there = log_in(&room);
+    let mut sessions = [&here, &there].map(|cookie| Client::connect(&room, Some(cookie)).unwrap());
+    let shown = logins(&room, &here);
+    let other = shown.iter().find(|login| login["is_this_one"] == json!(false)).unwrap();
+    let path = format!("/api/logins/{}", other["id"].as_str().unwrap());
+    assert_eq!(room.request("DELETE", &path, None, None).code(), "not-logged-in");
+    assert_eq!(room.request("DELETE", &path, Some(&bob), None).code(), "login-not-found");
+    assert_eq!(room.request("GET", "/api/me", Some(&there), None).status, 200, "nobody else ends it");
+    assert_eq!(room.request("DELETE", &path, Some(&here), None).status, 204);
+    assert_eq!(sessions[1].close_status(), 4401);
+    assert_eq!(Client::connect(&room, Some(&there)).err(), Some(401));
+    assert_eq!(room.request("DELETE", &path, Some(&here), None).code(), "login-not-found", "once");
+    assert_eq!(logins(&room, &here).len(), 1);
+    sessions[0].hear_errors();
+}
+
+#[test]
 fn one_login_too_many_ends_the_one_seen_longest_ago() {
     let folder = Folder::new();
     let room = Room::start(&folder.database());

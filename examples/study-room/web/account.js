@@ -1,4 +1,4 @@
-// The account: where I am logged in, out here, out everywhere.
+// The account: where I am logged in, out here, there, and everywhere.
 
 import * as api from "./api.js";
 import { showBell } from "./bell.js";
@@ -23,11 +23,36 @@ async function refresh() {
   try {
     const { logins } = await api.logins();
     complain(problem, "");
-    list.replaceChildren(...logins.map(entry));
+    show(logins);
   } catch (error) {
-    if (error.status === 401) leave("logged-out");
-    else complain(problem, error.message);
+    failed(error);
   }
+}
+
+/** A button that has the focus keeps it, as long as its login is there. */
+function show(logins) {
+  const focused = document.activeElement?.dataset.login;
+  list.replaceChildren(...logins.map(entry));
+  if (focused) [...list.querySelectorAll("button")].find(({ dataset }) => dataset.login === focused)?.focus();
+}
+
+async function end(login, button) {
+  button.disabled = true;
+  try {
+    await api.endLogin(login.id);
+    // The button goes with its login, and a focus on it would be lost.
+    document.querySelector("#main").focus();
+  } catch (error) {
+    button.disabled = false;
+    // Somebody was faster: then the list says so.
+    if (error.status !== 404) return failed(error);
+  }
+  await refresh();
+}
+
+function failed(error) {
+  if (error.status === 401) leave("logged-out");
+  else complain(problem, error.message);
 }
 
 function entry(login) {
@@ -37,7 +62,18 @@ function entry(login) {
     line("agent", login.is_this_one ? `${login.agent} · this browser` : login.agent),
     line("quiet", `${seen} · since ${when.format(login.created_at)}`),
   );
+  // The way out of this browser stands below, for all to see.
+  if (!login.is_this_one) item.append(wayOut(login));
   return item;
+}
+
+function wayOut(login) {
+  const button = document.createElement("button");
+  Object.assign(button, { type: "button", className: "plain", textContent: "Log out there" });
+  button.dataset.login = login.id;
+  button.setAttribute("aria-label", `Log out there: ${login.agent}`);
+  button.addEventListener("click", () => end(login, button));
+  return button;
 }
 
 function line(className, text) {

@@ -19,6 +19,7 @@ export const logOut = () => request("POST", "/logout", {});
 export const logOutEverywhere = () => request("POST", "/logout-everywhere", {});
 export const refresh = () => request("POST", "/refresh", {});
 export const logins = () => request("GET", "/logins");
+export const endLogin = (id) => request("DELETE", `/logins/${encodeURIComponent(id)}`);
 export const me = () => request("GET", "/me");
 export const rooms = () => request("GET", "/rooms");
 export const createRoom = (name, subject) => request("POST", "/rooms", { name, subject });

@@ -1,11 +1,11 @@
-//! The JSON API of one's own logins: going on, where else, and out everywhere.
+//! The JSON API of one's own logins: going on, where else, out of one of them, and out everywhere.
 
 use axum::{
     Json, Router,
-    extract::{FromRef, State},
+    extract::{FromRef, Path, State},
     http::StatusCode,
     response::IntoResponse,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use parlor::{Realtime, auth::Principal, axum::Authenticated};
 use serde_json::{Value, json};
@@ -30,6 +30,7 @@ where
     Router::new()
         .route("/refresh", post(refresh))
         .route("/logins", get(logins))
+        .route("/logins/{id}", delete(end))
         .route("/logout-everywhere", post(log_out_everywhere))
 }
 
@@ -64,6 +65,7 @@ async fn logins(
     let open: Vec<Principal> = realtime.registry().sessions_of(id).iter().map(|session| session.principal()).collect();
     let shown = logins.of(id.as_str()).await?.into_iter().map(|login| {
         json!({
+            "id": login.id,
             "agent": login.agent,
             "created_at": login.created_at,
             "last_seen_at": login.last_seen_at,
@@ -72,6 +74,25 @@ async fn logins(
         })
     });
     Ok(Json(json!({ "logins": shown.collect::<Vec<_>>() })))
+}
+
+/// Ends one login of the account, and closes all that it has opened: a browser that was left logged in elsewhere, say.
+async fn end(
+    State(realtime): State<Realtime>,
+    State(presence): State<PresenceService>,
+    State(logins): State<Logins>,
+    Path(id): Path<String>,
+    user: Option<Authenticated>,
+) -> Result<StatusCode, ApiError> {
+    let user = known(user)?;
+    let account = user.id().ok_or_else(ApiError::not_logged_in)?;
+    if !logins.end_one(account.as_str(), &id).await? {
+        let sentence = "This login has ended already.";
+        return Err(ApiError::new(StatusCode::NOT_FOUND, "login-not-found", sentence));
+    }
+    close_sessions(&realtime, |login| login == id);
+    presence.dismiss(account);
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Ends all logins of the account, this one too, and closes all that they have opened.

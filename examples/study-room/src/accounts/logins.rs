@@ -73,6 +73,13 @@ impl Logins {
         }
     }
 
+    /// Ends a login of an account; false where the account has no such login.
+    pub(super) async fn end_one(&self, account: &str, id: &str) -> Result<bool, StoreError> {
+        let Some(login) = self.of(account).await?.into_iter().find(|login| login.id == id) else { return Ok(false) };
+        self.ended.add(&login.id, login.expires_at).await?;
+        Ok(true)
+    }
+
     /// Ends all logins of the account of `user`, the one that it asks with included; returns their ids.
     pub(super) async fn end_all(&self, user: &Principal) -> Result<Vec<String>, StoreError> {
         // The own one first, by its cookie: it may be older than the list.
