@@ -112,6 +112,9 @@ enum Command {
     Compare {
         #[command(flatten)]
         common: Common,
+        /// Subscribers of the contests that peers take part in
+        #[arg(long, default_value_t = 1000)]
+        subscribers: usize,
         /// Only contests whose names begin like this; the document then has no others
         #[arg(long, value_delimiter = ',')]
         only: Vec<String>,
@@ -156,11 +159,7 @@ struct Common {
 
 impl Common {
     fn programs(&self) -> Programs {
-        Programs {
-            broker: self.broker.clone(),
-            broker_options: self.broker_option.clone(),
-            peers: self.peers.clone(),
-        }
+        Programs { broker: self.broker.clone(), broker_options: self.broker_option.clone(), peers: self.peers.clone() }
     }
 
     fn rounds(&self) -> Rounds {
@@ -251,9 +250,9 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
             common.run(&curves)
         }
         Command::Quick { common } => quick(&common),
-        Command::Compare { common, only, output } => {
+        Command::Compare { common, subscribers, only, output } => {
             let rounds = Rounds { rounds: common.rounds.unwrap_or(15).max(1), warm_up: true, ..common.rounds() };
-            let wishes = Wishes { rounds, subjects: common.subjects.clone(), only, output };
+            let wishes = Wishes { rounds, subscribers, subjects: common.subjects.clone(), only, output };
             compare::compare(&wishes, &common.programs(), Cores::claim()?, &mut tell)
         }
         Command::Limit { port, coalescing } => Limit::bind(port, coalescing)?.serve(),

@@ -5,9 +5,6 @@ use std::fmt::Write;
 use super::{Findings, projection};
 use crate::{contest::Comparison, report, sample::Unit};
 
-/// Where peers that could not be installed have a row.
-pub(super) const TABLES_OF_PEERS: [&str; 4] = ["fan-out-1000", "burst", "rate", "idle-10000"];
-
 const METHOD: &str = include_str!("../../notes/method.md");
 const GROWTH: &str = include_str!("../../notes/growth.md");
 
@@ -120,12 +117,18 @@ mod tests {
                 commit: "abc".to_owned(),
             },
             rounds: 15,
-            peers: vec![Participant { name: "ws".to_owned(), version: "8".to_owned(), notes: "one\nprocess".to_owned() }],
+            peers: vec![Participant {
+                name: "ws".to_owned(),
+                version: "8".to_owned(),
+                notes: "one\nprocess".to_owned(),
+            }],
             missing: BTreeMap::from([("artemis".to_owned(), "there is no Java".to_owned())]),
             comparisons: vec![comparison(&[Some(80_000.0)], &[Some(100_000.0)])],
         };
         let text = document(&findings);
-        for part in ["| ws | 8 | one process |", "- artemis: there is no Java", "(benchmarks/fan-out.svg)", "| parlor | 80 k"] {
+        for part in
+            ["| ws | 8 | one process |", "- artemis: there is no Java", "(benchmarks/fan-out.svg)", "| parlor | 80 k"]
+        {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
     }

@@ -16,19 +16,17 @@ use crate::{
     contest::{Comparison, Contest, Entry, Pool, Rounds},
     cores::Cores,
     machine::Machine,
-    program,
-    report,
+    program, report,
     scenario::BODY,
     subject::{LIMIT, LIMIT_COALESCING, LIMIT_ECHO, Peer, Programs, Subject},
 };
-
-/// Subscribers of the contests that peers take part in.
-const SUBSCRIBERS: usize = 1000;
 
 /// What is to be compared.
 #[derive(Clone, Debug)]
 pub(crate) struct Wishes {
     pub(crate) rounds: Rounds,
+    /// Subscribers of the contests that peers take part in.
+    pub(crate) subscribers: usize,
     /// Peers by name; all if there are none.
     pub(crate) subjects: Vec<String>,
     /// Contests by the beginnings of their names; all if there are none.
@@ -72,13 +70,13 @@ pub(crate) fn compare(
     };
     let peers = install(wishes, programs, &mut findings, tell)?;
     let mut pool = Pool::new(cores);
-    for contest in contests(&peers, programs)? {
+    for (contest, has_peers) in contests(&peers, programs, wishes.subscribers)? {
         let wanted = wishes.only.is_empty() || wishes.only.iter().any(|name| contest.name.starts_with(name.as_str()));
         if !wanted {
             continue;
         }
         let mut comparison = contest.hold_alone(wishes.rounds, &mut pool, tell);
-        if document::TABLES_OF_PEERS.contains(&comparison.name.as_str()) {
+        if has_peers {
             // A dash for whoever is not there.
             comparison.entries.extend(findings.missing.keys().map(|name| Entry::new(name, name, None)));
         }
@@ -117,10 +115,13 @@ fn install(
     Ok(subjects)
 }
 
-/// All contests in the order of the document.
-fn contests(peers: &[Subject], programs: &Programs) -> Result<Vec<Contest>, Box<dyn Error>> {
-    let (echoes, peers): (Vec<_>, Vec<_>) =
-        peers.iter().cloned().partition(|peer| peer.language.dialect == "raw-echo");
+/// All contests in the order of the document, and whether peers take part.
+fn contests(
+    peers: &[Subject],
+    programs: &Programs,
+    subscribers: usize,
+) -> Result<Vec<(Contest, bool)>, Box<dyn Error>> {
+    let (echoes, peers): (Vec<_>, Vec<_>) = peers.iter().cloned().partition(|peer| peer.language.dialect == "raw-echo");
     let parlor = Subject::parlor(programs);
     let limit = Subject::limit(LIMIT)?;
     let coalescing = Subject::limit(LIMIT_COALESCING)?;
@@ -128,23 +129,26 @@ fn contests(peers: &[Subject], programs: &Programs) -> Result<Vec<Contest>, Box<
     let ours = vec![parlor.clone(), limit.clone()];
     let all = [ours.clone(), peers.clone()].concat();
     let together = [vec![parlor.clone(), coalescing], peers].concat();
-    let mut contests = vec![
-        program::fan_out(&all, SUBSCRIBERS, 1, BODY),
-        program::burst(&together, SUBSCRIBERS),
-        program::rate(&all, SUBSCRIBERS, None),
-        program::fan_out(&ours, 10_000, 1, BODY),
+    let open = [
+        program::fan_out(&all, subscribers, 1, BODY),
+        program::burst(&together, subscribers),
+        program::rate(&all, subscribers, None),
         program::idle(&all, 10_000),
+    ];
+    let own = [
+        program::fan_out(&ours, 10_000, 1, BODY),
         program::idle(&ours, 19_000),
         program::rooms(&ours, 1000, 10),
         program::neighbours(&ours),
         program::connects(&ours),
         program::topic_churn(&ours),
-        program::kinds(&parlor, SUBSCRIBERS),
-        program::sse(&parlor, SUBSCRIBERS),
+        program::kinds(&parlor, subscribers),
+        program::sse(&parlor, subscribers),
         program::handlers(&parlor, &echoes, 100),
     ];
-    contests.extend(program::curves(&parlor, &limit));
-    Ok(contests)
+    let curves = program::curves(&parlor, &limit);
+    let own = own.into_iter().chain(curves).map(|contest| (contest, false));
+    Ok(open.into_iter().map(|contest| (contest, true)).chain(own).collect())
 }
 
 /// Writes the document, its plots, and every round as JSON.

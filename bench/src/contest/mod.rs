@@ -13,10 +13,10 @@ use crate::{
     subject::{PARLOR, Subject},
 };
 
-pub(crate) use comparison::{Comparison, Entry, Point};
-pub(crate) use pool::Pool;
 #[cfg(test)]
 pub(crate) use comparison::tests;
+pub(crate) use comparison::{Comparison, Entry, Point};
+pub(crate) use pool::Pool;
 
 /// A scenario, and who is measured in it.
 pub(crate) struct Contest {
@@ -160,9 +160,9 @@ impl Contest {
 fn outline(outcome: &Result<Sample, String>, columns: &[Column]) -> String {
     match outcome {
         Ok(sample) => {
-            let first = columns.first().and_then(|column| {
-                Some(format!("{} {}", column.unit.write(sample.get(*column)?), column.title))
-            });
+            let first = columns
+                .first()
+                .and_then(|column| Some(format!("{} {}", column.unit.write(sample.get(*column)?), column.title)));
             let faulty = if sample.is_faulty() { " (with losses, doubles or strays)" } else { "" };
             first.unwrap_or_default() + faulty
         }

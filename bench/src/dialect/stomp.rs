@@ -37,12 +37,7 @@ impl Stomp {
         for (place, destination) in destinations.iter().enumerate() {
             // The server confirms subscriptions in their order.
             let receipt = (self.language.receipts && place + 1 == destinations.len()).then_some(SUBSCRIBED);
-            session.subscribe(
-                &self.id(subscriber, place),
-                &self.subscribed(*destination),
-                self.variation.ack,
-                receipt,
-            );
+            session.subscribe(&self.id(subscriber, place), &self.subscribed(*destination), self.variation.ack, receipt);
         }
         session
     }

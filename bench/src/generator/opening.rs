@@ -151,7 +151,8 @@ impl Load<'_> {
         let client = self.client(number)?;
         client.heard(payload);
         let Phase::Opening(steps) = &mut client.phase else { return Ok(()) };
-        let awaited = matches!(steps.front(), Some(Step::Await(needle)) if memchr::memmem::find(payload, needle).is_some());
+        let awaited =
+            matches!(steps.front(), Some(Step::Await(needle)) if memchr::memmem::find(payload, needle).is_some());
         let steps = std::mem::take(steps);
         if let Some(witness) = &mut client.witness {
             witness.read(payload)?;

@@ -51,7 +51,8 @@ fn grow(
     subjects: &[&Subject],
     scenario: &dyn Fn(usize) -> FanOut,
 ) -> Contest {
-    let note = format!("One message in flight, {SUBSCRIBERS} subscribers and 128 octets of body where those do not grow.");
+    let note =
+        format!("One message in flight, {SUBSCRIBERS} subscribers and 128 octets of body where those do not grow.");
     let mut contest = contest(name, &format!("Fan-out by {growing}"), &note, &[], scenario(places[0])).at_most(FEW);
     contest.growing = Some(growing);
     for place in places {

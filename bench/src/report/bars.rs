@@ -17,8 +17,7 @@ const TOP: f64 = 56.0;
 /// The figure that counts, as bars; the longest of them, or its upper quartile, fills the width.
 pub(crate) fn bars(comparison: &Comparison) -> Option<String> {
     let column = comparison.first_column()?;
-    let rows: Vec<_> =
-        comparison.entries.iter().filter_map(|entry| Some((entry, entry.spread(column)?))).collect();
+    let rows: Vec<_> = comparison.entries.iter().filter_map(|entry| Some((entry, entry.spread(column)?))).collect();
     let most = rows.iter().map(|(_, spread)| spread.upper_quartile.max(spread.median)).fold(0.0, f64::max);
     if most <= 0.0 {
         return None;

@@ -40,7 +40,12 @@ fn with_quartiles(unit: Unit, spread: &Spread) -> String {
     if spread.rounds == 1 {
         return unit.write(spread.median);
     }
-    format!("{} ({} to {})", unit.write(spread.median), unit.write(spread.lower_quartile), unit.write(spread.upper_quartile))
+    format!(
+        "{} ({} to {})",
+        unit.write(spread.median),
+        unit.write(spread.lower_quartile),
+        unit.write(spread.upper_quartile)
+    )
 }
 
 fn dash() -> String {
@@ -51,7 +56,9 @@ fn dash() -> String {
 pub(super) fn align(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let widths: Vec<_> = (0..columns)
-        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0).max(3))
+        .map(|column| {
+            rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0).max(3)
+        })
         .collect();
     let mut text = String::new();
     for (place, row) in rows.iter().enumerate() {

@@ -51,9 +51,8 @@ impl Scenario for Neighbours {
         load.settle(quiet)?;
         load.settle(busy)?;
         let (_, alone) = stage.measure(&mut load, || vec![quiet_lane(quiet)])?;
-        let (sample, beside) = stage.measure(&mut load, || {
-            vec![quiet_lane(quiet), Lane::new(Pace::Closed(self.in_flight), vec![busy])]
-        })?;
+        let (sample, beside) = stage
+            .measure(&mut load, || vec![quiet_lane(quiet), Lane::new(Pace::Closed(self.in_flight), vec![busy])])?;
         let rate = beside[1].delivered as f64 / clock::seconds(stage.time);
         Ok(compared(sample, &alone[0], &beside[0], rate))
     }

@@ -81,7 +81,8 @@ impl Peer {
 
     /// What its own command says about its version.
     pub(crate) fn version(&self) -> String {
-        let output = Command::new("sh").args(["-c", &self.version]).current_dir(&self.folder).stdin(Stdio::null()).output();
+        let output =
+            Command::new("sh").args(["-c", &self.version]).current_dir(&self.folder).stdin(Stdio::null()).output();
         let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
         let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("unknown").trim();
         line.chars().take(LONGEST_VERSION).collect()

@@ -40,9 +40,9 @@ impl Server {
         let mut command = command(address.port());
         // A group of its own, so that a signal reaches what it starts.
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null());
-        let child = cores.spawn(&mut command).map_err(|error| {
-            format!("{} cannot be started: {error}", command.get_program().to_string_lossy())
-        })?;
+        let child = cores
+            .spawn(&mut command)
+            .map_err(|error| format!("{} cannot be started: {error}", command.get_program().to_string_lossy()))?;
         let mut server = Self { child, address };
         let end = clock::now() + PATIENCE;
         while TcpStream::connect(address).is_err() {

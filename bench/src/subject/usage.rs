@@ -82,7 +82,11 @@ pub(crate) fn resident_octets(root: u32) -> Result<u64, Box<dyn Error>> {
             .or_else(|_| fs::read_to_string(format!("/proc/{process}/status")));
         let Ok(text) = text else { continue };
         let rss = text.lines().find_map(|line| line.strip_prefix("Rss:").or_else(|| line.strip_prefix("VmRSS:")));
-        kibibytes += rss.ok_or("the kernel does not say how much memory a process has")?.trim().trim_end_matches(" kB").parse::<u64>()?;
+        kibibytes += rss
+            .ok_or("the kernel does not say how much memory a process has")?
+            .trim()
+            .trim_end_matches(" kB")
+            .parse::<u64>()?;
     }
     Ok(kibibytes * 1024)
 }
