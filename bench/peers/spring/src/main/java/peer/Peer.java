@@ -17,7 +17,8 @@ public class Peer implements WebSocketMessageBrokerConfigurer {
     private final int threads;
 
     /**
-     * @param ordered whether a session gets messages in the order in which they were published
+     * @param ordered whether a session's messages are handled in the order in which it sent them, and reach each session in the
+     *     order in which they were published; otherwise a pool's threads overtake each other on both ways
      * @param threads of each of the pools for what comes in and what goes out
      */
     Peer(@Value("${peer.ordered}") boolean ordered, @Value("${peer.threads}") int threads) {
@@ -32,6 +33,7 @@ public class Peer implements WebSocketMessageBrokerConfigurer {
     @Override
     public void registerStompEndpoints(StompEndpointRegistry registry) {
         registry.addEndpoint("/ws");
+        registry.setPreserveReceiveOrder(ordered);
     }
 
     @Override
