@@ -4,6 +4,9 @@
 //! [`Dialect`]. A delivery is recognised by the stamp in its body, wherever in a payload that stands, so that all dialects
 //! are counted, and judged, alike.
 
+pub(crate) mod centrifuge;
+pub(crate) mod socketio;
+
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Role {
