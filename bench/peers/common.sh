@@ -4,7 +4,7 @@
 workspace=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 # Where a peer is installed: folder_of NAME. Made by its install.
-folder_of() { printf '%s\n' "${PARLOR_PEERS:-$workspace/target/peers}/$1"; }
+folder_of() { (cd "$workspace" && realpath -m "${PARLOR_PEERS:-target/peers}/$1"); }
 
 # Ends because the peer can't be installed or started here: cannot REASON.
 cannot() {
@@ -35,6 +35,21 @@ debian() {
     } >/dev/null 2>&1 </dev/null; then
         cannot "$program is missing, and installing $* did not work"
     fi
+}
+
+# Installs what package-lock.json names, unless that is there already, and copies the server beside it: packages FOLDER OPTION...
+packages() {
+    local folder=$1
+    shift
+    debian node nodejs
+    debian npm npm
+    mkdir -p "$folder"
+    # npm's own record of what it installed is the last thing that it writes.
+    if ! [ -f "$folder/node_modules/.package-lock.json" ] || ! cmp -s package-lock.json "$folder/package-lock.json"; then
+        cp package.json package-lock.json "$folder/"
+        step "$folder" "npm could not install its packages" npm ci --prefix "$folder" --no-audit --no-fund "$@"
+    fi
+    cp server.mjs "$folder/"
 }
 
 # The version of a crate in a lock file: locked FILE CRATE.
