@@ -25,6 +25,7 @@ async fn subscribe(upgrade: WebSocketUpgrade, State(room): State<Room>) -> Respo
     upgrade.on_upgrade(move |socket| async move {
         let mut messages = room.subscribe();
         let (mut sender, mut receiver) = socket.split();
+        #[expect(clippy::disallowed_methods, reason = "ends with its receiver, which aborts it")]
         let sending = tokio::spawn(async move {
             while let Ok(text) = messages.recv().await {
                 if sender.send(Message::text(text)).await.is_err() {
