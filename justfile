@@ -9,6 +9,8 @@ fmt:
     cargo fmt --all --check
     cargo fmt --check --manifest-path fuzz/Cargo.toml
     cargo fmt --check --manifest-path tests/crypto-providers/Cargo.toml
+    cargo fmt --check --manifest-path bench/peers/axum/Cargo.toml
+    cargo fmt --check --manifest-path bench/peers/socketioxide/Cargo.toml
 
 # Clippy, with warnings as errors. With `metrics` over the whole workspace as well, although only the core has it: one package
 # by itself needs most of what it depends on built anew, with fewer features.

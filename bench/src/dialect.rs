@@ -4,8 +4,10 @@
 //! [`Dialect`]. A delivery is recognised by the stamp in its body, wherever in a payload that stands, so that all dialects
 //! are counted, and judged, alike.
 
+mod centrifuge;
 mod language;
 mod raw;
+mod socketio;
 mod stomp;
 mod witness;
 
@@ -68,8 +70,10 @@ pub(crate) trait Dialect: Send + Sync {
 /// Where no dialect has the language's name, or it cannot be varied like that.
 pub(crate) fn of(language: &Language, variation: &Variation) -> Result<Box<dyn Dialect>, Box<dyn Error>> {
     match language.dialect.as_str() {
+        "centrifuge" => Ok(Box::new(centrifuge::Centrifuge::new(&language.path))),
         "raw" => Ok(Box::new(raw::Raw::broadcast())),
         "raw-echo" => Ok(Box::new(raw::Raw::echo(&language.path, variation.frame))),
+        "socketio" => Ok(Box::new(socketio::SocketIo::new(&language.path))),
         "stomp" => Ok(Box::new(stomp::Stomp::new(language.clone(), variation.clone()))),
         other => Err(format!("there is no dialect {other}").into()),
     }
