@@ -26,6 +26,8 @@ mod batches;
 mod composed;
 mod flusher;
 mod lane;
+#[cfg(test)]
+mod model_tests;
 mod seats;
 mod shapes;
 mod shard;

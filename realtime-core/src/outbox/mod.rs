@@ -354,6 +354,12 @@ impl Outbox {
         Pushed::Queued
     }
 
+    /// As if `deferred` waited upstream, where a test has it.
+    #[cfg(test)]
+    pub(crate) fn expect(&self, deferred: &Deferred) {
+        self.state.lock().expected.add(deferred);
+    }
+
     /// Has happen what waited upstream.
     pub(crate) fn perform_deferred(&self, deferred: Deferred) {
         let mut state = self.state.lock();
