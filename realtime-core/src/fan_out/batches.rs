@@ -1,18 +1,19 @@
 //! What is handed to one outbox at a time: frames that many share, or frames that were put together for it alone.
 
-use std::collections::VecDeque;
-
 use bytes::Bytes;
 
 use super::{composed::Composed, lane::Message};
 use crate::outbox::{Batch, Overflow};
 
-/// The frames of one lane, from a number on, which other members get as well.
+/// The frames of one lane, from a message on, which other members get as well.
 pub(super) struct Common<'a> {
-    pub(super) composed: &'a mut Composed,
-    pub(super) due: u64,
-    pub(super) messages: &'a VecDeque<Message>,
-    pub(super) first: u64,
+    octets: &'a [u8],
+    ends: &'a [usize],
+    /// Where the octets begin that the ends count from.
+    start: usize,
+    kept: &'a mut Vec<Option<Bytes>>,
+    /// The subscription and the policy of each frame, but for the member's key.
+    messages: Vec<(u64, Overflow)>,
     pub(super) key: u64,
 }
 
@@ -39,28 +40,44 @@ pub(super) struct Origin {
     pub(super) number: u64,
 }
 
+impl<'a> Common<'a> {
+    /// What is composed from the message `due` on, which is the first of `messages`.
+    pub(super) fn new(composed: &'a mut Composed, due: u64, messages: &[Message]) -> Self {
+        let (octets, ends, start, kept) = composed.from(due);
+        let messages = messages.iter().map(|message| (message.tail.salt, message.tail.overflow)).collect();
+        Self { octets, ends, start, kept, messages, key: 0 }
+    }
+}
+
 impl Batch for Common<'_> {
+    #[inline]
     fn octets(&self) -> &[u8] {
-        self.composed.from(self.due).0
+        self.octets
     }
 
     fn len(&self) -> usize {
-        self.composed.from(self.due).1.len()
+        self.ends.len()
     }
 
     fn end_of(&self, frame: usize) -> usize {
-        let (_, ends, start) = self.composed.from(self.due);
-        ends[frame] - start
+        self.ends[frame] - self.start
     }
 
     fn subscription_of(&self, frame: usize) -> (u64, Overflow) {
-        let index = usize::try_from(self.due - self.first).unwrap_or(usize::MAX).saturating_add(frame);
-        let tail = &self.messages[index].tail;
-        (self.key ^ tail.salt, tail.overflow)
+        let (salt, overflow) = self.messages[frame];
+        (self.key ^ salt, overflow)
     }
 
+    /// All who keep a frame share its octets.
     fn wire(&mut self, frame: usize) -> Bytes {
-        self.composed.keep(self.due, frame)
+        let start = if frame == 0 { 0 } else { self.end_of(frame - 1) };
+        let octets = &self.octets[start..self.end_of(frame)];
+        // Counted from the last one, so that it is the same wherever a member begins.
+        let from_last = self.ends.len() - 1 - frame;
+        if self.kept.len() <= from_last {
+            self.kept.resize(from_last + 1, None);
+        }
+        self.kept[from_last].get_or_insert_with(|| Bytes::copy_from_slice(octets)).clone()
     }
 }
 

@@ -1,7 +1,5 @@
 //! Whole frames of one shape, one behind the other, made when the first member needs them.
 
-use std::collections::VecDeque;
-
 use bytes::Bytes;
 
 use super::lane::Message;
@@ -17,7 +15,7 @@ pub(super) struct Composed {
     from: u64,
     /// Where each frame ends.
     ends: Vec<usize>,
-    /// The frames that somebody keeps, made when the first one does.
+    /// The frames that somebody keeps, made when the first one does; the last one first.
     kept: Vec<Option<Bytes>>,
 }
 
@@ -26,35 +24,29 @@ impl Composed {
         self.ends.is_empty()
     }
 
-    /// Goes on to the last of `messages`, whose first has the number `first`.
-    pub(super) fn go_on(&mut self, head: &[u8], messages: &VecDeque<Message>, first: u64) {
-        if self.ends.is_empty() {
-            self.from = first;
+    /// Has the frames from the message `due` on, up to the last of `messages`, whose first has the number `first`.
+    pub(super) fn go_on(&mut self, head: &[u8], messages: &[Message], first: u64, due: u64) {
+        if self.ends.is_empty() || due < self.from {
+            // Who was served before was less far behind.
+            self.forget_before(u64::MAX);
+            self.from = due;
         }
         let have = usize::try_from(self.from - first).unwrap_or(usize::MAX).saturating_add(self.ends.len());
-        if have >= messages.len() {
-            return;
-        }
-        for message in messages.range(have..) {
+        let missing = messages.get(have..).unwrap_or_default();
+        for message in missing {
             message.tail.compose(head, &mut self.octets);
             self.ends.push(self.octets.len());
         }
+        if !missing.is_empty() {
+            self.kept.clear();
+        }
     }
 
-    /// The frames from the message `number` on.
-    pub(super) fn from(&self, number: u64) -> (&[u8], &[usize], usize) {
-        let skipped = usize::try_from(number - self.from).unwrap_or(usize::MAX).min(self.ends.len());
+    /// The frames from the message `due` on, where they begin, and those that somebody keeps.
+    pub(super) fn from(&mut self, due: u64) -> (&[u8], &[usize], usize, &mut Vec<Option<Bytes>>) {
+        let skipped = usize::try_from(due - self.from).unwrap_or(usize::MAX).min(self.ends.len());
         let start = if skipped == 0 { 0 } else { self.ends[skipped - 1] };
-        (&self.octets[start..], &self.ends[skipped..], start)
-    }
-
-    /// A frame, counted from the message `number`, to be kept: all who keep it share its octets.
-    pub(super) fn keep(&mut self, number: u64, frame: usize) -> Bytes {
-        let index = usize::try_from(number - self.from).unwrap_or(usize::MAX).saturating_add(frame);
-        self.kept.resize(self.ends.len(), None);
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        let octets = &self.octets[start..self.ends[index]];
-        self.kept[index].get_or_insert_with(|| Bytes::copy_from_slice(octets)).clone()
+        (&self.octets[start..], &self.ends[skipped..], start, &mut self.kept)
     }
 
     /// Forgets the frames before the message `number`.
@@ -70,8 +62,8 @@ impl Composed {
             self.octets.drain(..octets);
             self.ends.drain(..gone);
             self.ends.iter_mut().for_each(|end| *end -= octets);
-            self.kept.drain(..gone.min(self.kept.len()));
+            self.kept.truncate(self.ends.len());
         }
-        self.from = number;
+        self.from = self.from.max(number);
     }
 }

@@ -4,18 +4,14 @@ use std::{collections::VecDeque, sync::Arc};
 
 use rustc_hash::FxHashMap;
 use slab::Slab;
-use tokio::time::Instant;
 
 use super::{
-    batches::{Common, Origin, Own},
-    lane::{Lane, LaneId, Message, SubscriberKey, Tally},
+    batches::{Origin, Own},
+    lane::{Lane, LaneId, Left, Message, SubscriberKey, Tally, WRITE},
     seats::{Place, Seats},
     shard::{Entry, Joining},
 };
-use crate::outbox::{Delivered, Outbox};
-
-/// What writing to one member counts as in a turn, against looking at one who has everything.
-const WRITE: usize = 16;
+use crate::outbox::{Batch, Moment, Outbox};
 
 /// How much is done in a turn before everyone else has theirs: 64 writes, about half a millisecond.
 pub(super) const TURN: usize = 64 * WRITE;
@@ -53,7 +49,7 @@ impl Flusher {
     }
 
     /// Takes one entry of the log.
-    pub(super) fn take(&mut self, entry: Entry, now: Instant) {
+    pub(super) fn take(&mut self, entry: Entry, moment: Moment) {
         match entry {
             Entry::Publish { lane, tail } => {
                 self.sequence += 1;
@@ -69,10 +65,10 @@ impl Flusher {
                 }
             }
             Entry::Join(joining) => self.join(*joining),
-            Entry::Leave { lane, key, outbox } => self.leave(lane, key, &outbox, now),
+            Entry::Leave { lane, key, outbox } => self.leave(lane, key, &outbox, moment),
             Entry::Outbox { outbox, deferred } => {
                 if let Some(seat) = self.seats.of(&outbox) {
-                    self.serve(seat, now);
+                    self.serve(seat, moment);
                 }
                 outbox.perform_deferred(deferred);
             }
@@ -80,29 +76,19 @@ impl Flusher {
     }
 
     /// Writes for a turn of `budget`.
-    pub(super) fn write(&mut self, mut budget: usize, now: Instant) {
+    pub(super) fn write(&mut self, mut budget: usize, moment: Moment) {
         while budget > 0 {
             let Some(id) = self.dirty.pop_front() else { return };
             let Some(&slot) = self.by_id.get(&id) else { continue };
-            while budget > 0
-                && let lane = &mut self.lanes[slot]
-                && let Some(place) = lane.next()
-            {
-                let member = &lane.members[place];
-                budget = budget.saturating_sub(1);
-                if member.due == lane.end() {
-                    continue;
+            let left = loop {
+                let lane = &mut self.lanes[slot];
+                match lane.serve_in_turn(&mut budget, &mut self.own, moment, &mut self.tally) {
+                    Left::Shared(seat) => self.serve(seat, moment),
+                    left => break left,
                 }
-                budget = budget.saturating_sub(WRITE - 1);
-                let seat = member.seat;
-                if self.seats.is_alone(seat) {
-                    serve_from(lane, place, &mut self.own, now, &mut self.tally);
-                } else {
-                    self.serve(seat, now);
-                }
-            }
+            };
             let lane = &mut self.lanes[slot];
-            if lane.is_round_over() {
+            if left == Left::RoundOver {
                 lane.end_round(&mut self.tally);
             }
             if lane.has_messages() {
@@ -118,13 +104,14 @@ impl Flusher {
         let slot = *self.by_id.entry(id).or_insert_with(|| self.lanes.insert(Lane::default()));
         let lane = &mut self.lanes[slot];
         let member = Arc::clone(&outbox);
-        self.seats.enter(&outbox, |seat| Place { lane: slot, member: lane.add(member, seat, key, head) });
+        let seat = self.seats.enter(&outbox, |seat| Place { lane: slot, member: lane.add(member, seat, key, head) });
+        self.mark(seat);
     }
 
-    fn leave(&mut self, id: LaneId, key: SubscriberKey, outbox: &Arc<Outbox>, now: Instant) {
+    fn leave(&mut self, id: LaneId, key: SubscriberKey, outbox: &Arc<Outbox>, moment: Moment) {
         let Some(seat) = self.seats.of(outbox) else { return };
         // It was a member when these were published.
-        self.serve(seat, now);
+        self.serve(seat, moment);
         outbox.forget_now(key);
         let Some(&slot) = self.by_id.get(&id) else { return };
         let place = {
@@ -135,12 +122,15 @@ impl Flusher {
         let last = Place { lane: slot, member: self.lanes[slot].members.len() - 1 };
         if last != place {
             // It may come to stand among those who were served in this round.
-            self.serve(self.lanes[slot].members[last.member].seat, now);
+            self.serve(self.lanes[slot].members[last.member].seat, moment);
         }
-        self.seats.leave(seat, place);
+        let stays = self.seats.leave(seat, place);
         self.lanes[slot].remove(place.member);
         if let Some(moved) = self.lanes[slot].members.get(place.member) {
             self.seats.moved(moved.seat, last, place);
+        }
+        if stays {
+            self.mark(seat);
         }
         if self.lanes[slot].members.is_empty() {
             self.lanes.remove(slot).end_all(&mut self.tally);
@@ -148,8 +138,16 @@ impl Flusher {
         }
     }
 
+    /// Tells a connection's places whether it has another one.
+    fn mark(&mut self, seat: usize) {
+        let is_alone = self.seats.is_alone(seat);
+        for Place { lane, member } in self.seats.places(seat) {
+            self.lanes[lane].members[member].is_alone = is_alone;
+        }
+    }
+
     /// Gives a connection everything that is there for it, in the order in which it was published.
-    fn serve(&mut self, seat: usize, now: Instant) {
+    fn serve(&mut self, seat: usize, moment: Moment) {
         let Self { lanes, seats, own, places, tally, .. } = self;
         places.clear();
         let is_due = |place: &Place| {
@@ -159,7 +157,7 @@ impl Flusher {
         places.extend(seats.places(seat).filter(is_due));
         let outbox = match places.as_slice() {
             [] => return,
-            [place] => return serve_from(&mut lanes[place.lane], place.member, own, now, tally),
+            [place] => return lanes[place.lane].serve(place.member, own, moment, tally),
             [place, ..] => Arc::clone(&lanes[place.lane].members[place.member].outbox),
         };
         own.clear();
@@ -180,42 +178,14 @@ impl Flusher {
             lane.given(due, true);
             lane.members[place.member].due += 1;
         }
-        let delivered = outbox.deliver(own, now);
-        for frame in delivered.count(tally) {
-            let Origin { lane, number } = own.origin(frame);
-            lanes[lane].given(number, false);
+        match outbox.deliver(own, moment) {
+            Ok(()) => tally.octets += own.octets().len(),
+            Err(partly) => {
+                for frame in tally.count(&partly) {
+                    let Origin { lane, number } = own.origin(*frame);
+                    lanes[lane].given(number, false);
+                }
+            }
         }
-    }
-}
-
-/// Gives a member what there is for it in one lane.
-fn serve_from(lane: &mut Lane, place: usize, own: &mut Own, now: Instant, tally: &mut Tally) {
-    let end = lane.end();
-    let (member, shape, messages, first) = lane.parts(place);
-    let due = std::mem::replace(&mut member.due, end);
-    let from = usize::try_from(due - first).unwrap_or(usize::MAX);
-    messages.range_mut(from..).for_each(|message| message.given += 1);
-    let delivered = if shape.members == 1 && shape.composed.is_empty() {
-        own.clear();
-        for (message, number) in messages.range(from..).zip(due..) {
-            own.add(&shape.head, message, member.key, Origin { lane: 0, number });
-        }
-        member.outbox.deliver(own, now)
-    } else {
-        let composed = &mut shape.composed;
-        composed.go_on(&shape.head, messages, first);
-        member.outbox.deliver(&mut Common { composed, due, messages, first, key: member.key }, now)
-    };
-    for frame in delivered.count(tally) {
-        messages[from + frame].given -= 1;
-    }
-}
-
-impl Delivered {
-    /// Counts it; returns what was not taken.
-    fn count(self, tally: &mut Tally) -> Vec<usize> {
-        tally.octets += self.octets;
-        tally.refused += self.refused;
-        self.not_taken
     }
 }

@@ -3,19 +3,23 @@
 //! Messages are numbered. A member names the next one that it has not been given, so it can be served in turn or alone, and
 //! gets every message once. What all have been given is let go.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::{
     backlog::Load,
-    shapes::{Shape, Shapes},
+    batches::{Common, Origin, Own},
+    shapes::Shapes,
 };
 use crate::{
-    outbox::{Outbox, Overflow},
+    outbox::{Batch, Moment, Outbox, Overflow, Partly},
     telemetry::DestinationMeters,
     websocket::{self, Opcode},
 };
+
+/// What writing to one member counts as in a turn, against looking at one who has everything.
+pub(super) const WRITE: usize = 16;
 
 /// Names a lane in its shard; never reused.
 pub(crate) type LaneId = u64;
@@ -58,10 +62,19 @@ pub(super) struct Tally {
     pub(super) done: Load,
 }
 
+impl Tally {
+    /// Counts what was not written at once; returns what was not taken.
+    pub(super) fn count<'a>(&mut self, partly: &'a Partly) -> &'a [usize] {
+        self.octets += partly.octets;
+        self.refused += partly.refused;
+        &partly.not_taken
+    }
+}
+
 /// Messages, and who gets them.
 #[derive(Debug, Default)]
 pub(super) struct Lane {
-    messages: VecDeque<Message>,
+    messages: Vec<Message>,
     /// The number of the first of them.
     first: u64,
     pub(super) members: Vec<Member>,
@@ -81,8 +94,21 @@ pub(super) struct Member {
     pub(super) seat: usize,
     pub(super) shape: usize,
     pub(super) key: SubscriberKey,
+    /// Its connection is in this lane alone.
+    pub(super) is_alone: bool,
     /// The number of the next message that it gets.
     pub(super) due: u64,
+}
+
+/// Why serving in turn was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// Enough was done for a turn.
+    BudgetSpent,
+    /// Everyone was served in this round.
+    RoundOver,
+    /// The connection of that seat has its turn, which is in other lanes as well.
+    Shared(usize),
 }
 
 impl Tail {
@@ -111,7 +137,7 @@ impl Message {
 
 impl Lane {
     pub(super) fn append(&mut self, message: Message) {
-        self.messages.push_back(message);
+        self.messages.push(message);
     }
 
     /// The number of the next message.
@@ -123,7 +149,7 @@ impl Lane {
     pub(super) fn add(&mut self, outbox: Arc<Outbox>, seat: usize, key: SubscriberKey, head: Bytes) -> usize {
         let shape = self.shapes.enter(head);
         let due = self.end();
-        self.members.push(Member { outbox, seat, shape, key, due });
+        self.members.push(Member { outbox, seat, shape, key, is_alone: true, due });
         self.members.len() - 1
     }
 
@@ -134,21 +160,98 @@ impl Lane {
         self.members.shrink_to(self.members.len() * 4);
     }
 
-    /// The place of the next member to serve in this round, which begins with the first one.
-    pub(super) fn next(&mut self) -> Option<usize> {
+    /// Serves members in turn, as far as `budget` goes.
+    pub(super) fn serve_in_turn(
+        &mut self,
+        budget: &mut usize,
+        own: &mut Own,
+        moment: Moment,
+        tally: &mut Tally,
+    ) -> Left {
+        let end = self.end();
         if self.next == 0 {
-            self.round = self.end();
+            self.round = end;
         }
-        let place = self.next;
-        (place < self.members.len()).then(|| {
-            self.next += 1;
-            place
-        })
+        while *budget > 0 {
+            let Some(member) = self.members.get(self.next) else { return Left::RoundOver };
+            *budget -= 1;
+            if member.due == end {
+                self.next += 1;
+            } else if !member.is_alone {
+                self.next += 1;
+                *budget = budget.saturating_sub(WRITE);
+                return Left::Shared(member.seat);
+            } else if self.shapes.get(member.shape).is_own() {
+                self.next += 1;
+                *budget = budget.saturating_sub(WRITE);
+                self.serve(self.next - 1, own, moment, tally);
+            } else {
+                self.serve_alike(budget, moment, tally);
+            }
+        }
+        Left::BudgetSpent
     }
 
-    /// Whether everyone was served in this round.
-    pub(super) fn is_round_over(&self) -> bool {
-        self.next >= self.members.len()
+    /// Serves one member alone.
+    pub(super) fn serve(&mut self, place: usize, own: &mut Own, moment: Moment, tally: &mut Tally) {
+        let end = self.end();
+        let member = &mut self.members[place];
+        let due = std::mem::replace(&mut member.due, end);
+        let from = index(due, self.first);
+        let shape = self.shapes.get_mut(member.shape);
+        let is_own = shape.is_own();
+        if !is_own {
+            shape.composed.go_on(&shape.head, &self.messages, self.first, due);
+        }
+        let messages = &mut self.messages[from..];
+        let (octets, delivered) = if is_own {
+            own.clear();
+            for (message, number) in messages.iter().zip(due..) {
+                own.add(&shape.head, message, member.key, Origin { lane: 0, number });
+            }
+            (own.octets().len(), member.outbox.deliver(own, moment))
+        } else {
+            let mut common = Common::new(&mut shape.composed, due, messages);
+            common.key = member.key;
+            (common.octets().len(), member.outbox.deliver(&mut common, moment))
+        };
+        messages.iter_mut().for_each(|message| message.given += 1);
+        match delivered {
+            Ok(()) => tally.octets += octets,
+            Err(partly) => tally.count(&partly).iter().for_each(|frame| messages[*frame].given -= 1),
+        }
+    }
+
+    /// Serves the next member, and those behind it that get the same octets: here thousands are served.
+    fn serve_alike(&mut self, budget: &mut usize, moment: Moment, tally: &mut Tally) {
+        let end = self.end();
+        let Self { messages, first, members, shapes, next, .. } = self;
+        let Member { due, shape: alike, .. } = members[*next];
+        let shape = shapes.get_mut(alike);
+        shape.composed.go_on(&shape.head, messages, *first, due);
+        let messages = &mut messages[index(due, *first)..];
+        let mut common = Common::new(&mut shape.composed, due, messages);
+        let mut partly = Vec::new();
+        let (mut served, mut whole) = (0, 0);
+        for member in &mut members[*next..] {
+            if *budget == 0 || member.due != due || member.shape != alike || !member.is_alone {
+                break;
+            }
+            *budget = budget.saturating_sub(WRITE);
+            member.due = end;
+            served += 1;
+            common.key = member.key;
+            match member.outbox.deliver(&mut common, moment) {
+                Ok(()) => whole += 1,
+                Err(delivered) => partly.push(delivered),
+            }
+        }
+        tally.octets += whole * common.octets().len();
+        *next += served;
+        messages.iter_mut().for_each(|message| message.given += served as u64);
+        for delivered in partly {
+            tally.count(&delivered).iter().for_each(|frame| messages[*frame].given -= 1);
+        }
     }
 
     /// Ends a round: what everyone was given goes.
@@ -159,7 +262,7 @@ impl Lane {
         self.shapes.forget_before(self.first);
         if self.messages.is_empty() {
             // Most lanes are quiet most of the time.
-            self.messages = VecDeque::new();
+            self.messages.shrink_to(1);
         }
         self.next = 0;
     }
@@ -175,13 +278,12 @@ impl Lane {
 
     /// The message of that number.
     pub(super) fn message(&self, number: u64) -> Option<&Message> {
-        self.messages.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
+        self.messages.get(index(number, self.first))
     }
 
     /// The message of that number is one member's more, or less.
     pub(super) fn given(&mut self, number: u64, more: bool) {
-        let index = usize::try_from(number - self.first).unwrap_or(usize::MAX);
-        if let Some(message) = self.messages.get_mut(index) {
+        if let Some(message) = self.messages.get_mut(index(number, self.first)) {
             message.given = if more { message.given + 1 } else { message.given - 1 };
         }
     }
@@ -189,12 +291,9 @@ impl Lane {
     pub(super) fn head(&self, shape: usize) -> &[u8] {
         self.shapes.head(shape)
     }
+}
 
-    /// The parts that serving one member needs.
-    pub(super) fn parts(&mut self, place: usize) -> (&mut Member, &mut Shape, &mut VecDeque<Message>, u64) {
-        let Self { messages, first, members, shapes, .. } = self;
-        let member = &mut members[place];
-        let shape = shapes.get_mut(member.shape);
-        (member, shape, messages, *first)
-    }
+/// The place of a message in a lane whose first message has the number `first`.
+fn index(number: u64, first: u64) -> usize {
+    usize::try_from(number - first).unwrap_or(usize::MAX)
 }

@@ -18,8 +18,7 @@ use super::{
     shard::{Entry, Joining},
 };
 use crate::{
-    clock,
-    outbox::{Deferred, Outbox, OutboxLimits, Overflow, WireWriter},
+    outbox::{Deferred, Moment, Outbox, OutboxLimits, Overflow, WireWriter},
     telemetry::{DestinationMeters, Meters},
 };
 
@@ -131,12 +130,12 @@ struct World {
 
 impl World {
     fn take(&mut self, entry: Entry) {
-        self.flusher.take(entry, clock::now());
+        self.flusher.take(entry, Moment::now());
         self.done += self.flusher.take_tally().done.messages;
     }
 
     fn write(&mut self, budget: usize) {
-        self.flusher.write(budget, clock::now());
+        self.flusher.write(budget, Moment::now());
         self.done += self.flusher.take_tally().done.messages;
     }
 

@@ -54,18 +54,22 @@ impl Seats {
         seat
     }
 
-    /// Takes a place away; a connection without one is forgotten.
-    pub(super) fn leave(&mut self, seat: usize, place: Place) {
+    /// Takes a place away; a connection without one is forgotten. Returns whether it has another one.
+    pub(super) fn leave(&mut self, seat: usize, place: Place) -> bool {
         let Seat { outbox, first, more } = &mut self.seats[seat];
         if *first != place {
             more.retain(|other| *other != place);
-            return;
+            return true;
         }
         match more.pop() {
-            Some(other) => *first = other,
+            Some(other) => {
+                *first = other;
+                true
+            }
             None => {
                 self.by_outbox.remove(outbox);
                 self.seats.remove(seat);
+                false
             }
         }
     }

@@ -23,6 +23,14 @@ pub(super) struct Shape {
     pub(super) composed: Composed,
 }
 
+impl Shape {
+    /// Whether its frames are put together for its one member alone, in room that is used again.
+    #[inline]
+    pub(super) fn is_own(&self) -> bool {
+        self.members == 1 && self.composed.is_empty()
+    }
+}
+
 /// All shapes of a lane.
 #[derive(Debug, Default)]
 pub(super) struct Shapes {
@@ -72,6 +80,12 @@ impl Shapes {
         &self.shapes[shape].head
     }
 
+    #[inline]
+    pub(super) fn get(&self, shape: usize) -> &Shape {
+        &self.shapes[shape]
+    }
+
+    #[inline]
     pub(super) fn get_mut(&mut self, shape: usize) -> &mut Shape {
         &mut self.shapes[shape]
     }

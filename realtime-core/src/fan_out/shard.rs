@@ -18,8 +18,7 @@ use super::{
     lane::{LaneId, SubscriberKey, Tail, Tally},
 };
 use crate::{
-    clock,
-    outbox::{Deferred, Outbox, Upstream},
+    outbox::{Deferred, Moment, Outbox, Upstream},
     sync::Mutex,
     telemetry::Meters,
 };
@@ -129,13 +128,13 @@ impl Shard {
 
     /// Does a turn's work; false where there was nothing left to do, and somebody has to begin anew.
     fn turn(&self) -> bool {
-        let now = clock::now();
+        let moment = Moment::now();
         let mut flusher = self.flusher.lock();
         let entries = std::mem::take(&mut self.log.lock().entries);
         for entry in entries {
-            flusher.take(entry, now);
+            flusher.take(entry, moment);
         }
-        flusher.write(TURN, now);
+        flusher.write(TURN, moment);
         self.account(flusher.take_tally());
         if !flusher.is_clean() {
             return true;

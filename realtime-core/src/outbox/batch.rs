@@ -5,7 +5,10 @@ use std::{io, time::Duration};
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::outbox::{Outbox, Overflow, Pushed, queue::Kind, state::State};
+use crate::{
+    clock,
+    outbox::{Outbox, Overflow, Pushed, queue::Kind, state::State},
+};
 
 /// How long before the end of a token a time that is a little past is not good enough to judge by.
 const CLOSE_TO_EXPIRY: Duration = Duration::from_secs(1);
@@ -28,9 +31,9 @@ pub(crate) trait Batch {
     fn wire(&mut self, frame: usize) -> Bytes;
 }
 
-/// What became of a batch.
+/// What became of a batch of which not all was written at once.
 #[derive(Debug, Default)]
-pub(crate) struct Delivered {
+pub(crate) struct Partly {
     /// Octets that are written or wait.
     pub(crate) octets: usize,
     /// Frames that the connection did not take as it is closing.
@@ -39,38 +42,50 @@ pub(crate) struct Delivered {
     pub(crate) not_taken: Vec<usize>,
 }
 
-impl Delivered {
-    fn refused(frames: usize) -> Self {
-        Self { octets: 0, refused: frames, not_taken: (0..frames).collect() }
+/// The time of a run of [`Outbox::deliver`], read once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    now: Instant,
+    /// A token that ends later has certainly not ended yet.
+    soon: Instant,
+}
+
+impl Moment {
+    pub(crate) fn now() -> Self {
+        let now = clock::now();
+        Self { now, soon: now + CLOSE_TO_EXPIRY }
     }
 }
 
 impl Outbox {
     /// Sends all frames of `batch`, now or when their turn comes, as [`push_for`](Self::push_for) sends one. Only for who
-    /// stands upstream. `now` may be a little in the past.
-    pub(crate) fn deliver(&self, batch: &mut impl Batch, now: Instant) -> Delivered {
+    /// stands upstream. `moment` may be a little in the past.
+    ///
+    /// # Errors
+    /// None where all was written at once: most of the time. Else what became of it.
+    #[inline]
+    pub(crate) fn deliver(&self, batch: &mut impl Batch, moment: Moment) -> Result<(), Box<Partly>> {
         let mut state = self.state.lock();
-        if !state.takes_at(now) {
-            return Delivered::refused(batch.len());
+        if !state.takes_at(moment) {
+            return Err(Partly::refused(batch.len()));
         }
-        let written = if state.queue.is_empty() && !state.queue.misses_any() {
-            match state.write_now(batch.octets(), now) {
-                Ok(written) if written == batch.octets().len() => {
-                    return Delivered { octets: written, ..Delivered::default() };
-                }
-                Ok(written) => Some(written),
-                Err(()) => return Delivered::refused(batch.len()),
+        let written = if state.queue.is_untroubled() {
+            match state.write_now(batch.octets(), moment.now) {
+                Some(written) if written == batch.octets().len() => return Ok(()),
+                Some(written) => Some(written),
+                None => return Err(Partly::refused(batch.len())),
             }
         } else {
             None
         };
-        self.queue_from(&mut state, batch, written)
+        Err(self.queue_from(&mut state, batch, written))
     }
 
     /// Queues what is left of a batch: `written` octets were taken at once, where nothing waited.
-    fn queue_from(&self, state: &mut State, batch: &mut impl Batch, written: Option<usize>) -> Delivered {
-        let mut delivered = Delivered { octets: written.unwrap_or_default(), ..Delivered::default() };
+    #[cold]
+    fn queue_from(&self, state: &mut State, batch: &mut impl Batch, written: Option<usize>) -> Box<Partly> {
         let written = written.unwrap_or_default();
+        let mut partly = Box::new(Partly { octets: written, ..Partly::default() });
         let mut start = 0;
         for frame in 0..batch.len() {
             let end = batch.end_of(frame);
@@ -93,38 +108,48 @@ impl Outbox {
             };
             match pushed {
                 Pushed::Refused => {
-                    delivered.refused += 1;
-                    delivered.not_taken.push(frame);
+                    partly.refused += 1;
+                    partly.not_taken.push(frame);
                 }
-                Pushed::Dropped => delivered.not_taken.push(frame),
-                Pushed::Queued | Pushed::Written => delivered.octets += octets,
+                Pushed::Dropped => partly.not_taken.push(frame),
+                Pushed::Queued | Pushed::Written => partly.octets += octets,
             }
         }
-        delivered
+        partly
+    }
+}
+
+impl Partly {
+    #[cold]
+    fn refused(frames: usize) -> Box<Self> {
+        Box::new(Self { octets: 0, refused: frames, not_taken: (0..frames).collect() })
     }
 }
 
 impl State {
     /// As [`takes`](Self::takes), by a clock that was read a little while ago.
-    fn takes_at(&mut self, now: Instant) -> bool {
+    #[inline]
+    fn takes_at(&mut self, moment: Moment) -> bool {
         match self.expires {
-            Some(expires) if expires < now + CLOSE_TO_EXPIRY => self.takes(),
+            Some(expires) if expires < moment.soon => self.takes(),
             _ => self.is_open(),
         }
     }
 
-    /// Writes what the socket takes right now, while nothing waits. An error is the end of the connection.
-    fn write_now(&mut self, octets: &[u8], now: Instant) -> Result<usize, ()> {
-        let Some(writer) = &mut self.writer else { return Err(()) };
-        match writer.try_write(octets) {
+    /// Writes what the socket takes right now, while nothing waits; none where that is the end of the connection.
+    #[inline]
+    fn write_now(&mut self, octets: &[u8], now: Instant) -> Option<usize> {
+        match self.writer.as_mut()?.try_write(octets) {
             Ok(written) => {
-                self.last_write = self.last_write.max(now);
-                Ok(written)
+                if self.last_write < now {
+                    self.last_write = now;
+                }
+                Some(written)
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(0),
             Err(_) => {
                 self.fail();
-                Err(())
+                None
             }
         }
     }

@@ -33,7 +33,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 pub use annotation::{Annotate, annotate_message};
-pub(crate) use batch::{Batch, Delivered};
+pub(crate) use batch::{Batch, Moment, Partly};
 pub use limits::OutboxLimits;
 pub use overflow::Overflow;
 pub(crate) use upstream::{Deferred, Upstream};

@@ -240,9 +240,10 @@ impl Queue {
         self.losses.as_ref().is_some_and(|losses| losses.unsaid.contains_key(&key))
     }
 
-    /// Whether any subscription's next frame has to say so.
-    pub(super) fn misses_any(&self) -> bool {
-        self.losses.as_ref().is_some_and(|losses| !losses.unsaid.is_empty())
+    /// Whether nothing waits, and no subscription's next frame has to say that some are missing.
+    #[inline]
+    pub(super) fn is_untroubled(&self) -> bool {
+        self.entries.is_empty() && self.losses.as_ref().is_none_or(|losses| losses.unsaid.is_empty())
     }
 
     /// Whether more subscriptions miss messages than may be kept account of.
