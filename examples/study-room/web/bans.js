@@ -51,7 +51,7 @@ function entry({ user, name, banned_at: bannedAt }, problem, refresh) {
   const who = made("p", "agent", name);
   who.dir = "auto";
   const letIn = button("plain", "Let in again");
-  letIn.setAttribute("aria-label", `Let ${name} in again`);
+  letIn.setAttribute("aria-label", `Let in again: ${name}`);
   letIn.addEventListener("click", () => attempt(letIn, problem, async () => {
     await api.liftBan(user);
     await refresh();
