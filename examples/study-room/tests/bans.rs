@@ -1,6 +1,6 @@
 //! Bans, over real sockets: all that somebody has open ends at once, they come back by no way, and nobody waits for them.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may fail, and reads the time")]
 
 mod support;
 
