@@ -34,8 +34,11 @@ export class Window {
       ["--headless=new", "--remote-debugging-port=0", `--user-data-dir=${this.#profile}`, ...ARGUMENTS, "about:blank"],
       { stdio: ["ignore", "ignore", "pipe"] },
     );
-    // However this script ends, the browser ends with it.
-    process.on("exit", () => this.#child.kill("SIGKILL"));
+    // However this script ends, the browser ends with it, and leaves as little as it can.
+    process.on("exit", () => {
+      this.#child.kill("SIGKILL");
+      this.#forget();
+    });
     for await (const line of createInterface({ input: this.#child.stderr })) {
       const url = /DevTools listening on (\S+)/.exec(line)?.[1];
       if (!url) continue;
@@ -78,7 +81,15 @@ export class Window {
     const exit = once(this.#child, "exit");
     this.send("Browser.close").catch(() => {});
     await exit;
-    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 10 });
+    this.#forget();
+  }
+
+  #forget() {
+    try {
+      rmSync(this.#profile, { recursive: true, force: true, maxRetries: 10 });
+    } catch {
+      // One of its processes still writes there: no reason to fail.
+    }
   }
 }
 

@@ -15,7 +15,7 @@ use parlor::{
 use tokio::net::TcpListener;
 
 use crate::{
-    accounts::{Accounts, EndedLogins, Logins, Tokens},
+    accounts::{Accounts, AdministratorError, Bans, EndedLogins, Logins, Tokens},
     direct::DirectService,
     notifications::NotificationService,
     presence::PresenceService,
@@ -44,6 +44,11 @@ pub enum StartError {
     /// The password hasher does not work.
     #[error("Passwords cannot be hashed here: {0}")]
     Accounts(String),
+    /// `STUDY_ROOM_ADMINS` names no account.
+    #[error(
+        "STUDY_ROOM_ADMINS names `{0}`, and there is no such account. Make it first: start without the setting and sign up."
+    )]
+    Administrator(String),
     /// The address cannot be listened on.
     #[error("It cannot listen on {addr}: {error}. Stop what runs there, or set STUDY_ROOM_ADDR.")]
     Bind {
@@ -82,6 +87,7 @@ impl App {
         let ended = EndedLogins::load(Arc::clone(&store)).await.map_err(unread)?;
         let tokens = Tokens::new(&settings.jwt_secret, public_url.starts_with("https://"), &ended)?;
         let logins = Logins::new(Arc::clone(&store), ended);
+        let bans = Bans::new(Arc::clone(&store), logins.clone(), settings.administrators).await.map_err(unknown)?;
         let accounts = Accounts::new(Arc::clone(&store)).map_err(|error| StartError::Accounts(error.to_string()))?;
         let origins = OriginPolicy::new(origins(&public_url))?;
         let config = Config::default().trusted_proxies(settings.trusted_proxies);
@@ -94,6 +100,7 @@ impl App {
             realtime: realtime.clone(),
             store: Arc::clone(&store),
             accounts,
+            bans,
             logins,
             tokens,
             direct,
@@ -173,6 +180,15 @@ fn unread(error: StoreError) -> StartError {
     StartError::Database(format!(
         "Which logins have ended cannot be read: {error}. Try again, or look at the database."
     ))
+}
+
+fn unknown(error: AdministratorError) -> StartError {
+    match error {
+        AdministratorError::NoSuchAccount(name) => StartError::Administrator(name),
+        AdministratorError::Store(error) => StartError::Database(format!(
+            "Administrators cannot be looked up: {error}. Try again, or look at the database."
+        )),
+    }
 }
 
 /// What browsers call this address. All addresses at once are no address: of those, this machine's own.

@@ -18,6 +18,7 @@ Without an argument it starts, and says which address to open. Settings come fro
   TRUSTED_PROXIES        addresses or ranges of proxies whose X-Forwarded-For is believed, with commas [default: none]
   STUDY_ROOM_GRACE       seconds that somebody may be gone before the others are told [default: 10]
   STUDY_ROOM_SETTLING    seconds after a start in which nobody is announced [default: 10]
+  STUDY_ROOM_ADMINS      names of accounts that may ban others, with commas; they exist already [default: none]
   RUST_LOG               what is logged, to standard error [default: warn]
 
 The exit status is 0 after a stop by Ctrl-C or SIGTERM, 2 after a wrong setting or argument, and 1 after any other failure.

@@ -55,6 +55,9 @@ pub struct Settings {
     /// `STUDY_ROOM_SETTLING`: how long after a start nobody is announced, as all pages come back then, in seconds from 0 to 600,
     /// default 10.
     pub settling: Duration,
+    /// `STUDY_ROOM_ADMINS`: the names of accounts, with commas between them, that may ban others; default none. They exist
+    /// already.
+    pub administrators: Vec<String>,
 }
 
 /// What is wrong with the settings, and what to do.
@@ -128,6 +131,7 @@ impl Settings {
             trusted_proxies: TrustedProxies::default(),
             grace: GRACE,
             settling: SETTLING,
+            administrators: Vec::new(),
         }
     }
 
@@ -165,7 +169,11 @@ impl Settings {
             None => Ok(default),
         };
         let (grace, settling) = (seconds("STUDY_ROOM_GRACE", GRACE)?, seconds("STUDY_ROOM_SETTLING", SETTLING)?);
-        Ok(Self { addr, public_url, database_url, jwt_secret, trusted_proxies, grace, settling })
+        // No name has a comma in it.
+        let administrators = text("STUDY_ROOM_ADMINS")?.unwrap_or_default();
+        let administrators =
+            administrators.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        Ok(Self { addr, public_url, database_url, jwt_secret, trusted_proxies, grace, settling, administrators })
     }
 }
 
@@ -333,6 +341,13 @@ mod tests {
             let error = read(&[("TRUSTED_PROXIES", wrong)]).unwrap_err();
             assert!(matches!(&error, SettingsError::Proxies(_)) && error.to_string().contains(wrong), "{error}");
         }
+    }
+
+    #[test]
+    fn administrators_are_names_with_commas_between_them() {
+        assert!(read(&[]).unwrap().administrators.is_empty());
+        let settings = read(&[("STUDY_ROOM_ADMINS", "Ada Lovelace, ,bob,")]).unwrap();
+        assert_eq!(settings.administrators, ["Ada Lovelace", "bob"]);
     }
 
     #[test]

@@ -42,6 +42,11 @@ fn rule_24_the_end_of_a_login_is_told_can_be_put_off_and_makes_no_storm() {
 }
 
 #[test]
+fn rule_20_whoever_is_banned_is_at_the_door_at_once_and_nobody_waits_for_them() {
+    run_with_browser("browser/ban.mjs");
+}
+
+#[test]
 fn rule_26_eight_tabs_of_one_person_stay_connected_although_nobody_looks_at_them() {
     run_with_browser("browser/hidden-tabs.mjs");
 }

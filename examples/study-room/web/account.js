@@ -1,6 +1,7 @@
-// The account: where I am logged in, out here, there, and everywhere.
+// The account: where I am logged in, out here, there, and everywhere; for administrators who is banned.
 
 import * as api from "./api.js";
+import { showBans } from "./bans.js";
 import { showBell } from "./bell.js";
 import { complain, enterPage, leave, logOut } from "./page.js";
 
@@ -11,7 +12,9 @@ const problem = document.querySelector("#problem");
 const everywhere = document.querySelector("#log-out-everywhere");
 const when = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
 
-showBell(await enterPage());
+const me = await enterPage();
+showBell(me);
+if (me.is_administrator) showBans(document.querySelector("#bans"));
 await refresh();
 setInterval(refresh, REFRESH);
 document.addEventListener("visibilitychange", refresh);

@@ -5,6 +5,7 @@ import { leave } from "./page.js";
 import { StompClient } from "./stomp.js";
 
 const SENTENCES = {
+  banned: "An administrator has banned you from this study room",
   "logged-out": "You were logged out elsewhere",
   "token-expired": "Your session has ended",
 };

@@ -25,6 +25,7 @@ const SIDES = {
 };
 
 const WHY = {
+  banned: "An administrator has banned you from this study room.",
   "logged-out": "You were logged out elsewhere. Enter again to go on.",
   "token-expired": "Your session has ended. Enter again to go on.",
 };

@@ -8,7 +8,8 @@ const SVG = "http://www.w3.org/2000/svg";
 
 /**
  * Shows in `panel` who is here, `me` (an id) among them. `setStatus(status)` asks the server for another status of ours;
- * `onCount(count)` is told how many are here; `open()` shows the panel where it is out of sight.
+ * `onCount(count)` is told how many are here; `open()` shows the panel where it is out of sight. `ban(person)`, where we may do
+ * that, is asked for beside each of the others.
  */
 export class Members {
   #attendance = new Attendance();
@@ -17,15 +18,17 @@ export class Members {
   #parts;
   #setStatus;
   #onCount;
+  #ban;
   #shown; // what we do, by the server
   #asked; // what we want to do, until the server says so too
 
-  constructor(panel, me, { setStatus, onCount, open }) {
+  constructor(panel, me, { setStatus, onCount, open, ban }) {
     const [list, choice, problem] = ["#people", "#my-status", "#status-problem"].map((part) => panel.querySelector(part));
     this.#parts = { list, choice, problem };
     this.#me = me;
     this.#setStatus = setStatus;
     this.#onCount = onCount;
+    this.#ban = ban;
     choice.addEventListener("change", ({ target }) => this.#ask(target.value));
     addEventListener("keydown", (event) => {
       const hasModifier = event.altKey || event.ctrlKey || event.metaKey || event.shiftKey;
@@ -82,7 +85,7 @@ export class Members {
     this.#entries = new Map();
     let last = null;
     for (const person of people) {
-      const entry = known.get(person.user) ?? newEntry(person, this.#me);
+      const entry = known.get(person.user) ?? newEntry(person, this.#me, this.#ban);
       known.delete(person.user);
       dress(entry, person);
       this.#entries.set(person.user, entry);
@@ -94,7 +97,7 @@ export class Members {
   }
 }
 
-function newEntry({ user, name }, me) {
+function newEntry({ user, name }, me, ban) {
   const entry = made("li", "person");
   entry.style.setProperty("--hue", hue(name));
   const isMe = user === me;
@@ -108,7 +111,16 @@ function newEntry({ user, name }, me) {
   who.append(author);
   if (isMe) who.append(made("span", "quiet", "(you)"));
   entry.append(face(name), who, made("span", "doing"));
+  if (ban && !isMe) entry.append(banButton({ user, name }, ban));
   return entry;
+}
+
+function banButton(person, ban) {
+  const button = made("button", "plain ban", "Ban");
+  button.type = "button";
+  button.setAttribute("aria-label", `Ban ${person.name}`);
+  button.addEventListener("click", () => ban(person));
+  return button;
 }
 
 function dress(entry, { status }) {

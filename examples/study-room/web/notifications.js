@@ -8,6 +8,7 @@ import { connectTo, SharedStream } from "./sse.js";
 
 const QUEUE = "/user/queue/notifications";
 const NAMES = ["unread", "notification", "acknowledged"];
+const TOLD_AT_DOOR = ["banned", "token-expired"]; // other ends of a login are log-outs elsewhere
 const PATIENCE = 10_000; // milliseconds that a WebSocket may be away before the stream takes over
 
 /** The mailbox of `me`, kept true from now on; `client` is the page's STOMP client, if it has one. */
@@ -41,7 +42,7 @@ export function mailboxOf(me, client) {
     name: `notifications:${me.id}`,
     connect: connectTo(`/events?destination=${QUEUE}`, NAMES, {
       isLoggedIn: api.isLoggedIn,
-      onOver: (code) => leave(code === "token-expired" ? code : "logged-out"),
+      onOver: (code) => leave(TOLD_AT_DOOR.includes(code) ? code : "logged-out"),
       // Through a channel of its own, so that this page hears it too: the server's clock is the one that counts.
       onExpiring: (left) => {
         const tabs = new BroadcastChannel("login");

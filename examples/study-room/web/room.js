@@ -1,6 +1,7 @@
 // One room: puts connection, conversation, composer, members, timer and the typing line together.
 
 import * as api from "./api.js";
+import { askToBan } from "./bans.js";
 import { showBell } from "./bell.js";
 import { Composer } from "./composer.js";
 import { ConnectionBanner } from "./connection-banner.js";
@@ -109,6 +110,7 @@ function meet(client) {
     setStatus: (status) => client.send("/app/status", { status }),
     onCount: (count) => byId("open-members").querySelector(".count").textContent = count,
     open: () => byId("open-members").click(),
+    ban: me.is_administrator ? askToBan : undefined,
   });
   const lookAgain = client.subscribe(`/topic/rooms/${roomId}/presence`, ({ body }) => {
     if (!members.heard(JSON.parse(body))) lookAgain();

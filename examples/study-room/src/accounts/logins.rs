@@ -30,9 +30,15 @@ impl Logins {
     }
 
     /// Keeps a login that begins, with what its browser calls itself. Returns the logins that have ended for it.
-    pub(super) async fn begin(&self, claims: &Claims, user_agent: &str) -> Result<Vec<String>, StoreError> {
+    ///
+    /// Whoever is banned is refused after the login is kept: a ban that comes at the same time ends it, or is seen here.
+    pub(super) async fn begin(&self, claims: &Claims, user_agent: &str) -> Result<Vec<String>, AccountError> {
         self.see(claims, user_agent).await?;
-        self.ended.add_logins_of(&claims.sub, MOST).await
+        if self.store.is_banned(&claims.sub).await? {
+            self.ended.add(&claims.sid, claims.expires_at_ms()).await?;
+            return Err(AccountError::Banned);
+        }
+        Ok(self.ended.add_logins_of(&claims.sub, MOST).await?)
     }
 
     /// Notes that a login was used.
@@ -80,13 +86,18 @@ impl Logins {
         Ok(true)
     }
 
+    /// Ends all logins of an account.
+    pub(super) async fn end_all_of(&self, account: &str) -> Result<Vec<String>, StoreError> {
+        self.ended.add_logins_of(account, 0).await
+    }
+
     /// Ends all logins of the account of `user`, the one that it asks with included; returns their ids.
     pub(super) async fn end_all(&self, user: &Principal) -> Result<Vec<String>, StoreError> {
         // The own one first, by its cookie: it may be older than the list.
         self.end(user).await?;
         let mut ended: Vec<String> = user.login().map(str::to_owned).into_iter().collect();
         if let Some(claims) = user.claims::<Claims>() {
-            ended.extend(self.ended.add_logins_of(&claims.sub, 0).await?);
+            ended.extend(self.end_all_of(&claims.sub).await?);
         }
         Ok(ended)
     }

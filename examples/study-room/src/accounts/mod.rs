@@ -1,6 +1,8 @@
-//! Accounts: signing up, logging in and out. The login is a JWT in an HttpOnly cookie.
+//! Accounts: signing up, logging in and out, being kept out. The login is a JWT in an HttpOnly cookie.
 
 mod agent;
+mod ban_routes;
+mod bans;
 mod ended_logins;
 mod hasher;
 mod login_routes;
@@ -11,6 +13,7 @@ mod token;
 
 use std::{sync::Arc, time::Duration};
 
+pub(crate) use bans::{AdministratorError, Bans};
 pub(crate) use ended_logins::EndedLogins;
 pub(crate) use logins::Logins;
 use parlor::limits::Network;
@@ -55,6 +58,8 @@ pub(crate) enum AccountError {
     BadName,
     #[error("This password cannot be used. Take 8 to 128 characters.")]
     BadPassword,
+    #[error("An administrator has banned this account from the study room.")]
+    Banned,
     #[error("Too many people are logging in right now. Try again in a moment.")]
     Busy,
     #[error("the password could not be handled: {0}")]

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    accounts::{AccountError, Accounts, Claims, Logins, Tokens, login_routes},
+    accounts::{AccountError, Accounts, Bans, Claims, Logins, Tokens, ban_routes, login_routes},
     api::{ApiError, ApiJson, ClientAddr},
     presence::PresenceService,
     store::Account,
@@ -51,6 +51,7 @@ pub(crate) fn routes<S>() -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
     Accounts: FromRef<S>,
+    Bans: FromRef<S>,
     Logins: FromRef<S>,
     PresenceService: FromRef<S>,
     Realtime: FromRef<S>,
@@ -62,6 +63,7 @@ where
         .route("/logout", post(log_out))
         .route("/me", get(me))
         .merge(login_routes::routes())
+        .merge(ban_routes::routes())
 }
 
 async fn sign_up(
@@ -146,6 +148,7 @@ pub(super) fn close_sessions(realtime: &Realtime, has_ended: impl Fn(&str) -> bo
 }
 
 async fn me(
+    State(bans): State<Bans>,
     State(logins): State<Logins>,
     user_agent: UserAgent,
     user: Option<Authenticated>,
@@ -161,6 +164,7 @@ async fn me(
     Ok(Json(json!({
         "id": user.id(),
         "name": user.display_name(),
+        "is_administrator": bans.is_administrator(&user),
         "expires_at": claims.map(Claims::expires_at_ms),
         "expires_in": claims.map(Claims::expires_in_ms),
     })))
@@ -177,6 +181,7 @@ impl From<AccountError> for ApiError {
         match error {
             AccountError::BadName => Self::field("bad-name", sentence, "name"),
             AccountError::BadPassword => Self::field("bad-password", sentence, "password"),
+            AccountError::Banned => Self::new(StatusCode::FORBIDDEN, "banned", sentence),
             AccountError::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", sentence).retry_after(1),
             AccountError::Failed(_) => Self::internal(error),
             AccountError::Form(faults) => {

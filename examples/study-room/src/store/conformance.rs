@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tokio::task::JoinSet;
 
-use crate::store::{EndedLogin, Login, Message, NewAccount, NewMessage, NewRoom, Store, direct, notifications};
+use crate::store::{EndedLogin, Login, Message, NewAccount, NewMessage, NewRoom, Store, bans, direct, notifications};
 
 /// Messages that each writer of [`run_on_two_nodes`] sends, and writers on each node.
 const MESSAGES: usize = 25;
@@ -30,6 +30,7 @@ pub(crate) async fn run(store: &impl Store) {
     }
     direct::conformance::run(store).await;
     notifications::conformance::run(store).await;
+    bans::conformance::run(store).await;
 }
 
 /// Runs on two openings of one empty database, as two nodes have it.
@@ -52,6 +53,7 @@ pub(crate) async fn survives_reopening(store: &impl Store) {
     assert_eq!(ended(store, 0).await, ["e7", "e6", "e5"]);
     direct::conformance::survives_reopening(store).await;
     notifications::conformance::survives_reopening(store).await;
+    bans::conformance::survives_reopening(store).await;
 }
 
 async fn account(store: &impl Store, name: &str) -> bool {

@@ -1,5 +1,6 @@
 //! The database behind one trait. Nothing else of the study room knows SQL.
 
+mod bans;
 mod direct;
 mod location;
 mod notifications;
@@ -10,6 +11,7 @@ mod sqlite;
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+pub(crate) use bans::{Ban, BanStore};
 pub(crate) use direct::{Conversation, Direct, DirectPage, DirectStore, NewDirect};
 pub(crate) use location::{Location, UrlError};
 pub(crate) use notifications::MailboxStore;
@@ -38,7 +40,7 @@ pub(crate) async fn open(location: &Location) -> Result<Arc<dyn Store>, OpenErro
 ///
 /// A text that is kept holds no U+0000, which not every database can store.
 #[async_trait]
-pub(crate) trait Store: DirectStore + MailboxStore + Debug + Send + Sync + 'static {
+pub(crate) trait Store: BanStore + DirectStore + MailboxStore + Debug + Send + Sync + 'static {
     /// Keeps a new account. `None` where another has the name, upper and lower case taken as the same.
     async fn create_account(&self, account: NewAccount) -> Result<Option<Account>, StoreError>;
 

@@ -39,6 +39,7 @@ const ASSETS: &[Asset] = assets! {
     "account.js": SCRIPT,
     "api.js": SCRIPT,
     "backoff.js": SCRIPT,
+    "bans.js": SCRIPT,
     "bell.css": CSS,
     "bell.js": SCRIPT,
     "composer.js": SCRIPT,

@@ -18,7 +18,7 @@ use parlor::{
 };
 
 use crate::{
-    accounts::{self, Accounts, Logins, Tokens},
+    accounts::{self, Accounts, Bans, Logins, Tokens},
     api::ApiError,
     direct::{self, DirectService},
     notifications::{self, NotificationService},
@@ -36,6 +36,7 @@ pub(crate) struct Web {
     pub(crate) realtime: Realtime,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) accounts: Accounts,
+    pub(crate) bans: Bans,
     pub(crate) logins: Logins,
     pub(crate) tokens: Tokens,
     pub(crate) direct: DirectService,
@@ -75,6 +76,12 @@ async fn health(State(store): State<Arc<dyn Store>>) -> Result<&'static str, Api
 impl FromRef<Web> for Accounts {
     fn from_ref(web: &Web) -> Self {
         web.accounts.clone()
+    }
+}
+
+impl FromRef<Web> for Bans {
+    fn from_ref(web: &Web) -> Self {
+        web.bans.clone()
     }
 }
 

@@ -1,0 +1,5 @@
+-- Accounts that an administrator keeps out, until the ban is lifted: then its row is gone.
+CREATE TABLE bans (
+    account_id TEXT PRIMARY KEY NOT NULL REFERENCES accounts (id),
+    banned_at INTEGER NOT NULL
+) STRICT;
