@@ -1,7 +1,8 @@
 //! A bare STOMP broker for development and interoperability tests: `cargo run --release --example broker`.
 //!
-//! Clients may SEND and SUBSCRIBE to `/topic/**`, `/queue/**` and their own `/user/**`. Anyone may connect, unless a key
-//! for JWTs is given. `/echo` beside it is a plain WebSocket echo through the same transport, for protocol test suites.
+//! Clients may SEND and SUBSCRIBE to `/topic/**`, `/queue/**` and their own `/user/**`, and a SEND of a JSON string to
+//! `/app/echo` is answered at `/user/queue/replies`. Anyone may connect, unless a key for JWTs is given. `/echo` beside it is
+//! a plain WebSocket echo through the same transport, for protocol test suites.
 //!
 //! The same over HTTP: `GET /events?destination=/topic/a` is an event stream, and `POST /publish?destination=/topic/a` with
 //! `{"data": …, "event": …}` a message. Topics keep their last messages; of `/topic/latest/**` and `/topic/lossy/**` a slow
@@ -18,11 +19,12 @@ use axum::{
 use clap::{Parser, ValueEnum};
 use parlor::{
     Config, Realtime,
-    app::{Authorize, Router, Rules, SendTarget},
+    app::{Authorize, Route, Router, Rules, SendTarget},
     auth::{Anonymous, JwtKey, JwtKeyError, JwtKeys, JwtVerifier, OriginPolicy},
     axum::{Authenticated, BrokerHandle},
     broker::{DeliveryRules, OutboxLimits, Overflow, Publication},
     destination::{Class, Destination},
+    extract::{Payload, Reply},
     history::Retain,
     limits::{ProxyRangeError, TrustedProxies},
     sse,
@@ -195,6 +197,11 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// SEND to /app/echo: what a typed handler costs.
+async fn echo(Payload(text): Payload<String>) -> Reply<String> {
+    Reply(text)
+}
+
 /// `POST /publish?destination=/topic/a`, for whom the rules let SEND there.
 async fn publish(
     Authenticated(user): Authenticated,
@@ -262,7 +269,7 @@ fn delivery(options: &Options) -> DeliveryRules {
 
 fn realtime(options: &Options, rules: Rules, addr: SocketAddr) -> Result<Realtime, Box<dyn Error>> {
     let origins = OriginPolicy::new(&options.origin)?.allow_own_loopback(addr);
-    let builder = Realtime::builder(Router::new().with_state(()))
+    let builder = Realtime::builder(Router::new().mount(Route::message("/app/echo", echo)).with_state(()))
         .authorize(rules)
         .origin_policy(origins)
         .delivery(delivery(options))

@@ -4,8 +4,18 @@
 //! [`Dialect`]. A delivery is recognised by the stamp in its body, wherever in a payload that stands, so that all dialects
 //! are counted, and judged, alike.
 
-pub(crate) mod centrifuge;
-pub(crate) mod socketio;
+mod centrifuge;
+mod language;
+mod raw;
+mod socketio;
+mod stomp;
+mod witness;
+
+use std::error::Error;
+
+pub(crate) use language::{Language, Variation};
+pub(crate) use stomp::FRAME;
+pub(crate) use witness::Witness;
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -42,4 +52,29 @@ pub(crate) trait Dialect: Send + Sync {
 
     /// The answer to a payload that carries no stamp: to a ping of the dialect's own, say.
     fn answer(&self, payload: &[u8]) -> Option<Vec<u8>>;
+
+    /// Whether [`answer`](Self::answer) is to see deliveries too, because each is acknowledged.
+    fn answers_deliveries(&self) -> bool {
+        false
+    }
+
+    /// Somebody who reads everything that a subscriber receives as a real client would.
+    fn witness(&self, _subscriber: usize, _destinations: &[usize]) -> Option<Witness> {
+        None
+    }
+}
+
+/// The dialect of a language.
+///
+/// # Errors
+/// Where no dialect has the language's name, or it cannot be varied like that.
+pub(crate) fn of(language: &Language, variation: &Variation) -> Result<Box<dyn Dialect>, Box<dyn Error>> {
+    match language.dialect.as_str() {
+        "raw" => Ok(Box::new(raw::Raw::broadcast())),
+        "raw-echo" => Ok(Box::new(raw::Raw::echo(&language.path, variation.frame))),
+        "socketio" => Ok(Box::new(socketio::SocketIo::new(&language.path))),
+        "centrifuge" => Ok(Box::new(centrifuge::Centrifuge::new(&language.path))),
+        "stomp" => Ok(Box::new(stomp::Stomp::new(language.clone(), variation.clone()))),
+        other => Err(format!("there is no dialect {other}").into()),
+    }
 }

@@ -1,0 +1,129 @@
+//! A non-blocking socket that shares its read buffer with all others: only the beginning of what has not come whole is kept.
+
+use std::{
+    io::{self, ErrorKind, Read, Write},
+    net::{SocketAddr, TcpStream},
+    os::fd::{AsFd, BorrowedFd},
+};
+
+/// Octets of the shared read buffer, and so the longest frame that can be received.
+pub(crate) const SCRATCH: usize = 256 * 1024;
+
+/// Octets that may wait for one socket; a peer that lets more pile up is broken, or not measured fairly.
+const MOST_PENDING: usize = 64 * 1024 * 1024;
+
+/// What came of one `recv`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Received {
+    /// So many octets stand at the beginning of the shared buffer, what was kept before included.
+    Octets(usize),
+    /// Nothing was there after all.
+    Nothing,
+    /// The other side has closed.
+    End,
+}
+
+/// A connected socket.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    stream: TcpStream,
+    /// The beginning of what has not come whole.
+    kept: Vec<u8>,
+    /// What the kernel had no room for, from `written` on.
+    pending: Vec<u8>,
+    written: usize,
+}
+
+impl Socket {
+    /// Takes a stream over, without Nagle's delay.
+    pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        Ok(Self { stream, kept: Vec::new(), pending: Vec::new(), written: 0 })
+    }
+
+    /// Connects, which on one machine takes no time as long as the other side accepts.
+    pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
+        Self::new(TcpStream::connect(address)?)
+    }
+
+    /// One `recv` behind what was kept before.
+    pub(crate) fn receive(&mut self, scratch: &mut [u8]) -> io::Result<Received> {
+        let kept = self.kept.len();
+        scratch[..kept].copy_from_slice(&self.kept);
+        if kept == scratch.len() {
+            return Err(io::Error::new(ErrorKind::InvalidData, format!("a frame has more than {kept} octets")));
+        }
+        match (&self.stream).read(&mut scratch[kept..]) {
+            Ok(0) => Ok(Received::End),
+            Ok(octets) => Ok(Received::Octets(kept + octets)),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                Ok(Received::Nothing)
+            }
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => Ok(Received::End),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Keeps what has not come whole for the next [`receive`](Self::receive).
+    pub(crate) fn keep(&mut self, rest: &[u8]) {
+        self.kept.clear();
+        self.kept.extend_from_slice(rest);
+        if rest.is_empty() && self.kept.capacity() > 0 {
+            // Thousands of idle sockets would hold what one burst needed.
+            self.kept = Vec::new();
+        }
+    }
+
+    /// Writes what there is room for and keeps the rest; returns whether all of it is written.
+    pub(crate) fn send(&mut self, octets: &[u8]) -> io::Result<bool> {
+        if self.has_pending() {
+            return self.queue(octets).map(|()| false);
+        }
+        let written = write(&self.stream, octets)?;
+        if written < octets.len() {
+            self.queue(&octets[written..])?;
+        }
+        Ok(!self.has_pending())
+    }
+
+    /// Writes what was kept; returns whether all of it is written.
+    pub(crate) fn flush(&mut self) -> io::Result<bool> {
+        self.written += write(&self.stream, &self.pending[self.written..])?;
+        if self.written == self.pending.len() {
+            self.pending = Vec::new();
+            self.written = 0;
+        }
+        Ok(!self.has_pending())
+    }
+
+    fn queue(&mut self, octets: &[u8]) -> io::Result<()> {
+        if self.pending.len() - self.written + octets.len() > MOST_PENDING {
+            return Err(io::Error::new(ErrorKind::OutOfMemory, "the other side does not read"));
+        }
+        self.pending.extend_from_slice(octets);
+        Ok(())
+    }
+
+    fn has_pending(&self) -> bool {
+        self.written < self.pending.len()
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+/// Writes what there is room for.
+fn write(mut stream: &TcpStream, octets: &[u8]) -> io::Result<usize> {
+    loop {
+        match stream.write(octets) {
+            Ok(written) => return Ok(written),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
