@@ -115,7 +115,7 @@ enum Command {
         /// Subscribers of the contests that peers take part in
         #[arg(long, default_value_t = 1000)]
         subscribers: usize,
-        /// Only contests whose names begin like this; the document then has no others
+        /// Only these contests: fan-out-1000, burst, rate, curve for all curves, …; the document then has no others
         #[arg(long, value_delimiter = ',')]
         only: Vec<String>,
         /// The folder of benchmarks.md, benchmarks.json and the plots

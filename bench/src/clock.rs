@@ -1,4 +1,4 @@
-//! The two clocks of a measurement, in nanoseconds: the time that passes, and the CPU time of this thread.
+//! The clocks of a measurement: the time that passes and the CPU time of this thread, in nanoseconds; and the date, for tokens.
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
@@ -13,6 +13,11 @@ pub(crate) fn now() -> u64 {
 /// What this thread has used of a CPU.
 pub(crate) fn thread_cpu() -> u64 {
     nanoseconds(clock_gettime(ClockId::ThreadCPUTime))
+}
+
+/// Seconds since 1970.
+pub(crate) fn date() -> u64 {
+    nanoseconds(clock_gettime(ClockId::Realtime)) / SECOND
 }
 
 /// Nanoseconds as seconds.

@@ -29,7 +29,7 @@ pub(crate) struct Wishes {
     pub(crate) subscribers: usize,
     /// Peers by name; all if there are none.
     pub(crate) subjects: Vec<String>,
-    /// Contests by the beginnings of their names; all if there are none.
+    /// Contests by name, or by what stands before a hyphen of it; all if there are none.
     pub(crate) only: Vec<String>,
     /// The folder of `benchmarks.md`.
     pub(crate) output: PathBuf,
@@ -71,7 +71,7 @@ pub(crate) fn compare(
     let peers = install(wishes, programs, &mut findings, tell)?;
     let mut pool = Pool::new(cores);
     for (contest, has_peers) in contests(&peers, programs, wishes.subscribers)? {
-        let wanted = wishes.only.is_empty() || wishes.only.iter().any(|name| contest.name.starts_with(name.as_str()));
+        let wanted = wishes.only.is_empty() || wishes.only.iter().any(|name| is_called(&contest.name, name));
         if !wanted {
             continue;
         }
@@ -151,6 +151,11 @@ fn contests(
     Ok(open.into_iter().map(|contest| (contest, true)).chain(own).collect())
 }
 
+/// Whether a contest has this name, or one that goes on behind a hyphen: `curve` are all curves.
+fn is_called(contest: &str, name: &str) -> bool {
+    contest.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
 /// Writes the document, its plots, and every round as JSON.
 fn write(findings: &Findings, output: &Path) -> Result<(), Box<dyn Error>> {
     let plots = output.join("benchmarks");
@@ -163,4 +168,16 @@ fn write(findings: &Findings, output: &Path) -> Result<(), Box<dyn Error>> {
     fs::write(output.join("benchmarks.json"), serde_json::to_string_pretty(findings)? + "\n")?;
     fs::write(output.join("benchmarks.md"), document::document(findings))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_contest_is_called_by_its_name_or_its_kind() {
+        assert!(is_called("fan-out-1000", "fan-out-1000"));
+        assert!(is_called("curve-ids", "curve"));
+        assert!(!is_called("fan-out-10000", "fan-out-1000"));
+    }
 }

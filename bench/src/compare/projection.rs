@@ -1,7 +1,5 @@
 //! What the figures would mean for a million sessions: arithmetic, not a measurement, and it says so.
 
-use std::fmt::Write;
-
 use super::Findings;
 use crate::{
     sample::{Column, KERNEL_PER_SESSION, OCTETS_PER_SESSION, PER_CPU_SECOND, Unit},
@@ -28,10 +26,7 @@ pub(super) fn project(findings: &Findings) -> Option<String> {
     let deliveries = median("fan-out-10000", PER_CPU_SECOND)?;
     let demand = SESSIONS * MESSAGES_PER_MINUTE / 60.0;
     let cores = demand / deliveries / FULL;
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    let _ = write!(
-        text,
+    Some(format!(
         "This is arithmetic on the figures above, and nobody has measured it. A session takes {}, so a million takes {} of the process, and \
          about {} more of the kernel, for one end of each socket. If each is sent {MESSAGES_PER_MINUTE} messages a minute, that is {} \
          deliveries a second; at the {} deliveries for each CPU-second of 10,000 subscribers, and cores no more than {:.0} % busy, {:.1} cores \
@@ -45,6 +40,5 @@ pub(super) fn project(findings: &Findings) -> Option<String> {
         Unit::Count.write(deliveries),
         FULL * 100.0,
         cores,
-    );
-    Some(text)
+    ))
 }

@@ -1,13 +1,13 @@
 //! Centrifuge's JSON protocol: commands, replies and pushes, one or more a message, a line each.
 
-use crate::dialect::{Dialect, Role, Step};
+use super::{Dialect, Role, Step};
 
 /// A ping is an empty object on a line of its own, and so is the answer.
 const PING: &[u8] = b"{}";
 
 /// A server of `bench/peers` that speaks it. Commands are numbered by their kind: each is confirmed before the next is sent,
 /// or nobody waits for its reply.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Centrifuge {
     request_target: String,
 }
@@ -32,7 +32,7 @@ impl Dialect for Centrifuge {
         let mut steps = vec![Step::Send(br#"{"id":1,"connect":{}}"#.to_vec()), Step::Await(br#"{"id":1,"connect":"#)];
         if role == Role::Subscriber {
             for destination in destinations {
-                let command = format!(r#"{{"id":2,"subscribe":{{"channel":"bench{destination}"}}}}"#);
+                let command = format!(r#"{{"id":2,"subscribe":{{"channel":"bench{destination:05}"}}}}"#);
                 steps.push(Step::Send(command.into_bytes()));
                 steps.push(Step::Await(br#"{"id":2,"subscribe":"#));
             }
@@ -41,7 +41,7 @@ impl Dialect for Centrifuge {
     }
 
     fn publish(&self, destination: usize, body: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(format!(r#"{{"id":3,"publish":{{"channel":"bench{destination}","data":""#).as_bytes());
+        out.extend_from_slice(format!(r#"{{"id":3,"publish":{{"channel":"bench{destination:05}","data":""#).as_bytes());
         out.extend_from_slice(body);
         out.extend_from_slice(br#""}}"#);
     }
@@ -67,9 +67,9 @@ mod tests {
             [
                 Step::Send(br#"{"id":1,"connect":{}}"#.to_vec()),
                 Step::Await(br#"{"id":1,"connect":"#),
-                Step::Send(br#"{"id":2,"subscribe":{"channel":"bench0"}}"#.to_vec()),
+                Step::Send(br#"{"id":2,"subscribe":{"channel":"bench00000"}}"#.to_vec()),
                 Step::Await(br#"{"id":2,"subscribe":"#),
-                Step::Send(br#"{"id":2,"subscribe":{"channel":"bench12"}}"#.to_vec()),
+                Step::Send(br#"{"id":2,"subscribe":{"channel":"bench00012"}}"#.to_vec()),
                 Step::Await(br#"{"id":2,"subscribe":"#),
             ]
         );
@@ -84,7 +84,7 @@ mod tests {
     fn a_publication_is_appended_as_a_command() {
         let mut out = b"before ".to_vec();
         dialect().publish(3, b"a body", &mut out);
-        assert_eq!(out, br#"before {"id":3,"publish":{"channel":"bench3","data":"a body"}}"#);
+        assert_eq!(out, br#"before {"id":3,"publish":{"channel":"bench00003","data":"a body"}}"#);
     }
 
     #[test]

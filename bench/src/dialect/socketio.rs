@@ -3,14 +3,14 @@
 //! Engine.IO's open packet, then the connection to the namespace `/`, then an event `join` for each room, which the peer confirms
 //! by `joined`. A publication is the event `publish` with the room and the text, and arrives as `message` at everyone in the room.
 
-use crate::dialect::{Dialect, Role, Step};
+use super::{Dialect, Role, Step};
 
 /// Engine.IO's ping and the answer to it.
 const PING: &[u8] = b"2";
 const PONG: &[u8] = b"3";
 
 /// A server of `bench/peers` that speaks it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct SocketIo {
     request_target: String,
 }
@@ -36,7 +36,7 @@ impl Dialect for SocketIo {
         let mut steps = vec![Step::Await(br#"0{"sid""#), Step::Send(b"40".to_vec()), Step::Await(br#"40{"sid""#)];
         if role == Role::Subscriber {
             for destination in destinations {
-                steps.push(Step::Send(format!(r#"42["join","r{destination}"]"#).into_bytes()));
+                steps.push(Step::Send(format!(r#"42["join","r{destination:05}"]"#).into_bytes()));
                 steps.push(Step::Await(br#"42["joined""#));
             }
         }
@@ -44,7 +44,7 @@ impl Dialect for SocketIo {
     }
 
     fn publish(&self, destination: usize, body: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(format!(r#"42["publish","r{destination}",""#).as_bytes());
+        out.extend_from_slice(format!(r#"42["publish","r{destination:05}",""#).as_bytes());
         out.extend_from_slice(body);
         out.extend_from_slice(br#""]"#);
     }
@@ -68,9 +68,9 @@ mod tests {
         assert_eq!(
             steps[3..],
             [
-                Step::Send(br#"42["join","r0"]"#.to_vec()),
+                Step::Send(br#"42["join","r00000"]"#.to_vec()),
                 Step::Await(br#"42["joined""#),
-                Step::Send(br#"42["join","r12"]"#.to_vec()),
+                Step::Send(br#"42["join","r00012"]"#.to_vec()),
                 Step::Await(br#"42["joined""#),
             ]
         );
@@ -86,7 +86,7 @@ mod tests {
     fn a_publication_is_appended_as_an_event() {
         let mut out = b"before ".to_vec();
         dialect().publish(3, b"a body", &mut out);
-        assert_eq!(out, br#"before 42["publish","r3","a body"]"#);
+        assert_eq!(out, br#"before 42["publish","r00003","a body"]"#);
     }
 
     #[test]

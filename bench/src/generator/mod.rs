@@ -31,7 +31,7 @@ use crate::{
 
 pub(crate) use lane::{Lane, Outcome};
 pub(crate) use opening::{Plan, Session, Transport};
-pub(crate) use pace::Pace;
+pub(crate) use pace::{Companion, Nobody, Pace};
 
 /// Clients that connect at the same time.
 const CONNECTING: usize = 32;

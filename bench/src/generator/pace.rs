@@ -31,6 +31,22 @@ pub(crate) enum Pace {
     Rate(f64),
 }
 
+/// Something else that a load does while it publishes: called after each turn of its loop.
+pub(crate) trait Companion {
+    /// Does the next bit of it, without waiting.
+    fn go_on(&mut self, load: &mut Load<'_>) -> Result<(), Box<dyn Error>>;
+}
+
+/// Nothing else.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Nobody;
+
+impl Companion for Nobody {
+    fn go_on(&mut self, _: &mut Load<'_>) -> Result<(), Box<dyn Error>> {
+        Ok(())
+    }
+}
+
 impl Load<'_> {
     /// Publishes until everyone who should has received something: what some servers confirm no subscription by. What was
     /// lost before does not count, for it may have been sent too early.
@@ -61,16 +77,11 @@ impl Load<'_> {
     }
 
     /// Publishes at each lane's pace for so many nanoseconds, and waits for the last deliveries.
-    pub(crate) fn run(&mut self, lanes: Vec<Lane>, time: u64) -> Result<Vec<Outcome>, Box<dyn Error>> {
-        self.run_beside(lanes, time, &mut |_| Ok(()))
-    }
-
-    /// As [`run`](Self::run); `beside` is called after each turn, to do something else at the same time.
-    pub(crate) fn run_beside(
+    pub(crate) fn run(
         &mut self,
         lanes: Vec<Lane>,
         time: u64,
-        beside: &mut dyn FnMut(&mut Self) -> Result<(), Box<dyn Error>>,
+        companion: &mut dyn Companion,
     ) -> Result<Vec<Outcome>, Box<dyn Error>> {
         for (number, lane) in lanes.iter().enumerate() {
             for stream in &lane.streams {
@@ -95,7 +106,7 @@ impl Load<'_> {
                 self.give_up();
                 self.start_lanes(begun)?;
             }
-            beside(self)?;
+            companion.go_on(self)?;
         }
         while self.in_flight() > 0 {
             self.turn(progress.deadline())?;

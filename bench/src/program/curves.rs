@@ -23,19 +23,19 @@ pub(crate) fn curves(parlor: &Subject, limit: &Subject) -> Vec<Contest> {
     vec![
         growth("curve-subscribers", "subscribers", &[100, 300, 1000, 3000, 10_000], &both, &|subscribers| FanOut {
             subscribers,
-            ..plain.clone()
+            ..plain
         }),
         growth("curve-topics", "other topics", &[100, 1000, 10_000, 100_000], &[parlor], &|topics| FanOut {
             topics,
-            ..plain.clone()
+            ..plain
         }),
         growth("curve-sessions", "other sessions", &[100, 1000, 10_000, 19_000], &[parlor], &|bystanders| FanOut {
             bystanders,
-            ..plain.clone()
+            ..plain
         }),
         growth("curve-payload", "octets of body", &[32, 128, 1024, 4096, 16_384, 65_536], &both, &|body| FanOut {
             body,
-            ..plain.clone()
+            ..plain
         }),
         growth("curve-ids", "subscription ids of 1,000 subscribers", &[1, 10, 100, 1000], &[parlor], &|ids| FanOut {
             ids,

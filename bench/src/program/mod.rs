@@ -175,13 +175,13 @@ pub(crate) fn connects(subjects: &[Subject]) -> Contest {
 /// Event streams beside WebSockets.
 pub(crate) fn sse(parlor: &Subject, subscribers: usize) -> Contest {
     let scenario = FanOut::new(subscribers, Pace::Closed(1));
-    let streams = FanOut { way: Way::EventStream, ..scenario.clone() };
+    let streams = FanOut { way: Way::EventStream, ..scenario };
     contest(
         "sse",
         &format!("Fan-out to {subscribers} event streams"),
         "The same topic, published to over WebSocket, heard over server-sent events.",
         &[],
-        scenario.clone(),
+        scenario,
     )
     .with(Contestant::new(parlor.clone(), Rc::new(streams)).labelled("event streams"))
     .with(Contestant::new(parlor.clone(), Rc::new(scenario)).labelled("WebSockets"))
@@ -210,9 +210,9 @@ pub(crate) fn handlers(parlor: &Subject, echoes: &[Subject], clients: usize) -> 
 pub(crate) fn kinds(parlor: &Subject, subscribers: usize) -> Contest {
     let plain = FanOut::new(subscribers, Pace::Closed(1));
     let kinds = [
-        ("shared subscription id", plain.clone()),
-        ("an id for each subscriber", FanOut { ids: subscribers, ..plain.clone() }),
-        ("client-individual", FanOut { ack: AckMode::ClientIndividual, ..plain.clone() }),
+        ("shared subscription id", plain),
+        ("an id for each subscriber", FanOut { ids: subscribers, ..plain }),
+        ("client-individual", FanOut { ack: AckMode::ClientIndividual, ..plain }),
     ];
     let contest = contest(
         "kinds",

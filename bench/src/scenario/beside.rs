@@ -6,7 +6,7 @@ use super::{BODY, Scenario, Stage, milliseconds};
 use crate::{
     clock,
     dialect::Role,
-    generator::{Lane, Load, Outcome, Pace, Plan, Session, Transport},
+    generator::{Companion, Lane, Load, Outcome, Pace, Plan, Session, Transport},
     sample::{self, Column, Sample},
 };
 
@@ -16,7 +16,7 @@ const QUIET_RATE: f64 = 200.0;
 /// Subscribers of the quiet publisher.
 const QUIET_MEMBERS: usize = 10;
 
-/// SUBSCRIBE and UNSUBSCRIBE frames that wait for their receipts at a time, and go in one write.
+/// SUBSCRIBE and UNSUBSCRIBE frames that wait for their receipts at a time.
 const CHURN_IN_FLIGHT: u64 = 64;
 
 /// A quiet room beside one that is always full of messages.
@@ -71,19 +71,38 @@ impl Scenario for TopicChurn {
         let quiet = load.stream(clients[QUIET_MEMBERS], 0, QUIET_MEMBERS);
         load.settle(quiet)?;
         let (_, alone) = stage.measure(&mut load, || vec![quiet_lane(quiet)])?;
-        let churner = clients[QUIET_MEMBERS + 1];
-        let mut said = load.heard(churner);
-        let before = said;
-        let mut churn = |load: &mut Load<'_>| {
-            while said < load.heard(churner) + CHURN_IN_FLIGHT {
-                load.say(churner, churn_frame(said).as_bytes())?;
-                said += 1;
-            }
-            Ok(())
-        };
-        let (sample, beside) = stage.measure_beside(&mut load, vec![quiet_lane(quiet)], &mut churn)?;
-        let rate = (load.heard(churner) - before) as f64 / clock::seconds(stage.time);
+        let mut churner = Churner { client: clients[QUIET_MEMBERS + 1], said: 0, before: 0 };
+        churner.before = load.heard(churner.client);
+        let (sample, beside) = stage.measure_beside(&mut load, vec![quiet_lane(quiet)], &mut churner)?;
+        let rate = churner.confirmed(&load) as f64 / clock::seconds(stage.time);
         Ok(compared(sample, &alone[0], &beside[0], rate))
+    }
+}
+
+/// A client that subscribes to one topic after another, and leaves it again.
+#[derive(Debug)]
+struct Churner {
+    client: usize,
+    /// Frames so far.
+    said: u64,
+    /// What the client had heard before.
+    before: u64,
+}
+
+impl Churner {
+    /// How many frames the server has confirmed.
+    fn confirmed(&self, load: &Load<'_>) -> u64 {
+        load.heard(self.client) - self.before
+    }
+}
+
+impl Companion for Churner {
+    fn go_on(&mut self, load: &mut Load<'_>) -> Result<(), Box<dyn Error>> {
+        while self.said < self.confirmed(load) + CHURN_IN_FLIGHT {
+            load.say(self.client, churn_frame(self.said).as_bytes())?;
+            self.said += 1;
+        }
+        Ok(())
     }
 }
 

@@ -18,7 +18,7 @@ const TOPICS_OF_ONE: usize = 100;
 const EVENTS: &str = "/events?destination=/topic/bench-00000";
 
 /// One publisher, many subscribers of one destination.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct FanOut {
     pub(crate) subscribers: usize,
     pub(crate) pace: Pace,

@@ -13,7 +13,7 @@ use std::error::Error;
 use crate::{
     clock,
     dialect::{Dialect, Variation},
-    generator::{Lane, Load, Outcome, Plan},
+    generator::{Companion, Effort, Faults, Lane, Load, Nobody, Outcome, Plan},
     sample::{self, Column, Sample},
     subject::{CpuTime, Server},
 };
@@ -79,8 +79,8 @@ impl Stage<'_> {
         load: &mut Load<'_>,
         lanes: impl Fn() -> Vec<Lane>,
     ) -> Result<(Sample, Vec<Outcome>), Box<dyn Error>> {
-        load.run(lanes(), self.time / 10)?;
-        self.measure_beside(load, lanes(), &mut |_| Ok(()))
+        load.run(lanes(), self.time / 10, &mut Nobody)?;
+        self.measure_beside(load, lanes(), &mut Nobody)
     }
 
     /// Measures lanes beside something else, without a warm-up.
@@ -88,10 +88,10 @@ impl Stage<'_> {
         &self,
         load: &mut Load<'_>,
         lanes: Vec<Lane>,
-        beside: &mut dyn FnMut(&mut Load<'_>) -> Result<(), Box<dyn Error>>,
+        companion: &mut dyn Companion,
     ) -> Result<(Sample, Vec<Outcome>), Box<dyn Error>> {
         let meter = Meter::start(self.server, load)?;
-        let outcomes = load.run_beside(lanes, self.time, beside)?;
+        let outcomes = load.run(lanes, self.time, companion)?;
         Ok((meter.stop(self.server, load, &outcomes)?, outcomes))
     }
 
@@ -115,8 +115,8 @@ struct Meter {
     cpu: CpuTime,
     generator: u64,
     begun: u64,
-    effort: crate::generator::Effort,
-    faults: crate::generator::Faults,
+    effort: Effort,
+    faults: Faults,
 }
 
 impl Meter {

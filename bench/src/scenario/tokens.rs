@@ -5,11 +5,13 @@ use std::error::Error;
 use jsonwebtoken::{EncodingKey, Header, encode};
 use serde::Serialize;
 
+use crate::clock;
+
 /// Shared with a broker that is started for the measurement alone.
 const SECRET: &str = "a secret of the bench, of at least 32 octets";
 
-/// The year 2100, in seconds: later than any measurement.
-const EXPIRY: u64 = 4_102_444_800;
+/// Seconds that a token is good for: longer than any round, and no longer than a broker accepts.
+const LIFE: u64 = 12 * 60 * 60;
 
 #[derive(Serialize)]
 struct Claims {
@@ -24,8 +26,9 @@ pub(super) fn options() -> Vec<String> {
 
 /// One for each of so many users.
 pub(super) fn of_users(users: usize) -> Result<Vec<String>, Box<dyn Error>> {
+    let exp = clock::date() + LIFE;
     let key = EncodingKey::from_secret(SECRET.as_bytes());
     (0..users)
-        .map(|user| Ok(encode(&Header::default(), &Claims { sub: format!("user-{user:05}"), exp: EXPIRY }, &key)?))
+        .map(|user| Ok(encode(&Header::default(), &Claims { sub: format!("user-{user:05}"), exp }, &key)?))
         .collect()
 }
