@@ -1,28 +1,28 @@
 //! A WebSocket on a transport: events in through the decoder, frames out through the outbox.
 
-use std::{fmt, future::poll_fn, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt},
+    io::{AsyncRead, ReadBuf},
     time::Instant,
 };
 
 use crate::{
     clock,
     config::Config,
-    connection::Transport,
+    connection::{Transport, scratch},
     limits::{Excess, Rate, TokenBucket},
     outbox::{FlushEvent, Outbox},
     websocket::{Opcode, WebSocketDecoder, WebSocketError, WebSocketEvent, encode_frame},
 };
-
-/// Octets read at a time by a connection that has been quiet: a heart-beat or a small message. Every idle connection keeps
-/// this much.
-const QUIET_CHUNK: usize = 512;
-
-/// Octets read at a time once a read has filled its chunk.
-const BUSY_CHUNK: usize = 8 * 1024;
 
 /// Octets that a peer may still send once it was told that the connection ends: what may lie in the buffers between. Who sends
 /// more is not reading, and what it sends costs time; it may lose the farewell.
@@ -44,12 +44,13 @@ const MOST_THROWN_AWAY: usize = 4 * 1024 * 1024;
 /// ```
 pub struct Socket {
     reader: Box<dyn AsyncRead + Send + Unpin>,
+    /// What was read and is not decoded: less than a frame, most of the time nothing.
     input: BytesMut,
     decoder: WebSocketDecoder,
     outbox: Arc<Outbox>,
     /// Octets that were read and not yet taken into account.
     octets_read: usize,
-    /// The last read took all that it had room for, so more is likely to wait.
+    /// The last read took all that there was room for, so more is likely to wait.
     is_busy: bool,
     /// The peer's close frame was read: nothing more will come, and after ours the server closes first (section 7.1.1).
     close_received: bool,
@@ -145,7 +146,7 @@ impl Socket {
                         return Ok(None);
                     }
                 }
-                more = self.read_more() => {
+                more = poll_fn(|cx| self.poll_read_more(cx)) => {
                     if !more? {
                         return Ok(None);
                     }
@@ -157,6 +158,10 @@ impl Socket {
     /// The next event among the octets that were read already.
     pub(crate) fn buffered(&mut self, now: Instant) -> Result<Option<WebSocketEvent>, SocketError> {
         let event = self.decoder.decode(&mut self.input).inspect_err(|_| self.is_broken = true)?;
+        if self.input.is_empty() {
+            // Even an empty rest holds the memory that it was cut from.
+            self.input = BytesMut::new();
+        }
         if event.as_ref().is_some_and(carries_nothing) {
             self.charge_empty_units(1, now)?;
         }
@@ -169,11 +174,11 @@ impl Socket {
     }
 
     /// Reads once; `false` at the end of the stream.
-    pub(crate) async fn read_more(&mut self) -> Result<bool, SocketError> {
-        let octets = self.fill().await;
+    pub(crate) fn poll_read_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, SocketError>> {
+        let octets = ready!(self.poll_fill(cx));
         self.octets_read += octets;
-        self.octets.charge(octets as u64, clock::now()).map_err(Excess::of("octets"))?;
-        Ok(octets > 0)
+        let charged = self.octets.charge(octets as u64, clock::now()).map_err(Excess::of("octets"));
+        Poll::Ready(charged.map(|()| octets > 0).map_err(SocketError::from))
     }
 
     /// Counts units that carry nothing.
@@ -237,7 +242,7 @@ impl Socket {
                         half_closed = true;
                     }
                     // No rate any more: the farewell would be lost to a reset.
-                    octets = self.fill() => {
+                    octets = poll_fn(|cx| self.poll_fill(cx)) => {
                         thrown_away += octets;
                         // Looked at in any case: what a peer goes on sending must not pile up.
                         let closed = self.peer_closed();
@@ -261,12 +266,15 @@ impl Socket {
     }
 
     /// Reads once; how many octets, none at the end of the stream.
-    async fn fill(&mut self) -> usize {
-        self.input.reserve(if self.is_busy { BUSY_CHUNK } else { QUIET_CHUNK });
-        let room = self.input.capacity() - self.input.len();
-        let octets = self.reader.read_buf(&mut self.input).await.unwrap_or_default();
-        self.is_busy = octets == room;
-        octets
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
+        scratch::lend(|room| {
+            let mut room = ReadBuf::new(room);
+            let read = ready!(Pin::new(&mut self.reader).poll_read(cx, &mut room));
+            let octets = if read.is_ok() { room.filled() } else { &[] };
+            self.input.extend_from_slice(octets);
+            self.is_busy = octets.len() == room.capacity();
+            Poll::Ready(octets.len())
+        })
     }
 
     /// Whether the peer's close frame was read, now or before. Everything else is thrown away.
@@ -279,7 +287,7 @@ impl Socket {
                 Err(_) => self.is_broken = true,
             }
         }
-        self.input.clear();
+        self.input = BytesMut::new();
         self.close_received
     }
 }

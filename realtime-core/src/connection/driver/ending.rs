@@ -31,7 +31,14 @@ pub(super) enum InputEnd {
     Told,
 }
 
-/// The end of the loop: what to send last, if anything can be sent, and why it ended.
+/// Why the loop ended.
+pub(super) enum Exit {
+    Ended(Ended),
+    /// The socket broke: what was read still counts.
+    Unheard,
+}
+
+/// What to send last, if anything can be sent, and why the connection ended.
 pub(super) struct Ended {
     pub(super) closing: Option<Closing>,
     pub(super) reason: DisconnectReason,
@@ -46,8 +53,8 @@ impl Ended {
 
 impl Driver {
     /// Says farewell, and waits for what is still running.
-    pub(super) async fn end(self: Box<Self>, Ended { closing, reason }: Ended) {
-        let Self { socket, stomp, work, mut background, cancel, endpoint, finish_deadline, .. } = *self;
+    pub(super) async fn end(self, Ended { closing, reason }: Ended) {
+        let Self { socket, stomp, work, mut background, shared, endpoint, finish_deadline, .. } = self;
         let (config, meters) = (&endpoint.config, endpoint.meters());
         meters.connection_ended(socket.outbox().history());
         let version = stomp.version().unwrap_or(Version::V1_2);
@@ -88,7 +95,7 @@ impl Driver {
             let conversation = tokio::select! {
                 conversation = running.as_mut() => conversation,
                 () = limit => {
-                    cancel.send_replace(true);
+                    shared.cancellation.cancel();
                     running.await
                 }
             };
@@ -111,7 +118,7 @@ impl Driver {
                     return;
                 }
                 tokio::select! {
-                    flow = work.done() => if let Flow::End(..) = flow {
+                    flow = poll_fn(|cx| work.poll_done(cx)) => if let Flow::End(..) = flow {
                         return;
                     },
                     result = poll_fn(|cx| background.poll(cx, || false)) => if result.is_err() {
@@ -130,7 +137,7 @@ impl Driver {
         if !self.inbox.is_empty() || !matches!(self.work, Work::Idle(_)) || self.background.is_handling() {
             return None;
         }
-        Some(match self.input_end.clone()? {
+        Some(match self.input_end.as_deref()?.clone() {
             InputEnd::Closed(status) => {
                 Ended { closing: Some(Closing::echo(status)), reason: DisconnectReason::ClosedByClient }
             }

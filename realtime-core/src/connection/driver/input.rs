@@ -88,7 +88,7 @@ impl Driver {
             _ => return request,
         };
         let Some(version) = self.stomp.version() else { return request };
-        match self.acknowledgements.settle(settle, version, accepted) {
+        match self.shared.acknowledgements.settle(settle, version, accepted) {
             Ok(()) => request,
             Err(fault) => {
                 self.end_input(InputEnd::Told);
@@ -120,7 +120,7 @@ impl Driver {
     }
 
     pub(super) fn end_input(&mut self, end: InputEnd) {
-        self.input_end.get_or_insert(end);
+        self.input_end.get_or_insert_with(|| Box::new(end));
         let patience = self.endpoint.config.finish_timeout;
         self.finish_deadline.get_or_insert_with(|| clock::after(clock::now(), patience));
     }

@@ -1,9 +1,12 @@
 //! The time of a connection: one timer, armed for whichever deadline comes first, and what is due when it fires.
 
-use std::{pin::Pin, time::Duration};
+use std::{
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use parlor_stomp::{HeartBeatAction, HeartBeatTimer, ServerState};
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, sleep_until};
 
 use super::{
     Driver, Work,
@@ -21,7 +24,9 @@ use crate::{
 pub(super) const NEVER: Duration = Duration::from_secs(24 * 3600);
 
 impl Driver {
-    pub(super) fn arm(&self, outbox: &Outbox, timer: Pin<&mut Sleep>) {
+    /// Sets the timer to what is due next.
+    pub(super) fn arm(&mut self) {
+        let outbox = self.socket.outbox();
         let deadlines = [
             self.connect_deadline,
             outbox.expires(),
@@ -29,13 +34,23 @@ impl Driver {
             self.finish_deadline,
             self.assembly_deadline(),
             outbox.deadline(),
-            self.acknowledgements.next_deadline(),
+            self.shared.acknowledgements.next_deadline(),
             self.transaction_deadline(),
             self.beats.as_ref().and_then(HeartBeatTimer::deadline).map(Instant::from_std),
         ];
         let next = deadlines.into_iter().flatten().min().unwrap_or_else(|| clock::now() + NEVER);
-        if timer.deadline() != next {
-            timer.reset(next);
+        match &mut self.timer {
+            Some(timer) if timer.deadline() != next => timer.as_mut().reset(next),
+            Some(_) => {}
+            None => self.timer = Some(Box::pin(sleep_until(next))),
+        }
+    }
+
+    /// Ready when something is due.
+    pub(super) fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.timer {
+            Some(timer) => timer.as_mut().poll(cx),
+            None => Poll::Pending,
         }
     }
 
@@ -61,7 +76,7 @@ impl Driver {
         } else if outbox.has_expired() {
             Closing::token_expired()
         } else if due(self.finish_deadline) {
-            match &self.input_end {
+            match self.input_end.as_deref() {
                 Some(InputEnd::Decided(closing)) => closing.clone(),
                 _ => return Some(Ended { closing: None, reason: DisconnectReason::Lost }),
             }
@@ -75,7 +90,7 @@ impl Driver {
             }
             outbox.check_age(now);
             self.endpoint.broker.tidy_histories();
-            self.acknowledgements.expire(now);
+            self.shared.acknowledgements.expire(now);
             if let Work::Idle(conversation) = &mut self.work {
                 conversation.expire(now);
             }
@@ -86,13 +101,13 @@ impl Driver {
 
     /// When the client is to be told that its time ends; not before it is connected.
     fn warning_deadline(&self, outbox: &Outbox) -> Option<Instant> {
-        self.session.get()?;
+        self.shared.session.get()?;
         self.warning.due(outbox.expires(), self.endpoint.config.expiry_warning)
     }
 
     /// Tells the client that its time ends, if it listens.
     fn warn(&mut self, outbox: &Outbox) {
-        let (Some(session), Some(expires)) = (self.session.get(), outbox.expires()) else { return };
+        let (Some(session), Some(expires)) = (self.shared.session.get(), outbox.expires()) else { return };
         let heard = expiry_notice::tell(&self.endpoint, session, expires);
         self.warning.tried(expires, heard);
     }
