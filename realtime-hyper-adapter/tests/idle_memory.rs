@@ -33,7 +33,7 @@ const BEFORE: usize = 112;
 const MEASURED: usize = 112;
 
 /// What a session may keep where all listen to one destination.
-const MOST_SHARED: usize = 3584;
+const MOST_SHARED: usize = 1;
 
 /// What a session may keep where each listens to a destination of its own.
 const MOST_OWN: usize = 4608;
@@ -58,7 +58,8 @@ fn octets_of_a_session(destination: impl Fn(usize) -> String) -> usize {
             clients.push(connect(address, clients.len(), &destination(clients.len())));
         }
         assert_eq!(realtime.registry().session_count(), count);
-        heap(address)
+        // The request's own connection may be on the way out.
+        (0..8).map(|_| heap(address)).min().unwrap()
     };
     let before = settled(BEFORE);
     let after = settled(BEFORE + MEASURED);

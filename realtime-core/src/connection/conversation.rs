@@ -273,8 +273,9 @@ impl Conversation {
         let Entered { active, consumer, recovered, position, asked, streams, jobs } = entered;
         self.jobs.extend(jobs);
         let begins = consumer.clone();
-        let named: Option<Destination> = subscribe.destination.parse().ok();
         // One text for all that keep it.
+        let named = active.as_ref().and_then(ActiveSubscription::destination).cloned();
+        let named = named.or_else(|| subscribe.destination.parse().ok());
         let destination = named.as_ref().map_or_else(|| subscribe.destination.as_str().into(), Destination::shared);
         let listening = named.map(|named| self.endpoint.registry.listen(&live.session, named));
         live.session.subscribed(&subscribe.id, Arc::clone(&destination));

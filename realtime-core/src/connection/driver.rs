@@ -5,12 +5,12 @@
 //! counts: after a lost connection or a fault the inbox is worked off first.
 
 mod ending;
+mod inbox;
 mod input;
 mod life;
 mod timers;
 
 use std::{
-    collections::VecDeque,
     panic::AssertUnwindSafe,
     pin::{Pin, pin},
     sync::Arc,
@@ -18,7 +18,7 @@ use std::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use parlor_stomp::{HeartBeatTimer, Request, ServerConfig, ServerSession};
+use parlor_stomp::{Request, ServerSession};
 use tokio::{
     task::yield_now,
     time::{Instant, Sleep},
@@ -27,7 +27,8 @@ use tokio::{
 pub(crate) use self::life::Life;
 use self::{
     ending::{Ended, Exit, InputEnd},
-    input::cost,
+    inbox::Inbox,
+    timers::Pace,
 };
 use crate::{
     auth::Principal,
@@ -57,15 +58,12 @@ pub(crate) struct Driver {
     endpoint: Arc<Endpoint>,
     socket: Socket,
     stomp: ServerSession,
-    inbox: VecDeque<Request>,
-    inbox_bytes: usize,
+    inbox: Inbox,
     work: Work,
     background: Background,
     /// What the conversation has in common with the driver.
     shared: Arc<Shared>,
-    beats: Option<HeartBeatTimer>,
-    /// When an unconnected client is sent away; none once CONNECT was accepted.
-    connect_deadline: Option<Instant>,
+    pace: Pace,
     /// Whose the connection is, which a refresh replaces.
     identity: Arc<Identity>,
     /// Whether the client was told that its time ends.
@@ -103,7 +101,7 @@ impl Driver {
         user_frames: Option<SharedBucket>,
     ) -> Self {
         let config = &endpoint.config;
-        let socket = Socket::new(transport, config);
+        let socket = Socket::with_rates(transport, config, Arc::clone(&endpoint.socket_rates));
         let now = clock::now();
         socket.outbox().expire_at(principal.expires_at());
         let identity = Arc::new(Identity::new(principal));
@@ -115,16 +113,12 @@ impl Driver {
             Arc::clone(socket.outbox()),
         );
         Self {
-            stomp: ServerSession::new(
-                ServerConfig::default().limits(config.stomp.clone()).heart_beat(config.heart_beat),
-            ),
-            inbox: VecDeque::new(),
-            inbox_bytes: 0,
+            stomp: ServerSession::new(endpoint.stomp.clone()),
+            inbox: Inbox::default(),
             work: Work::Idle(Box::new(conversation)),
             background: Background::default(),
             shared,
-            beats: None,
-            connect_deadline: Some(clock::after(now, config.connect_timeout)),
+            pace: Pace::Connecting(clock::after(now, config.connect_timeout)),
             identity,
             warning: ExpiryWarning::default(),
             assembly: Assembly::default(),
@@ -214,7 +208,7 @@ impl Driver {
         self.endpoint.meters().traffic.octets_received(self.socket.take_octets_read());
         match more {
             Ok(true) => {
-                if let Some(beats) = &mut self.beats {
+                if let Some(beats) = self.pace.beats() {
                     beats.received(clock::now().into_std());
                 }
             }
@@ -253,15 +247,10 @@ impl Driver {
             return self.judge_again();
         }
         // Its receipt says that everything before it was handled (rule 10).
-        if matches!(self.inbox.front(), Some(Request::Disconnect(_))) && self.background.is_handling() {
+        if matches!(self.inbox.first(), Some(Request::Disconnect(_))) && self.background.is_handling() {
             return;
         }
-        let Some(request) = self.inbox.pop_front() else { return };
-        self.inbox_bytes -= cost(&request);
-        if self.inbox.is_empty() {
-            // Most connections are idle, and need no room for what they once sent.
-            self.inbox = VecDeque::new();
-        }
+        let Some(request) = self.inbox.pop() else { return };
         if let Work::Idle(mut conversation) = std::mem::replace(&mut self.work, Work::Moving) {
             let observed = Observed::new(self.endpoint.meters(), &request, conversation.session_id());
             self.work = Work::Busy(Box::pin(observed.run(async move {

@@ -19,7 +19,7 @@ use crate::{
     clock,
     config::Config,
     connection::{Transport, scratch},
-    limits::{Excess, Rate, TokenBucket},
+    limits::{Excess, SocketRates, TokenBucket},
     outbox::{FlushEvent, Outbox},
     websocket::{Opcode, WebSocketDecoder, WebSocketError, WebSocketEvent, encode_frame},
 };
@@ -56,15 +56,11 @@ pub struct Socket {
     close_received: bool,
     /// What the peer sent was no WebSocket: nothing more of it can be understood.
     is_broken: bool,
-    octets: Metered,
-    empty_units: Metered,
-}
-
-/// A rate and what was used of it.
-#[derive(Debug)]
-struct Metered {
-    rate: Rate,
-    bucket: TokenBucket,
+    rates: Arc<SocketRates>,
+    /// What was used of the rate of octets.
+    octets: TokenBucket,
+    /// What was used of the rate of units that carry nothing.
+    empty_units: TokenBucket,
 }
 
 /// Why nothing more of a peer is taken.
@@ -107,11 +103,15 @@ impl Socket {
     /// the outbox.
     #[must_use]
     pub fn new(transport: Transport, config: &Config) -> Self {
+        Self::with_rates(transport, config, Arc::new(config.socket_rates()))
+    }
+
+    /// The same, with rates that were made before.
+    pub(crate) fn with_rates(transport: Transport, config: &Config, rates: Arc<SocketRates>) -> Self {
         let now = clock::now();
-        let metered = |rate| Metered { rate, bucket: TokenBucket::new(now) };
-        let mut octets = metered(config.rates.octets_with_messages(config.websocket.max_message_bytes));
+        let mut octets = TokenBucket::new(now);
         // What the HTTP layer had room for is less than a burst.
-        let _ = octets.charge(transport.read_ahead.len() as u64, now);
+        let _ = octets.take(rates.octets, transport.read_ahead.len() as u64, now);
         Self {
             reader: transport.reader,
             input: BytesMut::from(&transport.read_ahead[..]),
@@ -121,8 +121,9 @@ impl Socket {
             is_busy: false,
             close_received: false,
             is_broken: false,
+            rates,
             octets,
-            empty_units: metered(config.rates.empty_units_with_beats(config.heart_beat.wants_ms)),
+            empty_units: TokenBucket::new(now),
         }
     }
 
@@ -177,13 +178,14 @@ impl Socket {
     pub(crate) fn poll_read_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, SocketError>> {
         let octets = ready!(self.poll_fill(cx));
         self.octets_read += octets;
-        let charged = self.octets.charge(octets as u64, clock::now()).map_err(Excess::of("octets"));
+        let charged = self.octets.take(self.rates.octets, octets as u64, clock::now()).map_err(Excess::of("octets"));
         Poll::Ready(charged.map(|()| octets > 0).map_err(SocketError::from))
     }
 
     /// Counts units that carry nothing.
     pub(crate) fn charge_empty_units(&mut self, units: u64, now: Instant) -> Result<(), Excess> {
-        self.empty_units.charge(units, now).map_err(Excess::of("heart-beats, pings and empty messages"))
+        let charged = self.empty_units.take(self.rates.empty_units, units, now);
+        charged.map_err(Excess::of("heart-beats, pings and empty messages"))
     }
 
     /// Whether a message or a frame of the WebSocket has begun whose end has not come yet, an incomplete header included.
@@ -289,12 +291,6 @@ impl Socket {
         }
         self.input = BytesMut::new();
         self.close_received
-    }
-}
-
-impl Metered {
-    fn charge(&mut self, units: u64, now: Instant) -> Result<(), Duration> {
-        self.bucket.take(self.rate, units, now)
     }
 }
 

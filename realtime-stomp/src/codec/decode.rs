@@ -10,7 +10,7 @@
 //! it stopped. A frame that lies in one piece is not copied: its body shares the piece's memory. What is wrong is said
 //! at the first octet that no good frame can have, so the fault does not depend on how the octets were cut.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -40,7 +40,7 @@ use crate::{
 /// ```
 #[derive(Debug)]
 pub struct Decoder {
-    limits: Limits,
+    limits: Arc<Limits>,
     version: Option<Version>,
     /// The rest of the piece that is being looked at.
     input: Bytes,
@@ -83,11 +83,11 @@ enum BadLine {
 }
 
 impl Decoder {
-    /// A decoder before the version is agreed.
+    /// A decoder before the version is agreed. Those of many sessions may share their limits.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: impl Into<Arc<Limits>>) -> Self {
         Self {
-            limits,
+            limits: limits.into(),
             version: None,
             input: Bytes::new(),
             waiting: None,

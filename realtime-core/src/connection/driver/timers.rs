@@ -23,12 +23,43 @@ use crate::{
 /// How far away a timer is that nobody needs.
 pub(super) const NEVER: Duration = Duration::from_secs(24 * 3600);
 
+/// What a client must do in time: CONNECT, and then say now and then that it lives.
+#[derive(Debug)]
+pub(super) enum Pace {
+    /// When an unconnected client is sent away.
+    Connecting(Instant),
+    Beating(HeartBeatTimer),
+}
+
+impl Pace {
+    pub(super) fn beats(&mut self) -> Option<&mut HeartBeatTimer> {
+        match self {
+            Self::Connecting(_) => None,
+            Self::Beating(beats) => Some(beats),
+        }
+    }
+
+    fn connect_deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Connecting(deadline) => Some(*deadline),
+            Self::Beating(_) => None,
+        }
+    }
+
+    fn next_beat(&self) -> Option<Instant> {
+        match self {
+            Self::Connecting(_) => None,
+            Self::Beating(beats) => beats.deadline().map(Instant::from_std),
+        }
+    }
+}
+
 impl Driver {
     /// Sets the timer to what is due next.
     pub(super) fn arm(&mut self) {
         let outbox = self.socket.outbox();
         let deadlines = [
-            self.connect_deadline,
+            self.pace.connect_deadline(),
             outbox.expires(),
             self.warning_deadline(outbox),
             self.finish_deadline,
@@ -36,7 +67,7 @@ impl Driver {
             outbox.deadline(),
             self.shared.acknowledgements.next_deadline(),
             self.transaction_deadline(),
-            self.beats.as_ref().and_then(HeartBeatTimer::deadline).map(Instant::from_std),
+            self.pace.next_beat(),
         ];
         let next = deadlines.into_iter().flatten().min().unwrap_or_else(|| clock::now() + NEVER);
         match &mut self.timer {
@@ -71,7 +102,7 @@ impl Driver {
     pub(super) fn on_time(&mut self, outbox: &Outbox) -> Option<Ended> {
         let now = clock::now();
         let due = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
-        let closing = if due(self.connect_deadline) && self.stomp.state() == ServerState::AwaitingConnect {
+        let closing = if due(self.pace.connect_deadline()) && self.stomp.state() == ServerState::AwaitingConnect {
             Closing::connect_timeout(self.endpoint.config.connect_timeout)
         } else if outbox.has_expired() {
             Closing::token_expired()
@@ -122,7 +153,7 @@ impl Driver {
     /// Sends and expects heart-beats.
     fn beat(&mut self, outbox: &Outbox, now: Instant) -> Option<Closing> {
         let listening = self.input_end.is_none() && self.has_room();
-        let beats = self.beats.as_mut()?;
+        let beats = self.pace.beats()?;
         if !listening {
             // Nobody reads, so silence says nothing about the client.
             beats.received(now.into_std());
