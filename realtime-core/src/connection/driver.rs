@@ -19,14 +19,11 @@ use std::{
 
 use futures_util::{FutureExt, future::BoxFuture};
 use parlor_stomp::{Request, ServerSession};
-use tokio::{
-    task::yield_now,
-    time::{Instant, Sleep},
-};
+use tokio::{task::yield_now, time::Sleep};
 
 pub(crate) use self::life::Life;
 use self::{
-    ending::{Ended, Exit, InputEnd},
+    ending::{Ended, Exit, Finish, InputEnd},
     inbox::Inbox,
     timers::Pace,
 };
@@ -64,8 +61,6 @@ pub(crate) struct Driver {
     /// What the conversation has in common with the driver.
     shared: Arc<Shared>,
     pace: Pace,
-    /// Whose the connection is, which a refresh replaces.
-    identity: Arc<Identity>,
     /// Whether the client was told that its time ends.
     warning: ExpiryWarning,
     /// What is incomplete of what was read.
@@ -77,8 +72,7 @@ pub(crate) struct Driver {
     /// What was done in this turn.
     steps: u32,
     /// Set when nothing more is read: how the connection ends once the inbox is worked off.
-    input_end: Option<Box<InputEnd>>,
-    finish_deadline: Option<Instant>,
+    finish: Option<Box<Finish>>,
     /// Set to whatever is due next.
     timer: Option<Pin<Box<Sleep>>>,
     /// Everything was looked at, and the driver waits for one of its events.
@@ -106,12 +100,8 @@ impl Driver {
         socket.outbox().expire_at(principal.expires_at());
         let identity = Arc::new(Identity::new(principal));
         let shared = Arc::new(Shared::new(endpoint.broker.clone()));
-        let conversation = Conversation::new(
-            Arc::clone(&endpoint),
-            Arc::clone(&identity),
-            Arc::clone(&shared),
-            Arc::clone(socket.outbox()),
-        );
+        let conversation =
+            Conversation::new(Arc::clone(&endpoint), identity, Arc::clone(&shared), Arc::clone(socket.outbox()));
         Self {
             stomp: ServerSession::new(endpoint.stomp.clone()),
             inbox: Inbox::default(),
@@ -119,14 +109,12 @@ impl Driver {
             background: Background::default(),
             shared,
             pace: Pace::Connecting(clock::after(now, config.connect_timeout)),
-            identity,
             warning: ExpiryWarning::default(),
             assembly: Assembly::default(),
             frames: TokenBucket::new(now),
             user_frames,
             steps: 0,
-            input_end: None,
-            finish_deadline: None,
+            finish: None,
             timer: None,
             is_waiting: false,
             endpoint,
@@ -191,7 +179,7 @@ impl Driver {
             return Poll::Ready(None);
         }
         let outbox = self.socket.outbox();
-        let streaming = self.input_end.is_none();
+        let streaming = self.finish.is_none();
         if streaming && outbox.is_half_empty() {
             self.shared.acknowledgements.pump();
         }
@@ -201,7 +189,7 @@ impl Driver {
         if unread {
             return Poll::Ready(None);
         }
-        if self.input_end.is_some() || !self.has_room() {
+        if self.finish.is_some() || !self.has_room() {
             return Poll::Pending;
         }
         let more = ready!(self.socket.poll_read_more(cx));
@@ -241,7 +229,7 @@ impl Driver {
     fn start_next(&mut self) {
         let Work::Idle(conversation) = &mut self.work else { return };
         self.background.add(conversation.take_jobs());
-        if self.identity.take_to_judge() {
+        if conversation.take_to_judge() {
             // Before the next frame: it is handled with today's rights, and no subscription is overlooked that was made with
             // yesterday's.
             return self.judge_again();

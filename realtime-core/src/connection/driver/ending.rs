@@ -4,7 +4,7 @@ use std::future::poll_fn;
 
 use bytes::Bytes;
 use parlor_stomp::{Command, Version};
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 
 use super::{Driver, Work};
 use crate::{
@@ -31,6 +31,13 @@ pub(super) enum InputEnd {
     Told,
 }
 
+/// Nothing more is read, and what was read is worked off.
+pub(super) struct Finish {
+    pub(super) end: InputEnd,
+    /// How long that may take.
+    pub(super) deadline: Instant,
+}
+
 /// Why the loop ended.
 pub(super) enum Exit {
     Ended(Ended),
@@ -54,7 +61,7 @@ impl Ended {
 impl Driver {
     /// Says farewell, and waits for what is still running.
     pub(super) async fn end(self, Ended { closing, reason }: Ended) {
-        let Self { socket, stomp, work, mut background, shared, endpoint, finish_deadline, .. } = self;
+        let Self { socket, stomp, work, mut background, shared, endpoint, finish, .. } = self;
         let (config, meters) = (&endpoint.config, endpoint.meters());
         meters.connection_ended(socket.outbox().history());
         let version = stomp.version().unwrap_or(Version::V1_2);
@@ -91,7 +98,7 @@ impl Driver {
             };
             tokio::pin!(running);
             let patience = || clock::after(clock::now(), config.finish_timeout);
-            let limit = sleep_until(finish_deadline.unwrap_or_else(patience));
+            let limit = sleep_until(finish.map_or_else(patience, |finish| finish.deadline));
             let conversation = tokio::select! {
                 conversation = running.as_mut() => conversation,
                 () = limit => {
@@ -109,7 +116,7 @@ impl Driver {
 
     /// Answers what was read before the socket broke.
     pub(super) async fn work_off_unheard(&mut self) -> Ended {
-        let deadline = self.finish_deadline.unwrap_or_else(clock::now);
+        let deadline = self.finish.as_ref().map_or_else(clock::now, |finish| finish.deadline);
         let all = async {
             loop {
                 self.start_next();
@@ -137,7 +144,7 @@ impl Driver {
         if !self.inbox.is_empty() || !matches!(self.work, Work::Idle(_)) || self.background.is_handling() {
             return None;
         }
-        Some(match self.input_end.as_deref()?.clone() {
+        Some(match self.finish.as_ref()?.end.clone() {
             InputEnd::Closed(status) => {
                 Ended { closing: Some(Closing::echo(status)), reason: DisconnectReason::ClosedByClient }
             }

@@ -3,7 +3,11 @@
 use parlor_stomp::Request;
 use tokio::time::Instant;
 
-use super::{Driver, STEPS_IN_A_TURN, ending::InputEnd, timers::Pace};
+use super::{
+    Driver, STEPS_IN_A_TURN,
+    ending::{Finish, InputEnd},
+    timers::Pace,
+};
 use crate::{
     clock,
     connection::{Closing, SocketError},
@@ -15,7 +19,7 @@ impl Driver {
     /// Turns what was read into requests, while there is room for them. Whether the turn was over before all of it was.
     pub(super) fn read_requests(&mut self) -> bool {
         let now = clock::now();
-        while self.input_end.is_none() {
+        while self.finish.is_none() {
             if !self.has_room() {
                 self.assembly.pause();
                 return false;
@@ -115,9 +119,9 @@ impl Driver {
     }
 
     pub(super) fn end_input(&mut self, end: InputEnd) {
-        self.input_end.get_or_insert_with(|| Box::new(end));
         let patience = self.endpoint.config.finish_timeout;
-        self.finish_deadline.get_or_insert_with(|| clock::after(clock::now(), patience));
+        let finish = || Box::new(Finish { end, deadline: clock::after(clock::now(), patience) });
+        self.finish.get_or_insert_with(finish);
     }
 
     pub(super) fn has_room(&self) -> bool {

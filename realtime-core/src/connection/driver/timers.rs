@@ -62,7 +62,7 @@ impl Driver {
             self.pace.connect_deadline(),
             outbox.expires(),
             self.warning_deadline(outbox),
-            self.finish_deadline,
+            self.finish_deadline(),
             self.assembly_deadline(),
             outbox.deadline(),
             self.shared.acknowledgements.next_deadline(),
@@ -85,6 +85,11 @@ impl Driver {
         }
     }
 
+    /// When what was read must be worked off, once nothing more is.
+    fn finish_deadline(&self) -> Option<Instant> {
+        self.finish.as_ref().map(|finish| finish.deadline)
+    }
+
     /// When a transaction has been open for too long; not while a request is answered.
     fn transaction_deadline(&self) -> Option<Instant> {
         match &self.work {
@@ -96,7 +101,7 @@ impl Driver {
     /// When what is incomplete is overdue; never once nothing more is read.
     fn assembly_deadline(&self) -> Option<Instant> {
         let limit = self.endpoint.config.frame_timeout;
-        self.assembly.deadline(limit).filter(|_| self.input_end.is_none())
+        self.assembly.deadline(limit).filter(|_| self.finish.is_none())
     }
 
     pub(super) fn on_time(&mut self, outbox: &Outbox) -> Option<Ended> {
@@ -106,8 +111,8 @@ impl Driver {
             Closing::connect_timeout(self.endpoint.config.connect_timeout)
         } else if outbox.has_expired() {
             Closing::token_expired()
-        } else if due(self.finish_deadline) {
-            match self.input_end.as_deref() {
+        } else if due(self.finish_deadline()) {
+            match self.finish.as_ref().map(|finish| &finish.end) {
                 Some(InputEnd::Decided(closing)) => closing.clone(),
                 _ => return Some(Ended { closing: None, reason: DisconnectReason::Lost }),
             }
@@ -152,7 +157,7 @@ impl Driver {
 
     /// Sends and expects heart-beats.
     fn beat(&mut self, outbox: &Outbox, now: Instant) -> Option<Closing> {
-        let listening = self.input_end.is_none() && self.has_room();
+        let listening = self.finish.is_none() && self.has_room();
         let beats = self.pace.beats()?;
         if !listening {
             // Nobody reads, so silence says nothing about the client.
