@@ -62,19 +62,17 @@ fn cost(request: &Request) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use parlor_stomp::Disconnect;
+    use parlor_stomp::{ServerConfig, ServerSession};
 
     use super::*;
 
-    fn request(receipt: &str) -> Request {
-        Request::Disconnect(Disconnect { receipt: Some(receipt.to_owned()) })
-    }
-
     #[test]
     fn requests_come_out_in_their_order_and_an_empty_inbox_costs_nothing() {
-        let mut inbox = Inbox::default();
-        inbox.push(request("1"));
-        inbox.push(request("2"));
+        let (mut session, mut inbox) = (ServerSession::new(ServerConfig::default()), Inbox::default());
+        let begins = "BEGIN\ntransaction:a\nreceipt:1\n\n\0BEGIN\ntransaction:b\nreceipt:2\n\n\0";
+        session.handle_input(format!("CONNECT\naccept-version:1.2\n\n\0{begins}").into());
+        assert!(matches!(session.poll_request(), Some(Request::Connect(_))));
+        std::iter::from_fn(|| session.poll_request()).for_each(|request| inbox.push(request));
         assert_eq!((inbox.len(), inbox.first().and_then(Request::receipt)), (2, Some("1")));
         assert!(inbox.octets() >= 2 * FRAME_COST);
         for receipt in ["1", "2"] {
