@@ -7,7 +7,9 @@ use parlor_stomp::{HeartBeat, Limits};
 use crate::{
     broker::{HeldLimits, QueueSettings},
     destination::Prefixes,
-    limits::{ConnectionLimits, QueueLimits, Rate, RateLimits, RepeatLimits, TransactionLimits, TrustedProxies},
+    limits::{
+        ConnectionLimits, QueueLimits, Rate, RateLimits, RepeatLimits, SocketRates, TransactionLimits, TrustedProxies,
+    },
     outbox::OutboxLimits,
     websocket::WebSocketLimits,
 };
@@ -149,6 +151,14 @@ impl Config {
             .max_per_address(usize::MAX)
             .max_event_streams_per_address(usize::MAX);
         Self { profile: Profile::Development, rates: RateLimits::unlimited(), connections, ..Self::default() }
+    }
+
+    /// How much each connection may send: as the rates say, and room for what the other settings promise.
+    pub(crate) fn socket_rates(&self) -> SocketRates {
+        SocketRates {
+            octets: self.rates.octets_with_messages(self.websocket.max_message_bytes),
+            empty_units: self.rates.empty_units_with_beats(self.heart_beat.wants_ms),
+        }
     }
 
     /// Which defaults these settings began with.

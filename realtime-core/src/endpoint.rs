@@ -9,6 +9,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use parlor_stomp::ServerConfig;
 
 use crate::{
     app::{Authorize, Interceptor, Part, Rejection, Routes, Snapshot},
@@ -16,7 +17,7 @@ use crate::{
     broker::{Address, Broker, Publication},
     config::Config,
     destination::{Destination, Pattern},
-    limits::Repeats,
+    limits::{Repeats, SocketRates},
     session::{LifecycleEvent, LifecycleListener, Registry, Session, announce},
     telemetry::Meters,
 };
@@ -31,6 +32,10 @@ pub(crate) struct Endpoint {
     pub(crate) registry: Registry,
     pub(crate) rules: Arc<dyn Authorize>,
     pub(crate) config: Config,
+    /// How frames are read: of the settings, in the form that connections share.
+    pub(crate) stomp: ServerConfig,
+    /// How much each connection may send, likewise.
+    pub(crate) socket_rates: Arc<SocketRates>,
     /// What pattern subscriptions must lie within.
     pub(crate) topic_pattern: Pattern,
     /// Where replies to messages go, of whichever user.

@@ -36,6 +36,7 @@ mod handshake;
 mod http2_heads;
 mod in_progress;
 mod listener;
+mod open;
 mod options;
 mod origin_layer;
 mod peer;

@@ -18,6 +18,7 @@ use crate::{
     Refusal,
     applicant::authenticated,
     handshake::{Accepted, refuse},
+    open::Open,
     peer::client_addr,
     transport::transport,
 };
@@ -88,10 +89,7 @@ impl WebSocketService {
             }
         };
         let realtime = self.realtime;
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the connection owns itself: its admission is what shutdown waits for"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "it ends with the HTTP connection")]
         tokio::spawn(async move {
             match upgrade.await {
                 Ok(upgraded) => {
@@ -100,8 +98,13 @@ impl WebSocketService {
                         Some(client) => transport.with_peer(client),
                         None => transport,
                     };
-                    realtime.serve(transport, principal, admission).await;
-                    drop(slot);
+                    // In a task of its own, which has room for nothing but itself.
+                    let connection = Open::new(realtime.serve(transport, principal, admission), slot);
+                    #[expect(
+                        clippy::disallowed_methods,
+                        reason = "the connection owns itself: its admission is what shutdown waits for"
+                    )]
+                    tokio::spawn(connection);
                 }
                 Err(error) => tracing::debug!(%error, "the connection broke before the upgrade"),
             }

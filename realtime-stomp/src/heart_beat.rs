@@ -97,8 +97,10 @@ pub enum HeartBeatAction {
 /// ```
 #[derive(Clone, Debug)]
 pub struct HeartBeatTimer {
-    send_every: Option<Duration>,
-    expect_every: Option<Duration>,
+    /// In milliseconds; 0 where nothing is sent.
+    send_every: u32,
+    /// In milliseconds; 0 where nothing is expected.
+    expect_every: u32,
     last_sent: Instant,
     last_received: Instant,
     /// When the silence drew a ping.
@@ -120,8 +122,16 @@ impl HeartBeat {
 }
 
 /// One direction: none where either side says 0, else the longer of the two periods.
-fn agreed(can_send_ms: u64, wants_ms: u64) -> Option<Duration> {
-    (can_send_ms > 0 && wants_ms > 0).then(|| Duration::from_millis(can_send_ms.max(wants_ms).min(LONGEST_PERIOD_MS)))
+fn agreed(can_send_ms: u64, wants_ms: u64) -> u32 {
+    if can_send_ms == 0 || wants_ms == 0 {
+        return 0;
+    }
+    u32::try_from(can_send_ms.max(wants_ms)).unwrap_or(u32::MAX)
+}
+
+/// The time between two beats, where there are any.
+fn period(ms: u32) -> Option<Duration> {
+    (ms > 0).then(|| Duration::from_millis(ms.into()))
 }
 
 impl HeartBeatTimer {
@@ -164,17 +174,17 @@ impl HeartBeatTimer {
     }
 
     fn beat_at(&self) -> Option<Instant> {
-        self.send_every.map(|period| self.last_sent + period - (period / EARLY_PART).min(EARLY_MOST))
+        period(self.send_every).map(|period| self.last_sent + period - (period / EARLY_PART).min(EARLY_MOST))
     }
 
     fn ping_at(&self) -> Option<Instant> {
-        self.expect_every
+        period(self.expect_every)
             .filter(|_| self.pinged.is_none())
             .map(|period| self.last_received + period * PING_AFTER_HALVES / 2)
     }
 
     fn time_out_at(&self) -> Option<Instant> {
-        let (period, pinged) = (self.expect_every?, self.pinged?);
+        let (period, pinged) = (period(self.expect_every)?, self.pinged?);
         Some((self.last_received + period * TIME_OUT_AFTER_HALVES / 2).max(pinged + period))
     }
 }

@@ -2,9 +2,10 @@
 
 mod support;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use parlor_stomp::{AckMode, Request, SubscriptionId, Subscriptions, Version};
+use proptest::{collection::vec, prelude::*};
 use support::{FROM_1_1, VERSIONS, code, connected, one, subscribe};
 
 fn named(id: &str) -> SubscriptionId {
@@ -147,4 +148,34 @@ fn a_table_can_be_emptied_and_used_again() {
     assert_eq!(table.drain().count(), 2);
     assert!(table.is_empty());
     table.insert(named("1"), ()).unwrap();
+}
+
+proptest! {
+    /// Against a hash table, with fewer subscriptions and with more than are looked for one by one.
+    #[test]
+    fn a_table_holds_what_was_inserted_and_not_removed(
+        steps in vec((0_u8..24, 0_u8..3), 1..200),
+        max in 1_usize..24,
+    ) {
+        let (mut table, mut model) = (Subscriptions::new(max), HashMap::new());
+        for (step, (number, kind)) in steps.into_iter().enumerate() {
+            let id = if number % 2 == 0 { named(&number.to_string()) } else { SubscriptionId::Unnamed(number.to_string().into()) };
+            if kind < 2 {
+                let fits = !model.contains_key(&id) && model.len() < max;
+                prop_assert_eq!(table.insert(id.clone(), step).is_ok(), fits);
+                if fits {
+                    model.insert(id, step);
+                }
+            } else {
+                prop_assert_eq!(table.remove(&id), model.remove(&id));
+            }
+            prop_assert_eq!(table.len(), model.len());
+            prop_assert!(model.iter().all(|(id, step)| table.get(id) == Some(step)));
+            let all: HashMap<_, _> = table.iter().map(|(id, step)| (id.clone(), *step)).collect();
+            prop_assert_eq!(&all, &model);
+        }
+        let drained: HashMap<_, _> = table.drain().collect();
+        prop_assert_eq!(drained, model);
+        prop_assert!(table.is_empty());
+    }
 }

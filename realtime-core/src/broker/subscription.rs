@@ -6,12 +6,13 @@ use parlor_stomp::{AckMode, Command};
 
 use crate::{
     broker::{
-        Broker, Publication,
+        Address, Broker, Publication,
         encoding::{Encoding, Head},
         index::Place,
         member::Member,
         topic::SharedTopic,
     },
+    destination::Destination,
     fan_out::SubscriberKey,
     outbox::Outbox,
     session_id::SessionId,
@@ -36,6 +37,14 @@ pub(super) struct Link {
 }
 
 impl ActiveSubscription {
+    /// The destination, where its client named it as the index does.
+    pub(crate) fn destination(&self) -> Option<&Destination> {
+        match &self.place {
+            Place::Address(Address::Queue(destination) | Address::Topic(destination)) => Some(destination),
+            Place::Address(Address::User(_)) | Place::Pattern(_) => None,
+        }
+    }
+
     /// Sends `replies` as the subscription's first messages, where they are its first ones.
     pub(crate) fn send_first(&self, destination: &str, replies: &[Publication]) {
         let broker = &self.link.broker;

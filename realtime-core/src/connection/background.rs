@@ -34,9 +34,14 @@ pub(super) struct Done {
     pub(super) jobs: Vec<Job>,
 }
 
-/// All jobs of one connection.
+/// All jobs of one connection. Most have none, and room for none.
 #[derive(Default)]
 pub(super) struct Background {
+    jobs: Option<Box<Jobs>>,
+}
+
+#[derive(Default)]
+struct Jobs {
     handlers: FuturesUnordered<BoxFuture<'static, Done>>,
     streams: SelectAll<Abortable<BoxStream<'static, Result<(), Closing>>>>,
 }
@@ -78,6 +83,37 @@ impl Job {
 
 impl Background {
     pub(super) fn add(&mut self, jobs: Vec<Job>) {
+        if !jobs.is_empty() {
+            self.jobs.get_or_insert_default().add(jobs);
+        }
+    }
+
+    /// Whether a concurrent handler still runs: what it does must be done before DISCONNECT is answered.
+    pub(super) fn is_handling(&self) -> bool {
+        self.jobs.as_ref().is_some_and(|jobs| !jobs.handlers.is_empty())
+    }
+
+    /// Runs handlers, and streams while there is `room` for what they send. Ready when the connection has to end, or when a
+    /// handler is done, as others may wait for that.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, room: impl Fn() -> bool) -> Poll<Result<(), Closing>> {
+        let Some(jobs) = &mut self.jobs else { return Poll::Pending };
+        let polled = jobs.poll(cx, room);
+        if jobs.handlers.is_empty() && jobs.streams.is_empty() {
+            self.jobs = None;
+        }
+        polled
+    }
+
+    /// Ends all streams and waits for the handlers.
+    pub(super) async fn finish(&mut self) {
+        let Some(mut jobs) = self.jobs.take() else { return };
+        jobs.streams.clear();
+        while let Some(Done { .. }) = jobs.handlers.next().await {}
+    }
+}
+
+impl Jobs {
+    fn add(&mut self, jobs: Vec<Job>) {
         for job in jobs {
             match job {
                 Job::Handler(handler) => {
@@ -98,14 +134,7 @@ impl Background {
         }
     }
 
-    /// Whether a concurrent handler still runs: what it does must be done before DISCONNECT is answered.
-    pub(super) fn is_handling(&self) -> bool {
-        !self.handlers.is_empty()
-    }
-
-    /// Runs handlers, and streams while there is `room` for what they send. Ready when the connection has to end, or when a
-    /// handler is done, as others may wait for that.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, room: impl Fn() -> bool) -> Poll<Result<(), Closing>> {
+    fn poll(&mut self, cx: &mut Context<'_>, room: impl Fn() -> bool) -> Poll<Result<(), Closing>> {
         if let Poll::Ready(Some(Done { result, jobs })) = self.handlers.poll_next_unpin(cx) {
             self.add(jobs);
             return Poll::Ready(result);
@@ -123,12 +152,6 @@ impl Background {
             }
         }
         Poll::Pending
-    }
-
-    /// Ends all streams and waits for the handlers.
-    pub(super) async fn finish(&mut self) {
-        self.streams.clear();
-        while let Some(Done { .. }) = self.handlers.next().await {}
     }
 }
 

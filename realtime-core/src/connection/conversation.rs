@@ -3,14 +3,14 @@
 //! It runs beside the reading half, so reads and heart-beats go on while a handler is slow. Receipts therefore come in
 //! the order of the frames they answer, and a RECEIPT for a SEND says that its handler has finished.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use parlor_stomp::{
     Command, Connect, Connected, Disconnect, Encoded, Fault, Request, Subscribe, Subscriptions, Transaction,
     Unsubscribe,
 };
-use tokio::{sync::watch, time::Instant};
+use tokio::time::Instant;
 
 use crate::{
     app,
@@ -18,12 +18,13 @@ use crate::{
     clock,
     connection::{
         Closing,
-        acknowledgements::Acknowledgements,
         background::{Done, EndOnDrop, Job},
         dispatch::Dispatch,
         entering::Entered,
-        transactions::{TransactionError, Transactions},
+        shared::Shared,
+        transactions::{TransactionError, Transactions, names_transaction},
     },
+    destination::Destination,
     endpoint::{Endpoint, RECONNECT_SPREAD},
     outbox::Outbox,
     session::{self, DisconnectReason, Identity, LifecycleEvent, ListeningEntry, RegistryEntry, Session, Waiting},
@@ -58,18 +59,16 @@ enum Settling {
 pub(super) struct Conversation {
     pub(super) endpoint: Arc<Endpoint>,
     identity: Arc<Identity>,
-    /// The session, for the driver, from CONNECTED on.
-    shared_session: Arc<OnceLock<Session>>,
+    /// What the driver has in common with the conversation.
+    shared: Arc<Shared>,
     outbox: Arc<Outbox>,
-    /// Becomes true when a running handler shall be dropped.
-    cancel: watch::Receiver<bool>,
     /// The connection's entry in the registry until CONNECT.
     waiting: Option<Waiting>,
     pub(super) live: Option<Live>,
     /// What the connection has to do beside the next requests.
     jobs: Vec<Job>,
-    acknowledgements: Arc<Acknowledgements>,
-    transactions: Transactions,
+    /// Made with the first BEGIN: most clients send none.
+    transactions: Option<Box<Transactions>>,
 }
 
 /// What exists from CONNECTED on.
@@ -83,7 +82,7 @@ pub(super) struct Live {
 
 /// A subscription in force.
 pub(super) struct Held {
-    destination: String,
+    destination: Arc<str>,
     /// None where that is a pattern.
     _listening: Option<ListeningEntry>,
     /// What the guards of its route have let in.
@@ -98,25 +97,29 @@ impl Conversation {
     pub(super) fn new(
         endpoint: Arc<Endpoint>,
         identity: Arc<Identity>,
-        shared_session: Arc<OnceLock<Session>>,
+        shared: Arc<Shared>,
         outbox: Arc<Outbox>,
-        cancel: watch::Receiver<bool>,
-        acknowledgements: Arc<Acknowledgements>,
     ) -> Self {
         let waiting = Some(endpoint.registry.wait(Arc::clone(&identity), Arc::clone(&outbox)));
-        let transactions = Transactions::new(endpoint.config.transactions);
-        let (live, jobs) = (None, Vec::new());
-        Self { endpoint, identity, shared_session, outbox, cancel, waiting, live, jobs, acknowledgements, transactions }
+        let (live, jobs, transactions) = (None, Vec::new(), None);
+        Self { endpoint, identity, shared, outbox, waiting, live, jobs, transactions }
+    }
+
+    /// Whether its rights have changed, and live subscriptions are to be judged again; asked once for each change.
+    pub(super) fn take_to_judge(&self) -> bool {
+        self.identity.take_to_judge()
     }
 
     /// When a transaction has been open for too long.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.transactions.next_deadline()
+        self.transactions.as_ref()?.next_deadline()
     }
 
     /// Aborts transactions that have been open for too long.
     pub(super) fn expire(&mut self, now: Instant) {
-        self.transactions.expire(now);
+        if let Some(transactions) = &mut self.transactions {
+            transactions.expire(now);
+        }
     }
 
     /// The session, once CONNECTED was sent.
@@ -153,7 +156,7 @@ impl Conversation {
     pub(super) async fn end(self, reason: DisconnectReason) {
         let Some(Live { session, entry, subscriptions, dispatch }) = self.live else { return };
         drop(dispatch);
-        self.acknowledgements.pause();
+        self.shared.acknowledgements.pause();
         // Before anything of it goes: whoever sees it go is told why. A DISCONNECT that was answered has said so already.
         let reason = session.ends_by(reason).clone();
         drop(subscriptions);
@@ -187,10 +190,14 @@ impl Conversation {
         let first_session = entry.is_first_session();
         let subscriptions = Subscriptions::new(config.max_subscriptions);
         self.endpoint.meters().session_connected(session.id(), session.version(), first_session);
-        let dispatch =
-            Dispatch::new(Arc::clone(&self.endpoint), session.clone(), Arc::clone(&self.outbox), self.cancel.clone());
+        let dispatch = Dispatch::new(
+            Arc::clone(&self.endpoint),
+            session.clone(),
+            Arc::clone(&self.outbox),
+            Arc::clone(&self.shared),
+        );
         // There is one CONNECT: the second would have been a fault.
-        let _ = self.shared_session.set(session.clone());
+        let _ = self.shared.session.set(session.clone());
         self.live = Some(Live { session: session.clone(), dispatch, entry, subscriptions });
         let event = LifecycleEvent::Connected(session::Connected { first_session });
         self.endpoint.announce(&session, event).await;
@@ -200,7 +207,10 @@ impl Conversation {
     /// Keeps a frame for the COMMIT of its transaction, or processes it.
     async fn hold_or_process(&mut self, request: Request) -> Result<(), Closing> {
         let receipt = request.receipt().map(str::to_owned);
-        match self.transactions.hold(request, clock::now()) {
+        if self.transactions.is_none() && !names_transaction(&request) {
+            return self.process(request, Settling::WasRead).await;
+        }
+        match self.transactions().hold(request, clock::now()) {
             Ok(Some(request)) => self.process(request, Settling::WasRead).await,
             Ok(None) => Ok(()),
             Err(error) => Err(transaction_fault(&error, receipt.as_deref())),
@@ -221,21 +231,21 @@ impl Conversation {
         };
         if settling == Settling::Now {
             let version = live.session.version();
-            self.acknowledgements.settle(&settle, version, accepted).map_err(Closing::fault)?;
+            self.shared.acknowledgements.settle(&settle, version, accepted).map_err(Closing::fault)?;
         }
         live.dispatch.receipt(settle.receipt.as_deref());
         Ok(())
     }
 
     fn begin(&mut self, begin: &Transaction) -> Result<(), Closing> {
-        let begun = self.transactions.begin(&begin.id, clock::now());
+        let begun = self.transactions().begin(&begin.id, clock::now());
         self.answer_transaction(begun, begin.receipt.as_deref())
     }
 
     /// Processes what a transaction holds, in its order; what is refused undoes nothing (rule 13).
     async fn commit(&mut self, commit: &Transaction) -> Result<(), Closing> {
         let receipt = commit.receipt.as_deref();
-        let held = self.transactions.commit(&commit.id, clock::now());
+        let held = self.transactions().commit(&commit.id, clock::now());
         for request in held.map_err(|error| transaction_fault(&error, receipt))? {
             self.process(request, Settling::Now).await?;
         }
@@ -243,8 +253,13 @@ impl Conversation {
     }
 
     fn abort(&mut self, abort: &Transaction) -> Result<(), Closing> {
-        let aborted = self.transactions.abort(&abort.id, clock::now());
+        let aborted = self.transactions().abort(&abort.id, clock::now());
         self.answer_transaction(aborted.map(drop), abort.receipt.as_deref())
+    }
+
+    fn transactions(&mut self) -> &mut Transactions {
+        let limits = self.endpoint.config.transactions;
+        self.transactions.get_or_insert_with(|| Box::new(Transactions::new(limits)))
     }
 
     fn answer_transaction(&self, result: Result<(), TransactionError>, receipt: Option<&str>) -> Result<(), Closing> {
@@ -263,16 +278,19 @@ impl Conversation {
         let Entered { active, consumer, recovered, position, asked, streams, jobs } = entered;
         self.jobs.extend(jobs);
         let begins = consumer.clone();
-        let destination = subscribe.destination.clone();
-        let listening = destination.parse().ok().map(|named| self.endpoint.registry.listen(&live.session, named));
+        // One text for all that keep it.
+        let named = active.as_ref().and_then(ActiveSubscription::destination).cloned();
+        let named = named.or_else(|| subscribe.destination.parse().ok());
+        let destination = named.as_ref().map_or_else(|| subscribe.destination.as_str().into(), Destination::shared);
+        let listening = named.map(|named| self.endpoint.registry.listen(&live.session, named));
+        live.session.subscribed(&subscribe.id, Arc::clone(&destination));
         let held =
             Held { destination, _listening: listening, asked, _active: active, _consumer: consumer, _streams: streams };
         live.subscriptions.insert(subscribe.id.clone(), held).map_err(Closing::fault)?;
-        live.session.subscribed(&subscribe.id, &subscribe.destination);
         live.dispatch.receipt_of_subscribe(receipt, recovered, position.as_deref());
         if let Some(consumer) = begins {
             // Entered first, so that nothing can be acknowledged that is not known.
-            self.acknowledgements.enter(&subscribe.id, &consumer);
+            self.shared.acknowledgements.enter(&subscribe.id, &consumer);
             consumer.begin();
         }
         let Subscribe { id, destination, .. } = subscribe;
@@ -286,7 +304,7 @@ impl Conversation {
         // Before the subscription ends: whoever looks for listeners must not find one that gets nothing.
         live.session.unsubscribed(&unsubscribe.id);
         let ended = live.subscriptions.remove(&unsubscribe.id);
-        let destination = ended.map(|held| held.destination);
+        let destination = ended.map(|held| held.destination.to_string());
         live.dispatch.receipt(unsubscribe.receipt.as_deref());
         if let Some(destination) = destination {
             let event = LifecycleEvent::Unsubscribed(session::Unsubscribed { id: unsubscribe.id, destination });
@@ -298,7 +316,7 @@ impl Conversation {
     fn disconnect(&mut self, disconnect: &Disconnect) -> Flow {
         // Before the RECEIPT: no MESSAGE may follow it.
         if let Some(live) = &mut self.live {
-            self.acknowledgements.pause();
+            self.shared.acknowledgements.pause();
             live.session.ends_by(DisconnectReason::Client);
             live.subscriptions.drain().for_each(drop);
             live.dispatch.receipt(disconnect.receipt.as_deref());

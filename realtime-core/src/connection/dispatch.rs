@@ -8,12 +8,16 @@
 //! Code of the application runs guarded: a panic, or the end of the connection's patience, is its failure and nobody
 //! else's.
 
-use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    collections::HashMap,
+    panic::AssertUnwindSafe,
+    sync::{Arc, OnceLock},
+};
 
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use parlor_stomp::{Command, Encoded, Headers, Send, Subscribe, encode_frame, encode_receipt};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     app::{self, Context, Failure, Recipient, Rejection, SendTarget, Target},
@@ -25,6 +29,7 @@ use crate::{
         conversation::wire,
         performing::{Performed, ReplyTo},
         refusal::Refused,
+        shared::Shared,
     },
     destination::{Class, Destination, UserPath},
     endpoint::Endpoint,
@@ -54,12 +59,12 @@ pub(super) struct Dispatch {
     pub(super) endpoint: Arc<Endpoint>,
     pub(super) session: Session,
     pub(super) outbox: Arc<Outbox>,
-    /// Becomes true when a running handler shall be dropped.
-    pub(super) cancel: watch::Receiver<bool>,
+    /// Says when a running handler shall be dropped.
+    shared: Arc<Shared>,
     /// Turns of the routes that are `concurrent`, by route.
-    pub(super) slots: Mutex<HashMap<usize, Arc<Semaphore>>>,
+    pub(super) slots: Mutex<Option<Box<HashMap<usize, Arc<Semaphore>>>>>,
     /// Streams that may still be started.
-    pub(super) streams: Arc<Semaphore>,
+    streams: OnceLock<Arc<Semaphore>>,
 }
 
 /// What a frame is known by when it is answered.
@@ -91,10 +96,14 @@ impl Dispatch {
         endpoint: Arc<Endpoint>,
         session: Session,
         outbox: Arc<Outbox>,
-        cancel: watch::Receiver<bool>,
+        shared: Arc<Shared>,
     ) -> Arc<Self> {
-        let streams = Arc::new(Semaphore::new(endpoint.config.max_streams));
-        Arc::new(Self { endpoint, session, outbox, cancel, slots: Mutex::default(), streams })
+        Arc::new(Self { endpoint, session, outbox, shared, slots: Mutex::default(), streams: OnceLock::new() })
+    }
+
+    /// Places of the streams that may run at a time.
+    pub(super) fn streams(&self) -> &Arc<Semaphore> {
+        self.streams.get_or_init(|| Arc::new(Semaphore::new(self.endpoint.config.max_streams)))
     }
 
     /// Handles a SEND, or begins to where its route is concurrent.
@@ -208,8 +217,11 @@ impl Dispatch {
         }
         let Some(matched) = self.endpoint.routes.message(message.destination()) else { return Ok(None) };
         let Some(count) = matched.options.concurrent else { return Ok(None) };
-        let slots =
-            Arc::clone(self.slots.lock().entry(matched.id).or_insert_with(|| Arc::new(Semaphore::new(count.get()))));
+        let slots = {
+            let mut slots = self.slots.lock();
+            let slots = slots.get_or_insert_default().entry(matched.id);
+            Arc::clone(slots.or_insert_with(|| Arc::new(Semaphore::new(count.get()))))
+        };
         self.guarded(slots.acquire_owned().map(|slot| Ok(slot.ok()))).await
     }
 
@@ -275,13 +287,12 @@ impl Dispatch {
         &self,
         running: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        let mut cancel = self.cancel.clone();
         tokio::select! {
             result = AssertUnwindSafe(running).catch_unwind() => result.unwrap_or_else(|_| {
                 telemetry::handler_panicked();
                 Err(Rejection::handler_panicked().into())
             }),
-            _ = cancel.wait_for(|cancelled| *cancelled) => Err(Rejection::cancelled().into()),
+            () = self.shared.cancellation.cancelled() => Err(Rejection::cancelled().into()),
         }
     }
 

@@ -5,42 +5,42 @@
 //! counts: after a lost connection or a fault the inbox is worked off first.
 
 mod ending;
+mod inbox;
 mod input;
+mod life;
 mod timers;
 
 use std::{
-    collections::VecDeque,
-    future::poll_fn,
     panic::AssertUnwindSafe,
-    sync::{Arc, OnceLock},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, ready},
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use parlor_stomp::{HeartBeatTimer, Request, ServerConfig, ServerSession};
-use tokio::{
-    sync::watch,
-    time::{Instant, sleep_until},
-};
+use parlor_stomp::{Request, ServerSession};
+use tokio::{task::yield_now, time::Sleep};
 
+pub(crate) use self::life::Life;
 use self::{
-    ending::{Ended, InputEnd},
-    input::cost,
-    timers::NEVER,
+    ending::{Ended, Exit, Finish, InputEnd},
+    inbox::Inbox,
+    timers::Pace,
 };
 use crate::{
     auth::Principal,
     clock,
     connection::{
         Closing, Socket, Transport,
-        acknowledgements::Acknowledgements,
         assembly::Assembly,
         background::Background,
         conversation::{Conversation, Flow},
+        shared::Shared,
     },
     endpoint::Endpoint,
     limits::{SharedBucket, TokenBucket},
     outbox::FlushEvent,
-    session::{DisconnectReason, ExpiryWarning, Identity, Session},
+    session::{DisconnectReason, ExpiryWarning, Identity},
     telemetry::{self, FrameInFlight, Observed},
 };
 
@@ -49,24 +49,18 @@ use crate::{
 /// busy worker looks for news from its sockets once in 61 turns, so that the others would wait for seconds.
 const STEPS_IN_A_TURN: u32 = 32;
 
-/// Runs one connection.
+/// Runs one connection. It is polled by hand: an idle connection then costs its state and nothing else, where an async block
+/// has room for everything that it may ever wait for.
 pub(crate) struct Driver {
     endpoint: Arc<Endpoint>,
     socket: Socket,
     stomp: ServerSession,
-    inbox: VecDeque<Request>,
-    inbox_bytes: usize,
+    inbox: Inbox,
     work: Work,
     background: Background,
-    /// What ACK and NACK are about, which count as soon as they are read.
-    acknowledgements: Arc<Acknowledgements>,
-    beats: Option<HeartBeatTimer>,
-    /// When an unconnected client is sent away; none once CONNECT was accepted.
-    connect_deadline: Option<Instant>,
-    /// Whose the connection is, which a refresh replaces.
-    identity: Arc<Identity>,
-    /// The session, from CONNECTED on.
-    session: Arc<OnceLock<Session>>,
+    /// What the conversation has in common with the driver.
+    shared: Arc<Shared>,
+    pace: Pace,
     /// Whether the client was told that its time ends.
     warning: ExpiryWarning,
     /// What is incomplete of what was read.
@@ -78,9 +72,11 @@ pub(crate) struct Driver {
     /// What was done in this turn.
     steps: u32,
     /// Set when nothing more is read: how the connection ends once the inbox is worked off.
-    input_end: Option<InputEnd>,
-    finish_deadline: Option<Instant>,
-    cancel: watch::Sender<bool>,
+    finish: Option<Box<Finish>>,
+    /// Set to whatever is due next.
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Everything was looked at, and the driver waits for one of its events.
+    is_waiting: bool,
 }
 
 /// Who has the conversation: nobody but the driver, or the request that is being answered.
@@ -99,42 +95,28 @@ impl Driver {
         user_frames: Option<SharedBucket>,
     ) -> Self {
         let config = &endpoint.config;
-        let socket = Socket::new(transport, config);
+        let socket = Socket::with_rates(transport, config, Arc::clone(&endpoint.socket_rates));
         let now = clock::now();
-        let (cancel, cancelled) = watch::channel(false);
         socket.outbox().expire_at(principal.expires_at());
         let identity = Arc::new(Identity::new(principal));
-        let session = Arc::<OnceLock<Session>>::default();
-        let acknowledgements = Arc::new(Acknowledgements::new(endpoint.broker.clone()));
-        let conversation = Conversation::new(
-            Arc::clone(&endpoint),
-            Arc::clone(&identity),
-            Arc::clone(&session),
-            Arc::clone(socket.outbox()),
-            cancelled,
-            Arc::clone(&acknowledgements),
-        );
+        let shared = Arc::new(Shared::new(endpoint.broker.clone()));
+        let conversation =
+            Conversation::new(Arc::clone(&endpoint), identity, Arc::clone(&shared), Arc::clone(socket.outbox()));
         Self {
-            stomp: ServerSession::new(
-                ServerConfig::default().limits(config.stomp.clone()).heart_beat(config.heart_beat),
-            ),
-            inbox: VecDeque::new(),
-            inbox_bytes: 0,
+            stomp: ServerSession::new(endpoint.stomp.clone()),
+            inbox: Inbox::default(),
             work: Work::Idle(Box::new(conversation)),
             background: Background::default(),
-            acknowledgements,
-            beats: None,
-            connect_deadline: Some(clock::after(now, config.connect_timeout)),
-            identity,
-            session,
+            shared,
+            pace: Pace::Connecting(clock::after(now, config.connect_timeout)),
             warning: ExpiryWarning::default(),
             assembly: Assembly::default(),
             frames: TokenBucket::new(now),
             user_frames,
             steps: 0,
-            input_end: None,
-            finish_deadline: None,
-            cancel,
+            finish: None,
+            timer: None,
+            is_waiting: false,
             endpoint,
             socket,
         }
@@ -145,113 +127,118 @@ impl Driver {
         self.socket.outbox().stop(closing);
     }
 
-    /// Runs the connection to its end. The driver is boxed and its end as well: a future holds what it moves once for each
-    /// place that it moves to, and an idle connection is paid for by all of them.
-    pub(crate) async fn run(mut self: Box<Self>) {
-        // The net below the guards: whatever panics, the client is told and so are listeners, once (rule 18).
-        let ended = AssertUnwindSafe(self.serve()).catch_unwind().await.unwrap_or_else(|_| {
-            telemetry::connection_panicked();
-            Ended::by_server(Closing::internal())
-        });
-        Box::pin(self.end(ended)).await;
+    /// Runs the connection until it ends.
+    fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Exit> {
+        loop {
+            let mut unread = false;
+            if !self.is_waiting {
+                if self.steps >= STEPS_IN_A_TURN {
+                    self.steps = 0;
+                    // Its first answer is to come back when everyone else and the sockets had their turn.
+                    let _ = pin!(yield_now()).poll(cx);
+                    return Poll::Pending;
+                }
+                self.steps += 1;
+                // Nothing is handled that was read later (rule 24).
+                if self.socket.outbox().has_expired() {
+                    return Poll::Ready(Exit::Ended(Ended::by_server(Closing::token_expired())));
+                }
+                self.start_next();
+                unread = self.read_requests();
+                self.start_next();
+                if let Some(ended) = self.ended() {
+                    return Poll::Ready(Exit::Ended(ended));
+                }
+                self.arm();
+            }
+            self.is_waiting = true;
+            let exit = ready!(self.poll_event(unread, cx));
+            self.is_waiting = false;
+            if let Some(exit) = exit {
+                return Poll::Ready(exit);
+            }
+        }
     }
 
-    async fn serve(&mut self) -> Ended {
-        let outbox = Arc::clone(self.socket.outbox());
-        let timer = sleep_until(clock::now() + NEVER);
-        tokio::pin!(timer);
-        loop {
-            if self.steps >= STEPS_IN_A_TURN {
-                self.steps = 0;
-                tokio::task::yield_now().await;
+    /// Takes the first event that there is, in this order: a client that never stops sending must not keep time from being looked
+    /// at. Ready with what ends the loop, or with nothing where it goes on.
+    fn poll_event(&mut self, unread: bool, cx: &mut Context<'_>) -> Poll<Option<Exit>> {
+        if let Poll::Ready(event) = self.socket.outbox().poll_flush(cx) {
+            return Poll::Ready(self.on_flush(event));
+        }
+        if self.poll_timer(cx).is_ready() {
+            let outbox = Arc::clone(self.socket.outbox());
+            return Poll::Ready(self.on_time(&outbox).map(Exit::Ended));
+        }
+        if let Poll::Ready(flow) = self.work.poll_done(cx) {
+            if let Flow::End(closing, reason) = flow {
+                return Poll::Ready(Some(Exit::Ended(Ended { closing: Some(closing), reason })));
             }
-            self.steps += 1;
-            // Nothing is handled that was read later (rule 24).
-            if outbox.has_expired() {
-                return Ended::by_server(Closing::token_expired());
-            }
-            self.start_next();
-            let unread = self.read_requests();
-            self.start_next();
-            if let Some(ended) = self.ended() {
-                return ended;
-            }
-            self.arm(&outbox, timer.as_mut());
-            let reading = self.input_end.is_none() && self.has_room() && !unread;
-            let Self { socket, work, background, input_end, acknowledgements, .. } = self;
-            let streaming = input_end.is_none();
-            tokio::select! {
-                // In this order: a client that never stops sending must not keep time from being looked at.
-                biased;
-                event = poll_fn(|cx| outbox.poll_flush(cx)) => match event {
-                    FlushEvent::Stopped(closing) => return Ended::by_server(closing),
-                    FlushEvent::Failed(error) => {
-                        tracing::debug!(%error, "nothing can be written any more");
-                        self.end_input(InputEnd::Lost);
-                        if matches!(self.work, Work::Idle(_)) && self.inbox.is_empty() && !self.background.is_handling() {
-                            return Ended { closing: None, reason: DisconnectReason::Lost };
-                        }
-                        // What was read still counts.
-                        return self.work_off_unheard().await;
-                    }
-                    FlushEvent::Draining(closing) => self.end_input(InputEnd::Decided(closing)),
-                    // The loop arms the timer anew.
-                    FlushEvent::Drained | FlushEvent::Queued => {}
-                },
-                () = timer.as_mut() => {
-                    if let Some(ended) = self.on_time(&outbox) {
-                        return ended;
-                    }
-                }
-                flow = work.done() => {
-                    if let Flow::End(closing, reason) = flow {
-                        return Ended { closing: Some(closing), reason };
-                    }
-                    self.warn_late(&outbox);
-                }
-                result = poll_fn(|cx| {
-                    if streaming && outbox.is_half_empty() {
-                        acknowledgements.pump();
-                    }
-                    background.poll(cx, || streaming && outbox.is_half_empty())
-                }) => {
-                    if let Err(closing) = result {
-                        return Ended::by_server(closing);
-                    }
-                }
-                () = std::future::ready(()), if unread => {}
-                more = socket.read_more(), if reading => {
-                    self.endpoint.meters().traffic.octets_received(self.socket.take_octets_read());
-                    match more {
-                        Ok(true) => if let Some(beats) = &mut self.beats {
-                            beats.received(clock::now().into_std());
-                        },
-                        Ok(false) => self.end_input(InputEnd::Lost),
-                        Err(error) => self.refuse_input(&error),
-                    }
+            let outbox = Arc::clone(self.socket.outbox());
+            self.warn_late(&outbox);
+            return Poll::Ready(None);
+        }
+        let outbox = self.socket.outbox();
+        let streaming = self.finish.is_none();
+        if streaming && outbox.is_half_empty() {
+            self.shared.acknowledgements.pump();
+        }
+        if let Poll::Ready(result) = self.background.poll(cx, || streaming && outbox.is_half_empty()) {
+            return Poll::Ready(result.err().map(|closing| Exit::Ended(Ended::by_server(closing))));
+        }
+        if unread {
+            return Poll::Ready(None);
+        }
+        if self.finish.is_some() || !self.has_room() {
+            return Poll::Pending;
+        }
+        let more = ready!(self.socket.poll_read_more(cx));
+        self.endpoint.meters().traffic.octets_received(self.socket.take_octets_read());
+        match more {
+            Ok(true) => {
+                if let Some(beats) = self.pace.beats() {
+                    beats.received(clock::now().into_std());
                 }
             }
+            Ok(false) => self.end_input(InputEnd::Lost),
+            Err(error) => self.refuse_input(&error),
+        }
+        Poll::Ready(None)
+    }
+
+    fn on_flush(&mut self, event: FlushEvent) -> Option<Exit> {
+        match event {
+            FlushEvent::Stopped(closing) => Some(Exit::Ended(Ended::by_server(closing))),
+            FlushEvent::Failed(error) => {
+                tracing::debug!(%error, "nothing can be written any more");
+                self.end_input(InputEnd::Lost);
+                if matches!(self.work, Work::Idle(_)) && self.inbox.is_empty() && !self.background.is_handling() {
+                    return Some(Exit::Ended(Ended { closing: None, reason: DisconnectReason::Lost }));
+                }
+                Some(Exit::Unheard)
+            }
+            FlushEvent::Draining(closing) => {
+                self.end_input(InputEnd::Decided(closing));
+                None
+            }
+            // The loop arms the timer anew.
+            FlushEvent::Drained | FlushEvent::Queued => None,
         }
     }
 
     fn start_next(&mut self) {
         let Work::Idle(conversation) = &mut self.work else { return };
         self.background.add(conversation.take_jobs());
-        if self.identity.take_to_judge() {
+        if conversation.take_to_judge() {
             // Before the next frame: it is handled with today's rights, and no subscription is overlooked that was made with
             // yesterday's.
             return self.judge_again();
         }
         // Its receipt says that everything before it was handled (rule 10).
-        if matches!(self.inbox.front(), Some(Request::Disconnect(_))) && self.background.is_handling() {
+        if matches!(self.inbox.first(), Some(Request::Disconnect(_))) && self.background.is_handling() {
             return;
         }
-        let Some(request) = self.inbox.pop_front() else { return };
-        self.inbox_bytes -= cost(&request);
-        if self.inbox.is_empty() {
-            // Most connections are idle, and need no room for what they once sent.
-            self.inbox = VecDeque::new();
-        }
+        let Some(request) = self.inbox.pop() else { return };
         if let Work::Idle(mut conversation) = std::mem::replace(&mut self.work, Work::Moving) {
             let observed = Observed::new(self.endpoint.meters(), &request, conversation.session_id());
             self.work = Work::Busy(Box::pin(observed.run(async move {
@@ -288,10 +275,10 @@ fn panicked() -> Flow {
 
 impl Work {
     /// The end of the request that is being answered; never, while there is none.
-    async fn done(&mut self) -> Flow {
-        let Self::Busy(running) = self else { return std::future::pending().await };
-        let (conversation, flow) = running.as_mut().await;
+    fn poll_done(&mut self, cx: &mut Context<'_>) -> Poll<Flow> {
+        let Self::Busy(running) = self else { return Poll::Pending };
+        let (conversation, flow) = ready!(running.as_mut().poll(cx));
         *self = Self::Idle(conversation);
-        flow
+        Poll::Ready(flow)
     }
 }

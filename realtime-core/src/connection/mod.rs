@@ -9,6 +9,7 @@
 mod acknowledgements;
 mod assembly;
 mod background;
+mod cancellation;
 mod conversation;
 mod dispatch;
 mod driver;
@@ -18,11 +19,13 @@ mod judging;
 mod performing;
 mod refreshing;
 mod refusal;
+mod scratch;
+mod shared;
 mod socket;
 mod transactions;
 mod transport;
 
-pub(crate) use driver::Driver;
+pub(crate) use driver::{Driver, Life};
 pub use socket::{Socket, SocketError};
 pub use transport::Transport;
 

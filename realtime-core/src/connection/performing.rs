@@ -59,7 +59,7 @@ impl Dispatch {
                 (Publications::One(publication), to) => self.send_one(&to, publication).await?,
                 (Publications::Stream(items), to) => {
                     let limit = self.endpoint.config.max_streams;
-                    let permit = Arc::clone(&self.streams)
+                    let permit = Arc::clone(self.streams())
                         .try_acquire_owned()
                         .map_err(|_| Rejection::too_many_streams(limit))?;
                     let place = Arc::new(StreamPlace::new(Some(permit)));

@@ -1,28 +1,28 @@
 //! A WebSocket on a transport: events in through the decoder, frames out through the outbox.
 
-use std::{fmt, future::poll_fn, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt},
+    io::{AsyncRead, ReadBuf},
     time::Instant,
 };
 
 use crate::{
     clock,
     config::Config,
-    connection::Transport,
-    limits::{Excess, Rate, TokenBucket},
+    connection::{Transport, scratch},
+    limits::{Excess, SocketRates, TokenBucket},
     outbox::{FlushEvent, Outbox},
     websocket::{Opcode, WebSocketDecoder, WebSocketError, WebSocketEvent, encode_frame},
 };
-
-/// Octets read at a time by a connection that has been quiet: a heart-beat or a small message. Every idle connection keeps
-/// this much.
-const QUIET_CHUNK: usize = 512;
-
-/// Octets read at a time once a read has filled its chunk.
-const BUSY_CHUNK: usize = 8 * 1024;
 
 /// Octets that a peer may still send once it was told that the connection ends: what may lie in the buffers between. Who sends
 /// more is not reading, and what it sends costs time; it may lose the farewell.
@@ -44,26 +44,23 @@ const MOST_THROWN_AWAY: usize = 4 * 1024 * 1024;
 /// ```
 pub struct Socket {
     reader: Box<dyn AsyncRead + Send + Unpin>,
+    /// What was read and is not decoded: less than a frame, most of the time nothing.
     input: BytesMut,
     decoder: WebSocketDecoder,
     outbox: Arc<Outbox>,
     /// Octets that were read and not yet taken into account.
     octets_read: usize,
-    /// The last read took all that it had room for, so more is likely to wait.
+    /// The last read took all that there was room for, so more is likely to wait.
     is_busy: bool,
     /// The peer's close frame was read: nothing more will come, and after ours the server closes first (section 7.1.1).
     close_received: bool,
     /// What the peer sent was no WebSocket: nothing more of it can be understood.
     is_broken: bool,
-    octets: Metered,
-    empty_units: Metered,
-}
-
-/// A rate and what was used of it.
-#[derive(Debug)]
-struct Metered {
-    rate: Rate,
-    bucket: TokenBucket,
+    rates: Arc<SocketRates>,
+    /// What was used of the rate of octets.
+    octets: TokenBucket,
+    /// What was used of the rate of units that carry nothing.
+    empty_units: TokenBucket,
 }
 
 /// Why nothing more of a peer is taken.
@@ -106,11 +103,15 @@ impl Socket {
     /// the outbox.
     #[must_use]
     pub fn new(transport: Transport, config: &Config) -> Self {
+        Self::with_rates(transport, config, Arc::new(config.socket_rates()))
+    }
+
+    /// The same, with rates that were made before.
+    pub(crate) fn with_rates(transport: Transport, config: &Config, rates: Arc<SocketRates>) -> Self {
         let now = clock::now();
-        let metered = |rate| Metered { rate, bucket: TokenBucket::new(now) };
-        let mut octets = metered(config.rates.octets_with_messages(config.websocket.max_message_bytes));
+        let mut octets = TokenBucket::new(now);
         // What the HTTP layer had room for is less than a burst.
-        let _ = octets.charge(transport.read_ahead.len() as u64, now);
+        let _ = octets.take(rates.octets, transport.read_ahead.len() as u64, now);
         Self {
             reader: transport.reader,
             input: BytesMut::from(&transport.read_ahead[..]),
@@ -120,8 +121,9 @@ impl Socket {
             is_busy: false,
             close_received: false,
             is_broken: false,
+            rates,
             octets,
-            empty_units: metered(config.rates.empty_units_with_beats(config.heart_beat.wants_ms)),
+            empty_units: TokenBucket::new(now),
         }
     }
 
@@ -145,7 +147,7 @@ impl Socket {
                         return Ok(None);
                     }
                 }
-                more = self.read_more() => {
+                more = poll_fn(|cx| self.poll_read_more(cx)) => {
                     if !more? {
                         return Ok(None);
                     }
@@ -157,6 +159,10 @@ impl Socket {
     /// The next event among the octets that were read already.
     pub(crate) fn buffered(&mut self, now: Instant) -> Result<Option<WebSocketEvent>, SocketError> {
         let event = self.decoder.decode(&mut self.input).inspect_err(|_| self.is_broken = true)?;
+        if self.input.is_empty() {
+            // Even an empty rest holds the memory that it was cut from.
+            self.input = BytesMut::new();
+        }
         if event.as_ref().is_some_and(carries_nothing) {
             self.charge_empty_units(1, now)?;
         }
@@ -169,16 +175,17 @@ impl Socket {
     }
 
     /// Reads once; `false` at the end of the stream.
-    pub(crate) async fn read_more(&mut self) -> Result<bool, SocketError> {
-        let octets = self.fill().await;
+    pub(crate) fn poll_read_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, SocketError>> {
+        let octets = ready!(self.poll_fill(cx));
         self.octets_read += octets;
-        self.octets.charge(octets as u64, clock::now()).map_err(Excess::of("octets"))?;
-        Ok(octets > 0)
+        let charged = self.octets.take(self.rates.octets, octets as u64, clock::now()).map_err(Excess::of("octets"));
+        Poll::Ready(charged.map(|()| octets > 0).map_err(SocketError::from))
     }
 
     /// Counts units that carry nothing.
     pub(crate) fn charge_empty_units(&mut self, units: u64, now: Instant) -> Result<(), Excess> {
-        self.empty_units.charge(units, now).map_err(Excess::of("heart-beats, pings and empty messages"))
+        let charged = self.empty_units.take(self.rates.empty_units, units, now);
+        charged.map_err(Excess::of("heart-beats, pings and empty messages"))
     }
 
     /// Whether a message or a frame of the WebSocket has begun whose end has not come yet, an incomplete header included.
@@ -237,7 +244,7 @@ impl Socket {
                         half_closed = true;
                     }
                     // No rate any more: the farewell would be lost to a reset.
-                    octets = self.fill() => {
+                    octets = poll_fn(|cx| self.poll_fill(cx)) => {
                         thrown_away += octets;
                         // Looked at in any case: what a peer goes on sending must not pile up.
                         let closed = self.peer_closed();
@@ -261,12 +268,15 @@ impl Socket {
     }
 
     /// Reads once; how many octets, none at the end of the stream.
-    async fn fill(&mut self) -> usize {
-        self.input.reserve(if self.is_busy { BUSY_CHUNK } else { QUIET_CHUNK });
-        let room = self.input.capacity() - self.input.len();
-        let octets = self.reader.read_buf(&mut self.input).await.unwrap_or_default();
-        self.is_busy = octets == room;
-        octets
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
+        scratch::lend(|room| {
+            let mut room = ReadBuf::new(room);
+            let read = ready!(Pin::new(&mut self.reader).poll_read(cx, &mut room));
+            let octets = if read.is_ok() { room.filled() } else { &[] };
+            self.input.extend_from_slice(octets);
+            self.is_busy = octets.len() == room.capacity();
+            Poll::Ready(octets.len())
+        })
     }
 
     /// Whether the peer's close frame was read, now or before. Everything else is thrown away.
@@ -279,14 +289,8 @@ impl Socket {
                 Err(_) => self.is_broken = true,
             }
         }
-        self.input.clear();
+        self.input = BytesMut::new();
         self.close_received
-    }
-}
-
-impl Metered {
-    fn charge(&mut self, units: u64, now: Instant) -> Result<(), Duration> {
-        self.bucket.take(self.rate, units, now)
     }
 }
 

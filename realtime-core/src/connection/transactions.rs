@@ -197,6 +197,15 @@ fn transaction(request: &mut Request) -> Option<&mut Option<String>> {
     }
 }
 
+/// Whether a request is to wait for a COMMIT.
+pub(super) fn names_transaction(request: &Request) -> bool {
+    match request {
+        Request::Ack(settle) | Request::Nack(settle) => settle.transaction.is_some(),
+        Request::Send(send) => send.transaction.is_some(),
+        _ => false,
+    }
+}
+
 /// What keeping a request costs, in octets.
 fn cost(request: &Request) -> usize {
     FRAME_COST

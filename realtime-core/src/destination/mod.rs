@@ -69,6 +69,11 @@ impl Destination {
         &self.0
     }
 
+    /// The text itself, which all clones share.
+    pub(crate) fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+
     /// The segments, from the left.
     pub fn segments(&self) -> impl Iterator<Item = &str> + Clone {
         segments(&self.0)

@@ -149,6 +149,10 @@ impl Lane {
     pub(super) fn add(&mut self, outbox: Arc<Outbox>, seat: usize, key: SubscriberKey, head: Bytes) -> usize {
         let shape = self.shapes.enter(head);
         let due = self.end();
+        if self.members.is_empty() {
+            // Very many destinations have one subscriber.
+            self.members.reserve_exact(1);
+        }
         self.members.push(Member { outbox, seat, shape, key, is_alone: true, due });
         self.members.len() - 1
     }

@@ -48,6 +48,10 @@ impl Shapes {
         };
         let shape = known.unwrap_or_else(|| {
             let shape = Shape { head: head.clone(), members: 0, composed: Composed::default() };
+            if self.shapes.capacity() == 0 {
+                // Most lanes have one.
+                self.shapes = Slab::with_capacity(1);
+            }
             let shape = self.shapes.insert(shape);
             if let Some(by_head) = &mut self.by_head {
                 by_head.insert(head, shape);

@@ -60,7 +60,7 @@ pub struct Admission {
     /// Of who is.
     user: Option<Seat<UserId>>,
     /// Of an event stream.
-    _stream: Option<StreamSeats>,
+    _stream: Option<Box<StreamSeats>>,
 }
 
 impl Applicant {
@@ -100,7 +100,7 @@ impl Applicant {
     /// [`AdmissionError::AddressStreamsFull`], [`AdmissionError::UserFull`] and [`AdmissionError::UserStreamsFull`].
     pub fn for_event_stream(self, principal: &Principal) -> Result<Admission, AdmissionError> {
         let seats = self.gate.stream_seats(&self.place, principal.id())?;
-        Ok(Admission { _stream: Some(seats), ..self.for_principal(principal)? })
+        Ok(Admission { _stream: Some(Box::new(seats)), ..self.for_principal(principal)? })
     }
 }
 

@@ -224,7 +224,7 @@ impl Outbox {
     pub(crate) fn drain(&self, closing: Closing) {
         let mut state = self.state.lock();
         if matches!(state.phase, Phase::Open) {
-            state.draining = Some(closing);
+            state.draining = Some(Box::new(closing));
             state.wake();
         }
     }
@@ -241,7 +241,7 @@ impl Outbox {
         if let Phase::Stopped(closing) = &mut state.phase
             && let Some(closing) = closing.take()
         {
-            return Poll::Ready(FlushEvent::Stopped(closing));
+            return Poll::Ready(FlushEvent::Stopped(*closing));
         }
         if let Err(error) = state.write_queue(self.annotate, cx) {
             state.fail();
@@ -250,7 +250,7 @@ impl Outbox {
         if matches!(state.phase, Phase::Open)
             && let Some(closing) = state.draining.take()
         {
-            return Poll::Ready(FlushEvent::Draining(closing));
+            return Poll::Ready(FlushEvent::Draining(*closing));
         }
         let queue_begun = std::mem::take(&mut state.queue_begun) && !state.queue.is_empty();
         let roused = std::mem::take(&mut state.roused);
@@ -408,7 +408,7 @@ impl Outbox {
             }
             Deferred::Stop(closing) => {
                 if state.is_open() {
-                    state.phase = Phase::Stopped(Some(closing));
+                    state.phase = Phase::Stopped(Some(Box::new(closing)));
                     state.wake();
                 }
                 Pushed::Written

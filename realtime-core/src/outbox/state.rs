@@ -33,7 +33,7 @@ pub(super) struct State {
     /// The driver shall look at its timers.
     pub(super) roused: bool,
     /// Asked to drain; the driver has not been told yet.
-    pub(super) draining: Option<Closing>,
+    pub(super) draining: Option<Box<Closing>>,
     /// When the client's token ends.
     pub(super) expires: Option<Instant>,
     pub(super) last_write: Instant,
@@ -43,7 +43,7 @@ pub(super) struct State {
 pub(super) enum Phase {
     Open,
     /// Asked to stop; the driver has not been told yet (`Some`) or has been (`None`).
-    Stopped(Option<Closing>),
+    Stopped(Option<Box<Closing>>),
     Finishing,
     Failed,
 }
@@ -213,7 +213,7 @@ impl State {
     /// Drops what has not begun to be written and asks the driver for the end.
     pub(super) fn give_up(&mut self, closing: Closing) {
         self.queue.give_up();
-        self.phase = Phase::Stopped(Some(closing));
+        self.phase = Phase::Stopped(Some(Box::new(closing)));
         self.wake();
     }
 

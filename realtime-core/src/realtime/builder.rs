@@ -6,6 +6,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use parlor_stomp::ServerConfig;
 
 use crate::{
     app::{Authorize, Interceptor, RouteListener, Routes, Rules, Snapshot},
@@ -288,6 +289,8 @@ impl RealtimeBuilder {
                 routes: self.routes,
                 rules: self.rules,
                 repeats: Mutex::new(Repeats::new(self.config.repeats)),
+                stomp: ServerConfig::default().limits(self.config.stomp.clone()).heart_beat(self.config.heart_beat),
+                socket_rates: Arc::new(self.config.socket_rates()),
                 config: self.config,
                 broker,
                 topic_pattern,

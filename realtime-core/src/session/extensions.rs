@@ -24,25 +24,28 @@ use parking_lot::Mutex;
 /// ```
 #[derive(Default)]
 pub struct Extensions {
-    values: Mutex<HashMap<TypeId, Box<dyn Any + Send>>>,
+    /// Made with the first value: most sessions have none.
+    values: Mutex<Option<Box<Values>>>,
 }
+
+type Values = HashMap<TypeId, Box<dyn Any + Send>>;
 
 impl Extensions {
     /// Puts a value in, and gives back the one of that type that stood there.
     pub fn insert<T: Send + 'static>(&self, value: T) -> Option<T> {
-        let old = self.values.lock().insert(TypeId::of::<T>(), Box::new(value));
+        let old = self.values.lock().get_or_insert_default().insert(TypeId::of::<T>(), Box::new(value));
         old.and_then(|old| old.downcast().ok()).map(|old| *old)
     }
 
     /// A copy of the value of that type.
     #[must_use]
     pub fn get<T: Clone + Send + 'static>(&self) -> Option<T> {
-        self.values.lock().get(&TypeId::of::<T>())?.downcast_ref::<T>().cloned()
+        self.values.lock().as_ref()?.get(&TypeId::of::<T>())?.downcast_ref::<T>().cloned()
     }
 
     /// Takes the value of that type out.
     pub fn remove<T: Send + 'static>(&self) -> Option<T> {
-        let old = self.values.lock().remove(&TypeId::of::<T>())?;
+        let old = self.values.lock().as_mut()?.remove(&TypeId::of::<T>())?;
         old.downcast().ok().map(|old| *old)
     }
 
@@ -54,7 +57,7 @@ impl Extensions {
         T: Default + Send + 'static,
     {
         let mut values = self.values.lock();
-        let value = values.entry(TypeId::of::<T>()).or_insert_with(|| Box::new(T::default()));
+        let value = values.get_or_insert_default().entry(TypeId::of::<T>()).or_insert_with(|| Box::new(T::default()));
         match value.downcast_mut::<T>() {
             Some(value) => change(value),
             // Values stand under their own type; a fresh one keeps this total.
@@ -65,7 +68,9 @@ impl Extensions {
 
 impl fmt::Debug for Extensions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Extensions").field("values", &self.values.lock().len()).finish()
+        f.debug_struct("Extensions")
+            .field("values", &self.values.lock().as_ref().map_or(0, |values| values.len()))
+            .finish()
     }
 }
 

@@ -45,10 +45,10 @@ struct Shared {
     identity: Arc<Identity>,
     version: Version,
     outbox: Arc<Outbox>,
-    subscriptions: Mutex<Vec<(SubscriptionId, String)>>,
+    subscriptions: Mutex<Vec<(SubscriptionId, Arc<str>)>>,
     extensions: Extensions,
     /// By route: what was used of its rate. As many entries as there are routes with a rate, at most.
-    turns: Mutex<HashMap<usize, TokenBucket>>,
+    turns: Mutex<Option<Box<HashMap<usize, TokenBucket>>>>,
     /// Why it ends, once it does.
     end: OnceLock<DisconnectReason>,
 }
@@ -107,13 +107,14 @@ impl Session {
     /// The subscriptions in force, with the destinations the client named.
     #[must_use]
     pub fn subscriptions(&self) -> Vec<(SubscriptionId, String)> {
-        self.shared.subscriptions.lock().clone()
+        let subscriptions = self.shared.subscriptions.lock();
+        subscriptions.iter().map(|(id, destination)| (id.clone(), destination.to_string())).collect()
     }
 
     /// Whether one of the subscriptions in force is to `destination`, as the client named it.
     #[must_use]
     pub fn is_subscribed_to(&self, destination: &Destination) -> bool {
-        self.shared.subscriptions.lock().iter().any(|(_, named)| named == destination.as_str())
+        self.shared.subscriptions.lock().iter().any(|(_, named)| **named == *destination.as_str())
     }
 
     /// What the application keeps with the session.
@@ -157,11 +158,17 @@ impl Session {
     /// Takes a turn at a route with a rate; the error is how long to wait for the next one.
     pub(crate) fn take_turn(&self, route: usize, rate: Rate) -> Result<(), Duration> {
         let now = clock::now();
-        self.shared.turns.lock().entry(route).or_insert_with(|| TokenBucket::new(now)).take(rate, 1, now)
+        let mut turns = self.shared.turns.lock();
+        turns.get_or_insert_default().entry(route).or_insert_with(|| TokenBucket::new(now)).take(rate, 1, now)
     }
 
-    pub(crate) fn subscribed(&self, id: &SubscriptionId, destination: &str) {
-        self.shared.subscriptions.lock().push((id.clone(), destination.to_owned()));
+    pub(crate) fn subscribed(&self, id: &SubscriptionId, destination: Arc<str>) {
+        let mut subscriptions = self.shared.subscriptions.lock();
+        if subscriptions.is_empty() {
+            // Many sessions have one.
+            subscriptions.reserve_exact(1);
+        }
+        subscriptions.push((id.clone(), destination));
     }
 
     /// Its subscriptions are gone; handles that outlive it must not show them.

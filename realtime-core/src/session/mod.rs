@@ -7,6 +7,7 @@ mod handle;
 mod identity;
 mod last_seen;
 mod lifecycle;
+mod listeners;
 mod observer;
 mod registry;
 

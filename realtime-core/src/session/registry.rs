@@ -17,7 +17,10 @@ use crate::{
     closing::Closing,
     destination::Destination,
     outbox::Outbox,
-    session::{Departure, DisconnectReason, Identity, LastSeen, Listening, Observer, Session, last_seen::Departed},
+    session::{
+        Departure, DisconnectReason, Identity, LastSeen, Listening, Observer, Session, last_seen::Departed,
+        listeners::Listeners,
+    },
     session_id::SessionId,
     telemetry::{Meters, OutboxStats},
 };
@@ -38,9 +41,13 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Registry {
-    state: Arc<Mutex<State>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Mutex<State>,
     meters: Arc<Meters>,
-    observers: Arc<[Arc<dyn Observer>]>,
+    observers: Box<[Arc<dyn Observer>]>,
     max_last_seen: usize,
 }
 
@@ -54,7 +61,7 @@ struct State {
     /// How many event streams each user has.
     streaming: HashMap<UserId, usize>,
     /// The sessions, and event streams, that listen to a destination.
-    places: HashMap<Destination, HashMap<u64, Session>>,
+    places: HashMap<Destination, Listeners>,
     departed: Departed,
     /// Names the next entry of any of these.
     next_key: u64,
@@ -116,25 +123,27 @@ impl Registry {
     /// A registry that nobody is in. `observers` hear of everyone who comes and goes, and of that many users is remembered when
     /// they were here.
     pub(crate) fn new(meters: Arc<Meters>, observers: Vec<Arc<dyn Observer>>, max_last_seen: usize) -> Self {
-        Self { state: Arc::default(), meters, observers: observers.into(), max_last_seen }
+        Self {
+            shared: Arc::new(Shared { state: Mutex::default(), meters, observers: observers.into(), max_last_seen }),
+        }
     }
 
     /// The session with that id, if it is connected.
     #[must_use]
     pub fn session(&self, id: SessionId) -> Option<Session> {
-        self.state.lock().sessions.get(&id).cloned()
+        self.shared.state.lock().sessions.get(&id).cloned()
     }
 
     /// All sessions, in no particular order.
     #[must_use]
     pub fn sessions(&self) -> Vec<Session> {
-        self.state.lock().sessions.values().cloned().collect()
+        self.shared.state.lock().sessions.values().cloned().collect()
     }
 
     /// The sessions of a user, oldest first.
     #[must_use]
     pub fn sessions_of(&self, user: &UserId) -> Vec<Session> {
-        let state = self.state.lock();
+        let state = self.shared.state.lock();
         let ids = state.users.get(user).map(Vec::as_slice).unwrap_or_default();
         ids.iter().filter_map(|id| state.sessions.get(id).cloned()).collect()
     }
@@ -142,27 +151,27 @@ impl Registry {
     /// The users that have at least one session, in no particular order.
     #[must_use]
     pub fn users(&self) -> Vec<UserId> {
-        self.state.lock().users.keys().cloned().collect()
+        self.shared.state.lock().users.keys().cloned().collect()
     }
 
     /// How many sessions are connected.
     #[must_use]
     pub fn session_count(&self) -> usize {
-        self.state.lock().sessions.len()
+        self.shared.state.lock().sessions.len()
     }
 
     /// How many users are connected.
     #[must_use]
     pub fn user_count(&self) -> usize {
-        self.state.lock().users.len()
+        self.shared.state.lock().users.len()
     }
 
     /// The sessions that subscribed to `destination`, in no particular order; those that hear of it by a pattern, and event
     /// streams, are not among them.
     #[must_use]
     pub fn sessions_at(&self, destination: &Destination) -> Vec<Session> {
-        let state = self.state.lock();
-        let listening = state.places.get(destination).into_iter().flat_map(HashMap::values);
+        let state = self.shared.state.lock();
+        let listening = state.places.get(destination).into_iter().flat_map(Listeners::sessions);
         let sessions = listening.filter(|session| state.sessions.contains_key(&session.id()));
         // By id, as one may have several subscriptions there.
         sessions.map(|session| (session.id(), session.clone())).collect::<HashMap<_, _>>().into_values().collect()
@@ -173,8 +182,8 @@ impl Registry {
     /// [`Rooms::members`](crate::presence::Rooms::members).
     #[must_use]
     pub fn users_at(&self, destination: &Destination) -> Vec<UserId> {
-        let state = self.state.lock();
-        let listening = state.places.get(destination).into_iter().flat_map(HashMap::values);
+        let state = self.shared.state.lock();
+        let listening = state.places.get(destination).into_iter().flat_map(Listeners::sessions);
         let users: BTreeSet<UserId> = listening.filter_map(|session| session.principal().id().cloned()).collect();
         users.into_iter().collect()
     }
@@ -183,7 +192,7 @@ impl Registry {
     /// [`max_last_seen`](crate::Config::max_last_seen) are remembered, as long as this process runs.
     #[must_use]
     pub fn last_seen(&self, user: &UserId) -> Option<LastSeen> {
-        let state = self.state.lock();
+        let state = self.shared.state.lock();
         if state.is_here(user) { Some(LastSeen::Now) } else { state.departed.of(user).map(LastSeen::At) }
     }
 
@@ -195,13 +204,13 @@ impl Registry {
     /// How many event streams are open.
     #[must_use]
     pub fn event_stream_count(&self) -> usize {
-        self.state.lock().streams.len()
+        self.shared.state.lock().streams.len()
     }
 
     /// Ends every session that subscribed to `destination`, as in [`sessions_at`](Self::sessions_at), and every event stream
     /// of it; returns how many there were.
     pub fn disconnect_destination(&self, destination: &Destination, closing: &Closing) -> usize {
-        let streams: Vec<Stream> = self.state.lock().streams.values().cloned().collect();
+        let streams: Vec<Stream> = self.shared.state.lock().streams.values().cloned().collect();
         let streams = streams.iter().filter(|stream| stream.destination.as_ref() == Some(destination));
         let streams = streams.map(|stream| stream.session.close(closing.clone())).count();
         streams + self.sessions_at(destination).iter().map(|session| session.close(closing.clone())).count()
@@ -274,17 +283,17 @@ impl Registry {
 
     /// Enters a connection that was authenticated and has not sent CONNECT yet.
     pub(crate) fn wait(&self, identity: Arc<Identity>, outbox: Arc<Outbox>) -> Waiting {
-        let mut state = self.state.lock();
+        let mut state = self.shared.state.lock();
         let key = state.take_key();
         state.waiting.insert(key, Line { kind: Kind::Waiting, identity, outbox });
-        self.meters.connections.opened();
+        self.shared.meters.connections.opened();
         Waiting { registry: self.clone(), key }
     }
 
     /// Enters an event stream of `destination`, as its client named it, or one of the application's own events.
     pub(crate) fn stream(&self, session: &Session, destination: Option<Destination>) -> Streaming {
         let (key, listens) = {
-            let mut state = self.state.lock();
+            let mut state = self.shared.state.lock();
             if let Some(user) = session.principal().id() {
                 *state.streaming.entry(user.clone()).or_default() += 1;
                 state.departed.came(user);
@@ -292,17 +301,17 @@ impl Registry {
             let listening = destination.clone().map(|destination| state.listen(session, destination));
             let key = state.take_key();
             state.streams.insert(key, Stream { session: session.clone(), destination });
-            self.meters.connections.stream_opened();
+            self.shared.meters.connections.stream_opened();
             (key, listening.map(|listening| Listens { registry: self.clone(), listening }))
         };
-        self.observers.iter().for_each(|observer| observer.came(session));
+        self.shared.observers.iter().for_each(|observer| observer.came(session));
         listens.iter().for_each(Listens::announce);
         Streaming { registry: self.clone(), key, session: session.clone(), listens }
     }
 
     /// Enters that a session listens to a destination, as its client named it.
     pub(crate) fn listen(&self, session: &Session, destination: Destination) -> Listens {
-        let listening = self.state.lock().listen(session, destination);
+        let listening = self.shared.state.lock().listen(session, destination);
         let listens = Listens { registry: self.clone(), listening };
         listens.announce();
         listens
@@ -315,7 +324,7 @@ impl Registry {
 
     /// Everyone who is connected: by WebSocket, with CONNECT or still without, and by event stream.
     fn lines(&self) -> Vec<Line> {
-        let state = self.state.lock();
+        let state = self.shared.state.lock();
         let line = |kind, session: &Session| Line {
             kind,
             identity: Arc::clone(session.identity()),
@@ -329,23 +338,27 @@ impl Registry {
     pub(crate) fn enter(&self, session: &Session) -> Entered {
         let mut first_session = true;
         {
-            let mut state = self.state.lock();
+            let mut state = self.shared.state.lock();
             state.sessions.insert(session.id(), session.clone());
             if let Some(user) = session.principal().id() {
                 let ids = state.users.entry(user.clone()).or_default();
                 first_session = ids.is_empty();
+                if first_session {
+                    // Most users have one.
+                    ids.reserve_exact(1);
+                }
                 ids.push(session.id());
                 state.departed.came(user);
             }
-            self.meters.connections.session_entered(first_session && session.principal().id().is_some());
+            self.shared.meters.connections.session_entered(first_session && session.principal().id().is_some());
         }
-        self.observers.iter().for_each(|observer| observer.came(session));
+        self.shared.observers.iter().for_each(|observer| observer.came(session));
         Entered { registry: self.clone(), session: session.clone(), first_session, left: false }
     }
 
     fn leave(&self, session: &Session) -> bool {
         let departed = {
-            let mut state = self.state.lock();
+            let mut state = self.shared.state.lock();
             state.sessions.remove(&session.id());
             let mut departed = false;
             if let Some(user) = session.principal().id()
@@ -355,10 +368,10 @@ impl Registry {
                 departed = ids.is_empty();
                 if departed {
                     state.users.remove(user);
-                    state.left(user, self.max_last_seen);
+                    state.left(user, self.shared.max_last_seen);
                 }
             }
-            self.meters.connections.session_left(departed);
+            self.shared.meters.connections.session_left(departed);
             departed
         };
         self.went(session);
@@ -368,7 +381,7 @@ impl Registry {
     /// Tells of the end of a session or event stream; one that nobody gave a reason for was lost.
     fn went(&self, session: &Session) {
         let reason = session.ends_by(DisconnectReason::Lost);
-        self.observers.iter().for_each(|observer| observer.went(session, reason));
+        self.shared.observers.iter().for_each(|observer| observer.went(session, reason));
     }
 }
 
@@ -405,7 +418,7 @@ impl Default for Registry {
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Registry").field("state", &*self.state.lock()).finish_non_exhaustive()
+        f.debug_struct("Registry").field("state", &*self.shared.state.lock()).finish_non_exhaustive()
     }
 }
 
@@ -418,8 +431,8 @@ pub(crate) struct Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.registry.state.lock().waiting.remove(&self.key);
-        self.registry.meters.connections.waited();
+        self.registry.shared.state.lock().waiting.remove(&self.key);
+        self.registry.shared.meters.connections.waited();
     }
 }
 
@@ -432,7 +445,7 @@ pub(crate) struct Listens {
 
 impl Listens {
     fn announce(&self) {
-        self.registry.observers.iter().for_each(|observer| observer.listens(&self.listening));
+        self.registry.shared.observers.iter().for_each(|observer| observer.listens(&self.listening));
     }
 }
 
@@ -440,9 +453,9 @@ impl Drop for Listens {
     fn drop(&mut self) {
         let Listening { key, session, destination } = &self.listening;
         {
-            let mut state = self.registry.state.lock();
+            let mut state = self.registry.shared.state.lock();
             if let Some(listening) = state.places.get_mut(destination) {
-                listening.remove(key);
+                listening.remove(*key);
                 if listening.is_empty() {
                     state.places.remove(destination);
                 }
@@ -450,7 +463,7 @@ impl Drop for Listens {
         }
         let reason = session.disconnect_reason().cloned();
         let departure = reason.map_or(Departure::Unsubscribed, Departure::Disconnected);
-        self.registry.observers.iter().for_each(|observer| observer.stopped(&self.listening, &departure));
+        self.registry.shared.observers.iter().for_each(|observer| observer.stopped(&self.listening, &departure));
     }
 }
 
@@ -479,7 +492,7 @@ impl Drop for Streaming {
         // It listens to nothing any more when it is told that it went.
         drop(listens.take());
         {
-            let mut state = registry.state.lock();
+            let mut state = registry.shared.state.lock();
             state.streams.remove(key);
             if let Some(user) = session.principal().id()
                 && let Some(count) = state.streaming.get_mut(user)
@@ -487,10 +500,10 @@ impl Drop for Streaming {
                 *count -= 1;
                 if *count == 0 {
                     state.streaming.remove(user);
-                    state.left(user, registry.max_last_seen);
+                    state.left(user, registry.shared.max_last_seen);
                 }
             }
-            registry.meters.connections.stream_ended();
+            registry.shared.meters.connections.stream_ended();
         }
         registry.went(session);
     }

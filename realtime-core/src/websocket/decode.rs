@@ -180,7 +180,7 @@ struct Message {
     is_text: bool,
     /// Announced by the headers so far.
     octets: usize,
-    empty_fragments: usize,
+    empty_fragments: u32,
     utf8: Utf8Stream,
 }
 
@@ -270,11 +270,11 @@ impl WebSocketDecoder {
             _ => return Err(WebSocketError::Continuation),
         };
         message.octets = message.octets.saturating_add(length);
-        message.empty_fragments += usize::from(length == 0);
+        message.empty_fragments = message.empty_fragments.saturating_add(u32::from(length == 0));
         if message.octets > self.limits.max_message_bytes {
             return Err(WebSocketError::TooLarge);
         }
-        if message.empty_fragments > self.limits.max_empty_fragments {
+        if message.empty_fragments as usize > self.limits.max_empty_fragments {
             return Err(WebSocketError::TooManyFragments);
         }
         Ok(message)

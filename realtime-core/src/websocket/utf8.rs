@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Utf8Stream {
     partial: [u8; 4],
-    len: usize,
+    len: u8,
 }
 
 /// The octets cannot be the beginning of any UTF-8 text.
@@ -16,10 +16,10 @@ impl Utf8Stream {
     pub(super) fn push(&mut self, mut piece: &[u8]) -> Result<(), NotUtf8> {
         while self.len > 0 {
             let Some((first, rest)) = piece.split_first() else { return Ok(()) };
-            self.partial[self.len] = *first;
+            self.partial[usize::from(self.len)] = *first;
             self.len += 1;
             piece = rest;
-            match std::str::from_utf8(&self.partial[..self.len]) {
+            match std::str::from_utf8(&self.partial[..usize::from(self.len)]) {
                 Ok(_) => self.len = 0,
                 Err(error) if error.error_len().is_some() => return Err(NotUtf8),
                 Err(_) => {}
@@ -31,7 +31,8 @@ impl Utf8Stream {
             Err(error) => {
                 let rest = &piece[error.valid_up_to()..];
                 self.partial[..rest.len()].copy_from_slice(rest);
-                self.len = rest.len();
+                // At most three octets.
+                self.len = rest.len() as u8;
                 Ok(())
             }
         }

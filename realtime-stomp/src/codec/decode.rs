@@ -10,7 +10,7 @@
 //! it stopped. A frame that lies in one piece is not copied: its body shares the piece's memory. What is wrong is said
 //! at the first octet that no good frame can have, so the fault does not depend on how the octets were cut.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -40,12 +40,12 @@ use crate::{
 /// ```
 #[derive(Debug)]
 pub struct Decoder {
-    limits: Limits,
+    limits: Arc<Limits>,
     version: Option<Version>,
     /// The rest of the piece that is being looked at.
     input: Bytes,
-    /// The pieces behind it.
-    waiting: VecDeque<Bytes>,
+    /// The pieces behind it, where there are any: most sessions are idle.
+    waiting: Option<Box<VecDeque<Bytes>>>,
     /// The beginning of a line whose end has not come yet; never longer than the line may be.
     line: Vec<u8>,
     state: State,
@@ -57,27 +57,21 @@ pub struct Decoder {
 enum State {
     /// Between frames, or in the command line.
     Command,
-    Head(Head),
-    Body(Body),
+    Head(Box<Partial>),
+    Body(Box<Partial>),
     /// After a fault, or told to stop.
     Ended,
 }
 
-/// A frame whose headers are being read.
+/// A frame that is being read. It is apart: between frames a session has none.
 #[derive(Debug)]
-struct Head {
+struct Partial {
     command: Command,
     headers: Headers,
     content_length: Option<usize>,
     /// Octets of the head's complete lines, line ends included.
     octets: usize,
-}
-
-/// A frame whose body is being read.
-#[derive(Debug)]
-struct Body {
-    head: Head,
-    /// What came in earlier pieces.
+    /// What came of the body in earlier pieces.
     collected: BytesMut,
 }
 
@@ -89,14 +83,14 @@ enum BadLine {
 }
 
 impl Decoder {
-    /// A decoder before the version is agreed.
+    /// A decoder before the version is agreed. Those of many sessions may share their limits.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: impl Into<Arc<Limits>>) -> Self {
         Self {
-            limits,
+            limits: limits.into(),
             version: None,
             input: Bytes::new(),
-            waiting: VecDeque::new(),
+            waiting: None,
             line: Vec::new(),
             state: State::Command,
             beats: 0,
@@ -113,10 +107,10 @@ impl Decoder {
         if octets.is_empty() || matches!(self.state, State::Ended) {
             return;
         }
-        if self.input.is_empty() && self.waiting.is_empty() {
+        if self.input.is_empty() && self.waiting.is_none() {
             self.input = octets;
         } else {
-            self.waiting.push_back(octets);
+            self.waiting.get_or_insert_default().push_back(octets);
         }
     }
 
@@ -127,11 +121,12 @@ impl Decoder {
     pub fn decode(&mut self) -> Result<Option<Frame>, Fault> {
         loop {
             match self.advance() {
-                Ok(None) => match self.waiting.pop_front() {
+                Ok(None) => match self.waiting.as_mut().and_then(|waiting| waiting.pop_front()) {
                     Some(piece) => self.input = piece,
                     None => {
                         // Even an empty piece holds the buffer that it was cut from.
                         self.input = Bytes::new();
+                        self.waiting = None;
                         return Ok(None);
                     }
                 },
@@ -160,7 +155,7 @@ impl Decoder {
     pub(crate) fn end(&mut self) {
         self.state = State::Ended;
         self.input = Bytes::new();
-        self.waiting = VecDeque::new();
+        self.waiting = None;
         self.line = Vec::new();
     }
 
@@ -201,7 +196,8 @@ impl Decoder {
         let octets = line.len() + 1;
         let line = if crlf { strip_cr(&line) } else { &line[..] };
         let command = Command::from_octets(line).ok_or_else(unknown_command)?;
-        self.state = State::Head(Head { command, headers: Headers::with_room(), content_length: None, octets });
+        let (headers, collected) = (Headers::with_room(), BytesMut::new());
+        self.state = State::Head(Box::new(Partial { command, headers, content_length: None, octets, collected }));
         Ok(true)
     }
 
@@ -228,7 +224,7 @@ impl Decoder {
         let line = if crlf { strip_cr(&line) } else { &line[..] };
         if line.is_empty() {
             let State::Head(head) = std::mem::replace(&mut self.state, State::Command) else { return Ok(true) };
-            self.state = State::Body(Body { head, collected: BytesMut::new() });
+            self.state = State::Body(head);
             return Ok(true);
         }
         if head.headers.len() >= self.limits.max_headers {
@@ -263,9 +259,9 @@ impl Decoder {
         let limits = &self.limits;
         let max = match self.version {
             Some(_) => limits.max_body_bytes,
-            None => limits.max_connect_bytes.saturating_sub(body.head.octets),
+            None => limits.max_connect_bytes.saturating_sub(body.octets),
         };
-        let missing = match body.head.content_length {
+        let missing = match body.content_length {
             Some(length) => Some(length - body.collected.len()),
             None => find(&self.input, |octet| octet == 0),
         };
@@ -288,16 +284,15 @@ impl Decoder {
         if self.input.get_u8() != 0 {
             return Err(no_nul_behind_body());
         }
-        let State::Body(Body { head, mut collected }) = std::mem::replace(&mut self.state, State::Command) else {
-            return Ok(None);
-        };
+        let State::Body(partial) = std::mem::replace(&mut self.state, State::Command) else { return Ok(None) };
+        let Partial { command, headers, mut collected, .. } = *partial;
         let body = if collected.is_empty() {
             rest
         } else {
             collected.extend_from_slice(&rest);
             collected.freeze()
         };
-        Ok(Some(Frame { command: head.command, headers: head.headers, body }))
+        Ok(Some(Frame { command, headers, body }))
     }
 
     /// The next line without its LF, if it has come whole. The beginning of an incomplete one is kept.
@@ -345,8 +340,8 @@ impl Decoder {
     /// as they have come already.
     fn with_receipt(&self, fault: Fault) -> Fault {
         let receipt = match &self.state {
-            State::Head(head) | State::Body(Body { head, .. }) if head.command.opens_session() => None,
-            State::Body(body) => body.head.headers.get("receipt").map(str::to_owned),
+            State::Head(partial) | State::Body(partial) if partial.command.opens_session() => None,
+            State::Body(body) => body.headers.get("receipt").map(str::to_owned),
             State::Head(head) => head.headers.get("receipt").map(str::to_owned).or_else(|| self.receipt_ahead()),
             State::Command => self.receipt_ahead(),
             State::Ended => None,

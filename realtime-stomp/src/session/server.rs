@@ -31,8 +31,8 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ServerConfig {
-    /// Limits of frames.
-    pub limits: Limits,
+    /// Limits of frames, which all sessions of a server share.
+    pub limits: Arc<Limits>,
     /// What the server offers in heart-beats, default none.
     pub heart_beat: HeartBeat,
 }
@@ -96,8 +96,8 @@ struct Agreed {
 impl ServerConfig {
     /// Sets [`limits`](Self#structfield.limits).
     #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+    pub fn limits(mut self, limits: impl Into<Arc<Limits>>) -> Self {
+        self.limits = limits.into();
         self
     }
 

@@ -1,8 +1,18 @@
 //! The subscriptions of one session, by their ids.
+//!
+//! Most sessions have one or a few, and there may be very many sessions: a hash table would take room for several at the first,
+//! so there is a list, and a table of places beside it once the list is long.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    fmt, mem,
+    sync::Arc,
+};
 
 use crate::Fault;
+
+/// Subscriptions that are looked for one by one; where there are more, by a table.
+const FEW: usize = 8;
 
 /// What a client calls one of its subscriptions. Ids are opaque and belong to their connection. Cheap to clone.
 ///
@@ -49,14 +59,16 @@ impl fmt::Display for SubscriptionId {
 #[derive(Debug)]
 pub struct Subscriptions<T> {
     max: usize,
-    entries: HashMap<SubscriptionId, T>,
+    entries: Vec<(SubscriptionId, T)>,
+    /// Where each one stands, by its id. Keyed hashing: clients choose the ids.
+    places: Option<Box<HashMap<SubscriptionId, usize>>>,
 }
 
 impl<T> Subscriptions<T> {
     /// A table for at most `max` subscriptions.
     #[must_use]
     pub fn new(max: usize) -> Self {
-        Self { max, entries: HashMap::new() }
+        Self { max, entries: Vec::new(), places: None }
     }
 
     /// Whether a subscription with this id could be added.
@@ -64,7 +76,7 @@ impl<T> Subscriptions<T> {
     /// # Errors
     /// When the id is in use on this connection (SUB-04), or the table is full.
     pub fn check(&self, id: &SubscriptionId) -> Result<(), Fault> {
-        if self.entries.contains_key(id) {
+        if self.place(id).is_some() {
             return Err(Fault::new("duplicate-subscription", "The subscription id is in use on this connection")
                 .with_detail("Choose an id of its own for each subscription, or UNSUBSCRIBE first."));
         }
@@ -81,34 +93,55 @@ impl<T> Subscriptions<T> {
     /// As [`check`](Self::check).
     pub fn insert(&mut self, id: SubscriptionId, entry: T) -> Result<(), Fault> {
         self.check(&id)?;
-        self.entries.insert(id, entry);
+        if self.entries.is_empty() {
+            self.entries.reserve_exact(1);
+        }
+        if let Some(places) = &mut self.places {
+            places.insert(id.clone(), self.entries.len());
+        }
+        self.entries.push((id, entry));
+        if self.places.is_none() && self.entries.len() > FEW {
+            let all = self.entries.iter().enumerate().map(|(place, (id, _))| (id.clone(), place));
+            self.places = Some(Box::new(all.collect()));
+        }
         Ok(())
     }
 
     /// Takes a subscription out; `None` for an id that is not in force (UNS-03).
     pub fn remove(&mut self, id: &SubscriptionId) -> Option<T> {
-        let entry = self.entries.remove(id);
-        if self.entries.is_empty() {
-            // A client that came and went gives its memory back.
-            self.entries.shrink_to_fit();
+        let place = self.place(id)?;
+        let (_, entry) = self.entries.swap_remove(place);
+        if let Some(places) = &mut self.places {
+            places.remove(id);
+            if let Some((moved, _)) = self.entries.get(place)
+                && let Entry::Occupied(mut moved) = places.entry(moved.clone())
+            {
+                moved.insert(place);
+            }
         }
-        entry
+        // A client that came and went gives its memory back.
+        if self.entries.len() < FEW / 2 {
+            self.places = None;
+        }
+        self.entries.shrink_to(self.entries.len() * 2);
+        Some(entry)
     }
 
     /// Takes all subscriptions out.
     pub fn drain(&mut self) -> impl Iterator<Item = (SubscriptionId, T)> {
-        self.entries.drain()
+        self.places = None;
+        mem::take(&mut self.entries).into_iter()
     }
 
     /// The subscription with that id.
     #[must_use]
     pub fn get(&self, id: &SubscriptionId) -> Option<&T> {
-        self.entries.get(id)
+        self.entries.get(self.place(id)?).map(|(_, entry)| entry)
     }
 
     /// All subscriptions, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (&SubscriptionId, &T)> {
-        self.entries.iter()
+        self.entries.iter().map(|(id, entry)| (id, entry))
     }
 
     /// How many there are.
@@ -121,5 +154,11 @@ impl<T> Subscriptions<T> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+    fn place(&self, id: &SubscriptionId) -> Option<usize> {
+        match &self.places {
+            Some(places) => places.get(id).copied(),
+            None => self.entries.iter().position(|(other, _)| other == id),
+        }
     }
 }

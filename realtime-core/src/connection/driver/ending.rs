@@ -4,7 +4,7 @@ use std::future::poll_fn;
 
 use bytes::Bytes;
 use parlor_stomp::{Command, Version};
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 
 use super::{Driver, Work};
 use crate::{
@@ -31,7 +31,21 @@ pub(super) enum InputEnd {
     Told,
 }
 
-/// The end of the loop: what to send last, if anything can be sent, and why it ended.
+/// Nothing more is read, and what was read is worked off.
+pub(super) struct Finish {
+    pub(super) end: InputEnd,
+    /// How long that may take.
+    pub(super) deadline: Instant,
+}
+
+/// Why the loop ended.
+pub(super) enum Exit {
+    Ended(Ended),
+    /// The socket broke: what was read still counts.
+    Unheard,
+}
+
+/// What to send last, if anything can be sent, and why the connection ended.
 pub(super) struct Ended {
     pub(super) closing: Option<Closing>,
     pub(super) reason: DisconnectReason,
@@ -46,8 +60,8 @@ impl Ended {
 
 impl Driver {
     /// Says farewell, and waits for what is still running.
-    pub(super) async fn end(self: Box<Self>, Ended { closing, reason }: Ended) {
-        let Self { socket, stomp, work, mut background, cancel, endpoint, finish_deadline, .. } = *self;
+    pub(super) async fn end(self, Ended { closing, reason }: Ended) {
+        let Self { socket, stomp, work, mut background, shared, endpoint, finish, .. } = self;
         let (config, meters) = (&endpoint.config, endpoint.meters());
         meters.connection_ended(socket.outbox().history());
         let version = stomp.version().unwrap_or(Version::V1_2);
@@ -84,11 +98,11 @@ impl Driver {
             };
             tokio::pin!(running);
             let patience = || clock::after(clock::now(), config.finish_timeout);
-            let limit = sleep_until(finish_deadline.unwrap_or_else(patience));
+            let limit = sleep_until(finish.map_or_else(patience, |finish| finish.deadline));
             let conversation = tokio::select! {
                 conversation = running.as_mut() => conversation,
                 () = limit => {
-                    cancel.send_replace(true);
+                    shared.cancellation.cancel();
                     running.await
                 }
             };
@@ -102,7 +116,7 @@ impl Driver {
 
     /// Answers what was read before the socket broke.
     pub(super) async fn work_off_unheard(&mut self) -> Ended {
-        let deadline = self.finish_deadline.unwrap_or_else(clock::now);
+        let deadline = self.finish.as_ref().map_or_else(clock::now, |finish| finish.deadline);
         let all = async {
             loop {
                 self.start_next();
@@ -111,7 +125,7 @@ impl Driver {
                     return;
                 }
                 tokio::select! {
-                    flow = work.done() => if let Flow::End(..) = flow {
+                    flow = poll_fn(|cx| work.poll_done(cx)) => if let Flow::End(..) = flow {
                         return;
                     },
                     result = poll_fn(|cx| background.poll(cx, || false)) => if result.is_err() {
@@ -130,7 +144,7 @@ impl Driver {
         if !self.inbox.is_empty() || !matches!(self.work, Work::Idle(_)) || self.background.is_handling() {
             return None;
         }
-        Some(match self.input_end.clone()? {
+        Some(match self.finish.as_ref()?.end.clone() {
             InputEnd::Closed(status) => {
                 Ended { closing: Some(Closing::echo(status)), reason: DisconnectReason::ClosedByClient }
             }

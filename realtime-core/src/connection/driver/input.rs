@@ -3,7 +3,11 @@
 use parlor_stomp::Request;
 use tokio::time::Instant;
 
-use super::{Driver, STEPS_IN_A_TURN, ending::InputEnd};
+use super::{
+    Driver, STEPS_IN_A_TURN,
+    ending::{Finish, InputEnd},
+    timers::Pace,
+};
 use crate::{
     clock,
     connection::{Closing, SocketError},
@@ -11,14 +15,11 @@ use crate::{
     websocket::WebSocketEvent,
 };
 
-/// Octets charged to the inbox for each frame beside its headers and body, so that empty frames count too.
-const FRAME_COST: usize = 256;
-
 impl Driver {
     /// Turns what was read into requests, while there is room for them. Whether the turn was over before all of it was.
     pub(super) fn read_requests(&mut self) -> bool {
         let now = clock::now();
-        while self.input_end.is_none() {
+        while self.finish.is_none() {
             if !self.has_room() {
                 self.assembly.pause();
                 return false;
@@ -67,16 +68,14 @@ impl Driver {
         }
         match &request {
             Request::Connect(_) => {
-                self.connect_deadline = None;
-                self.beats = Some(self.stomp.heart_beat_timer(now.into_std()));
+                self.pace = Pace::Beating(self.stomp.heart_beat_timer(now.into_std()));
             }
             Request::Fault(_) | Request::Disconnect(_) => self.end_input(InputEnd::Told),
             _ => {}
         }
         let request = self.settle(request);
         self.endpoint.meters().traffic.received(&request);
-        self.inbox_bytes += cost(&request);
-        self.inbox.push_back(request);
+        self.inbox.push(request);
     }
 
     /// Does what an ACK or NACK outside of a transaction says. It stays in the inbox for its receipt, or becomes the fault that
@@ -88,7 +87,7 @@ impl Driver {
             _ => return request,
         };
         let Some(version) = self.stomp.version() else { return request };
-        match self.acknowledgements.settle(settle, version, accepted) {
+        match self.shared.acknowledgements.settle(settle, version, accepted) {
             Ok(()) => request,
             Err(fault) => {
                 self.end_input(InputEnd::Told);
@@ -120,18 +119,14 @@ impl Driver {
     }
 
     pub(super) fn end_input(&mut self, end: InputEnd) {
-        self.input_end.get_or_insert(end);
         let patience = self.endpoint.config.finish_timeout;
-        self.finish_deadline.get_or_insert_with(|| clock::after(clock::now(), patience));
+        let finish = || Box::new(Finish { end, deadline: clock::after(clock::now(), patience) });
+        self.finish.get_or_insert_with(finish);
     }
 
     pub(super) fn has_room(&self) -> bool {
         let config = &self.endpoint.config;
         self.inbox.is_empty()
-            || (self.inbox.len() < config.max_inbox_frames && self.inbox_bytes < config.max_inbox_bytes)
+            || (self.inbox.len() < config.max_inbox_frames && self.inbox.octets() < config.max_inbox_bytes)
     }
-}
-
-pub(super) fn cost(request: &Request) -> usize {
-    FRAME_COST + request.octets()
 }
