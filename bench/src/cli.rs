@@ -273,15 +273,15 @@ fn quick(common: &Common) -> Result<(), Box<dyn Error>> {
     )
 }
 
-/// Whether Parlor and the limit delivered everything once; what peers do is only written down.
+/// Whether Parlor and the limit delivered everything once and in order; what peers do is only written down.
 fn judge(comparisons: &[Comparison]) -> Result<(), Box<dyn Error>> {
     for entry in comparisons.iter().flat_map(|comparison| &comparison.entries) {
         let is_ours = entry.subject == PARLOR || entry.subject.starts_with(LIMIT);
         if let Some(reason) = entry.failure() {
             return Err(format!("{}: {reason}", entry.label).into());
         }
-        if is_ours && entry.is_faulty() {
-            return Err(format!("{}: deliveries were lost, doubled or went astray", entry.label).into());
+        if is_ours && (entry.is_faulty() || entry.is_disordered()) {
+            return Err(format!("{}: deliveries were lost, doubled, out of order or went astray", entry.label).into());
         }
     }
     Ok(())
