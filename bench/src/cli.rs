@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::{error::Error, path::PathBuf, process::ExitCode};
+use std::{error::Error, ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -12,7 +12,7 @@ use crate::{
     limit::Limit,
     program, report,
     scenario::BODY,
-    subject::{LIMIT, LIMIT_COALESCING, LIMIT_ECHO, PARLOR, Programs, Subject},
+    subject::{LIMIT, LIMIT_COALESCING, LIMIT_ECHO, PARLOR, Programs, Subject, become_server},
 };
 
 /// Measures Parlor's broker example, the limit and peers, round by round beside each other
@@ -121,6 +121,12 @@ enum Command {
         /// The folder of benchmarks.md, benchmarks.json and the plots
         #[arg(long, default_value = "docs")]
         output: PathBuf,
+    },
+    /// Becomes a server under test, which is killed with its parent: how the others start theirs
+    #[command(hide = true)]
+    Become {
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<OsString>,
     },
     /// The limit reference: started by the others
     Limit {
@@ -255,6 +261,7 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
             let wishes = Wishes { rounds, subscribers, subjects: common.subjects.clone(), only, output };
             compare::compare(&wishes, &common.programs(), Cores::claim()?, &mut tell)
         }
+        Command::Become { command } => become_server(&command),
         Command::Limit { port, coalescing } => Limit::bind(port, coalescing)?.serve(),
     }
 }

@@ -62,7 +62,7 @@ pub(crate) fn compare(
     tell: &mut dyn FnMut(&str),
 ) -> Result<(), Box<dyn Error>> {
     let mut findings = Findings {
-        machine: Machine::describe(cores, &wishes.output),
+        machine: Machine::describe(cores),
         rounds: wishes.rounds.rounds,
         peers: Vec::new(),
         missing: BTreeMap::new(),
