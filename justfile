@@ -67,6 +67,11 @@ bench:
     cargo build --release --example broker
     cargo run --release -p bench -- quick --seconds 3 --rounds 3
 
+# What one delivery costs in instructions, writes and allocations, whatever the machine does beside: a gate.
+cost:
+    cargo build --release --example broker
+    scripts/check-hot-path
+
 # Everything, with all peers that can be installed, into docs/benchmarks.md: some hours on a machine that does nothing else.
 compare:
     cargo build --release --example broker

@@ -21,7 +21,7 @@ use parlor::{
     Config, Realtime,
     app::{Authorize, Route, Router, Rules, SendTarget},
     auth::{Anonymous, JwtKey, JwtKeyError, JwtKeys, JwtVerifier, OriginPolicy},
-    axum::{Authenticated, BrokerHandle},
+    axum::{Authenticated, BrokerHandle, ServeOptions, Server},
     broker::{DeliveryRules, OutboxLimits, Overflow, Publication},
     destination::{Class, Destination},
     extract::{Payload, Reply},
@@ -58,7 +58,7 @@ struct Options {
     /// The longest header line, in octets; all lines together may take a quarter of headers × line [default: 1024]
     #[arg(long)]
     max_header_bytes: Option<usize>,
-    /// The most connections at a time [default: 10000]
+    /// The most connections at a time [default: 10000, and 80 % of the open files]
     #[arg(long)]
     max_connections: Option<usize>,
     /// The most octets that may wait for one client [default: 262144]
@@ -193,8 +193,20 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
         .with_state(Web { realtime: realtime.clone(), rules });
     println!("profile {profile}");
     println!("listening on ws://{addr}/ws");
-    parlor::axum::serve(listener, http, realtime).await?;
+    Server::new(listener, http, realtime).options(serve_options(&options)).run().await?;
     Ok(())
+}
+
+/// Room in the accept loop for as many connections as were asked for, whatever share of the open files that is. Fewer are refused
+/// by the endpoint, in its own words.
+fn serve_options(options: &Options) -> ServeOptions {
+    let serve = ServeOptions::default();
+    match options.max_connections {
+        Some(connections) if connections > serve.max_connections => {
+            serve.max_connections(connections).max_http_connections(connections)
+        }
+        _ => serve,
+    }
 }
 
 /// SEND to /app/echo: what a typed handler costs.

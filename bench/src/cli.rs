@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::{error::Error, path::PathBuf, process::ExitCode};
+use std::{error::Error, ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -12,7 +12,7 @@ use crate::{
     limit::Limit,
     program, report,
     scenario::BODY,
-    subject::{LIMIT, LIMIT_COALESCING, LIMIT_ECHO, PARLOR, Programs, Subject},
+    subject::{LIMIT, LIMIT_COALESCING, LIMIT_ECHO, PARLOR, Programs, Subject, become_server},
 };
 
 /// Measures Parlor's broker example, the limit and peers, round by round beside each other
@@ -121,6 +121,12 @@ enum Command {
         /// The folder of benchmarks.md, benchmarks.json and the plots
         #[arg(long, default_value = "docs")]
         output: PathBuf,
+    },
+    /// Becomes a server under test, which is killed with its parent: how the others start theirs
+    #[command(hide = true)]
+    Become {
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<OsString>,
     },
     /// The limit reference: started by the others
     Limit {
@@ -255,6 +261,7 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
             let wishes = Wishes { rounds, subscribers, subjects: common.subjects.clone(), only, output };
             compare::compare(&wishes, &common.programs(), Cores::claim()?, &mut tell)
         }
+        Command::Become { command } => become_server(&command),
         Command::Limit { port, coalescing } => Limit::bind(port, coalescing)?.serve(),
     }
 }
@@ -273,15 +280,15 @@ fn quick(common: &Common) -> Result<(), Box<dyn Error>> {
     )
 }
 
-/// Whether Parlor and the limit delivered everything once; what peers do is only written down.
+/// Whether Parlor and the limit delivered everything once and in order; what peers do is only written down.
 fn judge(comparisons: &[Comparison]) -> Result<(), Box<dyn Error>> {
     for entry in comparisons.iter().flat_map(|comparison| &comparison.entries) {
         let is_ours = entry.subject == PARLOR || entry.subject.starts_with(LIMIT);
         if let Some(reason) = entry.failure() {
             return Err(format!("{}: {reason}", entry.label).into());
         }
-        if is_ours && entry.is_faulty() {
-            return Err(format!("{}: deliveries were lost, doubled or went astray", entry.label).into());
+        if is_ours && (entry.is_faulty() || entry.is_disordered()) {
+            return Err(format!("{}: deliveries were lost, doubled, out of order or went astray", entry.label).into());
         }
     }
     Ok(())

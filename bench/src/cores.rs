@@ -1,7 +1,10 @@
 //! Which core does what: the server has the first one, the load generator the second, so that neither waits for the other
 //! and both stay in their caches. On a machine of one core nothing is pinned.
 
-use std::{io, process::Child, process::Command, thread};
+use std::{
+    io,
+    process::{Child, Command},
+};
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -24,16 +27,14 @@ impl Cores {
         Ok(Self { pair })
     }
 
-    /// Starts a server on its core: a child begins where the thread that starts it is.
+    /// Starts a server on its core: a child begins where the thread that starts it is. That is this thread, and not one of its own for
+    /// the purpose, as a child may ask to be killed with its parent, which the kernel takes for the thread.
     pub(crate) fn spawn(self, command: &mut Command) -> io::Result<Child> {
-        let Some((server, _)) = self.pair else { return command.spawn() };
-        thread::scope(|scope| {
-            let spawning = scope.spawn(|| {
-                pin(server)?;
-                command.spawn()
-            });
-            spawning.join().unwrap_or_else(|_| Err(io::Error::other("the thread that starts the server panicked")))
-        })
+        let Some((server, generator)) = self.pair else { return command.spawn() };
+        pin(server)?;
+        let child = command.spawn();
+        pin(generator)?;
+        child
     }
 
     /// Says it in words.

@@ -1,6 +1,6 @@
 //! The machine that was measured on, in words.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, process::Command};
 
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ pub(crate) struct Machine {
 
 impl Machine {
     /// Asks the kernel and git.
-    pub(crate) fn describe(cores: Cores, sources: &Path) -> Self {
+    pub(crate) fn describe(cores: Cores) -> Self {
         let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
         Self {
@@ -31,7 +31,7 @@ impl Machine {
                 .map_or(0.0, |kibibytes| (kibibytes / 1024.0 / 102.4).round() / 10.0),
             kernel: fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned(),
             pinning: cores.describe(),
-            commit: commit(sources),
+            commit: commit(),
         }
     }
 }
@@ -41,8 +41,9 @@ fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().find_map(|line| Some(line.strip_prefix(name)?.trim_start().strip_prefix(':')?.trim()))
 }
 
-fn commit(sources: &Path) -> String {
-    let output = Command::new("git").current_dir(sources).args(["describe", "--always", "--dirty"]).output();
+/// Of the folder that the bench is run in, which is the repository's: the paths of its options say so too.
+fn commit() -> String {
+    let output = Command::new("git").args(["describe", "--always", "--dirty"]).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
     if text.is_empty() { "unknown".to_owned() } else { text }
 }

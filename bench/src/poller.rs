@@ -17,8 +17,9 @@ use rustix::{
 
 use crate::clock::SECOND;
 
-/// The most events of one wait. The rest is given by the next one.
-const BATCH: usize = 1024;
+/// The most events of one wait; the rest is given by the next one. Few, so that what is due meanwhile goes in time: after about
+/// half a millisecond.
+const BATCH: usize = 128;
 
 /// A set of sockets, each with a number.
 pub(crate) struct Poller {

@@ -27,7 +27,7 @@ pub(crate) struct Wishes {
     pub(crate) rounds: Rounds,
     /// Subscribers of the contests that peers take part in.
     pub(crate) subscribers: usize,
-    /// Peers by name; all if there are none.
+    /// Peers by the names of their folders; all if there are none.
     pub(crate) subjects: Vec<String>,
     /// Contests by name, or by what stands before a hyphen of it; all if there are none.
     pub(crate) only: Vec<String>,
@@ -62,7 +62,7 @@ pub(crate) fn compare(
     tell: &mut dyn FnMut(&str),
 ) -> Result<(), Box<dyn Error>> {
     let mut findings = Findings {
-        machine: Machine::describe(cores, &wishes.output),
+        machine: Machine::describe(cores),
         rounds: wishes.rounds.rounds,
         peers: Vec::new(),
         missing: BTreeMap::new(),
@@ -96,7 +96,7 @@ fn install(
 ) -> Result<Vec<Subject>, Box<dyn Error>> {
     let mut subjects = Vec::new();
     for peer in Peer::all(&programs.peers)? {
-        if !wishes.subjects.is_empty() && !wishes.subjects.contains(&peer.name) {
+        if !wishes.subjects.is_empty() && !wishes.subjects.iter().any(|name| name == peer.folder_name()) {
             continue;
         }
         tell(&format!("installing {}", peer.name));

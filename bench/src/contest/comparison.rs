@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    sample::{Column, Sample},
+    sample::{Column, DISORDERED, Sample},
     statistics::Spread,
 };
 
@@ -95,6 +95,11 @@ impl Entry {
     /// Whether something was lost, doubled or went astray.
     pub(crate) fn is_faulty(&self) -> bool {
         self.rounds.iter().filter_map(Round::sample).any(Sample::is_faulty)
+    }
+
+    /// Whether something overtook what the same publisher had sent to the same destination before.
+    pub(crate) fn is_disordered(&self) -> bool {
+        self.spread(DISORDERED).is_some_and(|spread| spread.most > 0.0)
     }
 }
 

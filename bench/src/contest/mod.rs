@@ -126,7 +126,8 @@ impl Contest {
     fn measure(&self, contestant: &Contestant, time: u64, pool: &mut Pool) -> Result<Sample, Box<dyn Error>> {
         let scenario = &*contestant.scenario;
         let mut variation = scenario.variation();
-        if contestant.subject.is_limit() || contestant.subject.language.dialect == "raw-echo" {
+        let takes_size = contestant.subject.is_limit() || contestant.subject.language.dialect == "raw-echo";
+        if takes_size && scenario.delivers() {
             variation.frame = self.frame(scenario, pool)?;
         }
         let run = pool.next_run();

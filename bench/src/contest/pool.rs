@@ -10,13 +10,20 @@ use crate::{
     subject::{Server, Subject},
 };
 
-/// Servers by their names and options.
+/// What a server is known by.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+struct Key {
+    name: String,
+    options: Vec<String>,
+}
+
+/// Running servers, by what they are.
 #[derive(Debug)]
 pub(crate) struct Pool {
     cores: Cores,
-    servers: HashMap<String, Server>,
+    servers: HashMap<Key, Server>,
     /// What could not be started, and why: it is not tried again.
-    failed: HashMap<String, String>,
+    failed: HashMap<Key, String>,
     /// Octets of a frame that were found out before.
     pub(super) frames: HashMap<String, usize>,
     run: u8,
@@ -40,7 +47,7 @@ impl Pool {
         options: &[String],
         fresh: bool,
     ) -> Result<&Server, Box<dyn Error>> {
-        let key = format!("{} {}", subject.name, options.join(" "));
+        let key = Key { name: subject.name.clone(), options: options.to_vec() };
         if let Some(reason) = self.failed.get(&key) {
             return Err(reason.clone().into());
         }
@@ -48,8 +55,8 @@ impl Pool {
         if fresh || has_ended {
             self.servers.remove(&key);
         }
-        for (name, server) in &self.servers {
-            if *name != key {
+        for (other, server) in &self.servers {
+            if *other != key {
                 server.freeze();
             }
         }
@@ -71,6 +78,6 @@ impl Pool {
 
     /// Ends all servers but those of these names: the next contest has others.
     pub(crate) fn keep_only(&mut self, names: &HashSet<&str>) {
-        self.servers.retain(|key, _| names.contains(key.split(' ').next().unwrap_or_default()));
+        self.servers.retain(|key, _| names.contains(key.name.as_str()));
     }
 }

@@ -17,27 +17,24 @@ const SUBSCRIBERS: usize = 100;
 pub(crate) fn curves(parlor: &Subject, limit: &Subject) -> Vec<Contest> {
     let plain = FanOut::new(SUBSCRIBERS, Pace::Closed(1));
     let both = [parlor, limit];
-    let growth = |name, growing, places: &[usize], subjects: &[&Subject], scenario: &dyn Fn(usize) -> FanOut| {
-        grow(name, growing, places, subjects, scenario)
-    };
     vec![
-        growth("curve-subscribers", "subscribers", &[100, 300, 1000, 3000, 10_000], &both, &|subscribers| FanOut {
+        grow("curve-subscribers", "subscribers", &[100, 300, 1000, 3000, 10_000], &both, &|subscribers| FanOut {
             subscribers,
             ..plain
         }),
-        growth("curve-topics", "other topics", &[100, 1000, 10_000, 100_000], &[parlor], &|topics| FanOut {
+        grow("curve-topics", "other topics", &[100, 1000, 10_000, 100_000], &[parlor], &|topics| FanOut {
             topics,
             ..plain
         }),
-        growth("curve-sessions", "other sessions", &[100, 1000, 10_000, 19_000], &[parlor], &|bystanders| FanOut {
+        grow("curve-sessions", "other sessions", &[100, 1000, 10_000, 19_000], &[parlor], &|bystanders| FanOut {
             bystanders,
             ..plain
         }),
-        growth("curve-payload", "octets of body", &[32, 128, 1024, 4096, 16_384, 65_536], &both, &|body| FanOut {
+        grow("curve-payload", "octets of body", &[32, 128, 1024, 4096, 16_384, 65_536], &both, &|body| FanOut {
             body,
             ..plain
         }),
-        growth("curve-ids", "subscription ids of 1,000 subscribers", &[1, 10, 100, 1000], &[parlor], &|ids| FanOut {
+        grow("curve-ids", "subscription ids of 1,000 subscribers", &[1, 10, 100, 1000], &[parlor], &|ids| FanOut {
             ids,
             ..FanOut::new(1000, Pace::Closed(1))
         }),

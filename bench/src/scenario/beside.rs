@@ -19,12 +19,12 @@ const QUIET_MEMBERS: usize = 10;
 /// SUBSCRIBE and UNSUBSCRIBE frames that wait for their receipts at a time.
 const CHURN_IN_FLIGHT: u64 = 64;
 
-/// A quiet room beside one that is always full of messages.
+/// A quiet room beside one where everybody talks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Neighbours {
     /// Members of the busy room.
     pub(crate) busy: usize,
-    /// Messages in flight there.
+    /// Messages of each of them that are always in flight.
     pub(crate) in_flight: u32,
 }
 
@@ -43,16 +43,16 @@ impl Scenario for Neighbours {
     fn measure(&self, stage: &Stage<'_>) -> Result<Sample, Box<dyn Error>> {
         let mut load = stage.load(BODY)?;
         let mut plan = quiet_room();
-        plan.sessions.push(Session::publisher());
         plan.sessions.extend(std::iter::repeat_n(Session::subscriber(vec![1]), self.busy));
         let clients = load.connect(&plan)?;
         let quiet = load.stream(clients[QUIET_MEMBERS], 0, QUIET_MEMBERS);
-        let busy = load.stream(clients[QUIET_MEMBERS + 1], 1, self.busy);
+        let talkers = &clients[QUIET_MEMBERS + 1..];
+        let busy: Vec<_> = talkers.iter().map(|talker| load.stream(*talker, 1, self.busy)).collect();
         load.settle(quiet)?;
-        load.settle(busy)?;
+        load.settle(busy[0])?;
         let (_, alone) = stage.measure(&mut load, || vec![quiet_lane(quiet)])?;
         let (sample, beside) = stage
-            .measure(&mut load, || vec![quiet_lane(quiet), Lane::new(Pace::Closed(self.in_flight), vec![busy])])?;
+            .measure(&mut load, || vec![quiet_lane(quiet), Lane::new(Pace::Closed(self.in_flight), busy.clone())])?;
         let rate = beside[1].delivered as f64 / clock::seconds(stage.time);
         Ok(compared(sample, &alone[0], &beside[0], rate))
     }

@@ -23,6 +23,10 @@ impl Scenario for Connects {
         vec![sample::CONNECTS_PER_CPU_SECOND, sample::CONNECTS_PER_SECOND, sample::GENERATOR_BUSY]
     }
 
+    fn delivers(&self) -> bool {
+        false
+    }
+
     fn options(&self) -> Vec<String> {
         tokens::options()
     }

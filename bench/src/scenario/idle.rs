@@ -29,6 +29,10 @@ impl Scenario for Idle {
         Variation { heart_beat: Some(HEART_BEAT.to_owned()), ..Variation::default() }
     }
 
+    fn delivers(&self) -> bool {
+        false
+    }
+
     fn options(&self) -> Vec<String> {
         tokens::options()
     }

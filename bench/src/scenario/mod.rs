@@ -48,6 +48,11 @@ pub(crate) trait Scenario {
         Vec::new()
     }
 
+    /// Whether messages are delivered, whose size is to be the same for all.
+    fn delivers(&self) -> bool {
+        true
+    }
+
     /// Whether each round needs a server that has done nothing yet.
     fn needs_fresh_server(&self) -> bool {
         false

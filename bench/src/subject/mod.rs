@@ -14,7 +14,7 @@ use std::{
 use crate::{cores::Cores, dialect::Language};
 
 pub(crate) use peer::Peer;
-pub(crate) use server::Server;
+pub(crate) use server::{Server, become_server};
 pub(crate) use usage::{CpuTime, available_octets};
 
 /// The name of Parlor's broker.

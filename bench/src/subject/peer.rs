@@ -47,7 +47,7 @@ impl Peer {
         Self::parse(&text, folder).map_err(|error| format!("{}: {error}", file.display()).into())
     }
 
-    /// All peers of a folder, by their names.
+    /// All peers of a folder, by the names of their folders.
     pub(crate) fn all(folder: &Path) -> Result<Vec<Self>, Box<dyn Error>> {
         let mut peers = Vec::new();
         let Ok(entries) = fs::read_dir(folder) else { return Ok(peers) };
@@ -57,8 +57,13 @@ impl Peer {
                 peers.push(Self::read(&folder)?);
             }
         }
-        peers.sort_by(|one, other| one.name.cmp(&other.name));
+        peers.sort_by(|one, other| one.folder.cmp(&other.folder));
         Ok(peers)
+    }
+
+    /// The name of its folder, by which it is asked for.
+    pub(crate) fn folder_name(&self) -> &str {
+        self.folder.file_name().and_then(|name| name.to_str()).unwrap_or_default()
     }
 
     /// Installs it where it is not yet.

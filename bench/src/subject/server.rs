@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    ffi::OsString,
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
@@ -9,13 +10,16 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
 
 use super::usage::{self, CpuTime};
 use crate::{
     clock::{self, SECOND},
     cores::Cores,
 };
+
+/// The command of this program under which [`become_server`] runs.
+const BECOME: &str = "become";
 
 /// How long a server may take until it listens; those on a virtual machine of their own need a while.
 const PATIENCE: u64 = 120 * SECOND;
@@ -37,12 +41,12 @@ impl Server {
     /// Starts a server on its core and waits until it listens; `command` is what starts it on a port.
     pub(crate) fn start(command: impl FnOnce(u16) -> Command, cores: Cores) -> Result<Self, Box<dyn Error>> {
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        let mut command = command(address.port());
+        let command = command(address.port());
+        let name = command.get_program().to_string_lossy().into_owned();
+        let mut command = with_parent(&command)?;
         // A group of its own, so that a signal reaches what it starts.
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null());
-        let child = cores
-            .spawn(&mut command)
-            .map_err(|error| format!("{} cannot be started: {error}", command.get_program().to_string_lossy()))?;
+        let child = cores.spawn(&mut command).map_err(|error| format!("{name} cannot be started: {error}"))?;
         let mut server = Self { child, address };
         let end = clock::now() + PATIENCE;
         while TcpStream::connect(address).is_err() {
@@ -88,6 +92,23 @@ impl Server {
             let _ = kill_process_group(group, signal);
         }
     }
+}
+
+/// The command of this program that becomes another one, and is killed when this process ends, however that ends.
+fn with_parent(command: &Command) -> Result<Command, Box<dyn Error>> {
+    let mut child = Command::new(std::env::current_exe()?);
+    child.arg(BECOME).arg(command.get_program()).args(command.get_args());
+    Ok(child)
+}
+
+/// Becomes another program, as a server under test. Returns only where that does not work.
+///
+/// A signal that ends the generator, Ctrl-C say, runs none of its destructors; and a stopped server would never hear of its end.
+pub(crate) fn become_server(command: &[OsString]) -> Result<(), Box<dyn Error>> {
+    let (program, arguments) = command.split_first().ok_or("no program is named")?;
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    let error = Command::new(program).args(arguments).exec();
+    Err(format!("{} cannot be started: {error}", program.to_string_lossy()).into())
 }
 
 impl Drop for Server {
