@@ -11,6 +11,7 @@ use crate::session::Session;
 #[derive(Debug, Default)]
 pub(super) struct Listeners {
     first: Option<(u64, Session)>,
+    #[expect(clippy::box_collection, reason = "most destinations have none, and then a pointer is all it costs")]
     more: Option<Box<HashMap<u64, Session>>>,
 }
 
