@@ -65,7 +65,8 @@ mod tests {
                 listeners.remove(key);
                 let mut left: Vec<_> = listeners.sessions().map(Session::id).collect();
                 let mut expected: Vec<_> = order[gone..].iter().map(|key| sessions[*key as usize].id()).collect();
-                (left.sort_unstable(), expected.sort_unstable());
+                left.sort_unstable();
+                expected.sort_unstable();
                 assert_eq!((left.is_empty(), left), (listeners.is_empty(), expected));
             }
             listeners.insert(7, sessions[0].clone());
