@@ -4,6 +4,7 @@
 //! (the socket) is not counted, nor what the allocator adds to each block; `docs/operations.md` has the resident memory. When a
 //! figure is too large, `dhat-heap.json` in the folder of the test says where the octets are.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
 #![expect(clippy::disallowed_methods, reason = "a token needs the time, and the server ends with its runtime")]
 
 use std::{

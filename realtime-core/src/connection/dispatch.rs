@@ -54,6 +54,9 @@ enum Claimed {
     First(Option<First>),
 }
 
+/// By route.
+type Slots = HashMap<usize, Arc<Semaphore>>;
+
 /// What a session's frames are handled with.
 pub(super) struct Dispatch {
     pub(super) endpoint: Arc<Endpoint>,
@@ -61,9 +64,9 @@ pub(super) struct Dispatch {
     pub(super) outbox: Arc<Outbox>,
     /// Says when a running handler shall be dropped.
     shared: Arc<Shared>,
-    /// Turns of the routes that are `concurrent`, by route.
-    pub(super) slots: Mutex<Option<Box<HashMap<usize, Arc<Semaphore>>>>>,
-    /// Streams that may still be started.
+    /// Turns of the routes that are `concurrent`; made with the first.
+    slots: Mutex<Option<Box<Slots>>>,
+    /// Streams that may still be started; made with the first.
     streams: OnceLock<Arc<Semaphore>>,
 }
 

@@ -36,6 +36,7 @@ impl Shape {
 pub(super) struct Shapes {
     shapes: Slab<Shape>,
     /// Keyed hashing: clients choose what the heads are made of.
+    #[expect(clippy::box_collection, reason = "most lanes have none, and then a pointer is all it costs")]
     by_head: Option<Box<HashMap<Bytes, usize>>>,
 }
 

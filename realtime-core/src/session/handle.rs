@@ -48,6 +48,7 @@ struct Shared {
     subscriptions: Mutex<Vec<(SubscriptionId, Arc<str>)>>,
     extensions: Extensions,
     /// By route: what was used of its rate. As many entries as there are routes with a rate, at most.
+    #[expect(clippy::box_collection, reason = "most sessions have none, and then a pointer is all it costs")]
     turns: Mutex<Option<Box<HashMap<usize, TokenBucket>>>>,
     /// Why it ends, once it does.
     end: OnceLock<DisconnectReason>,

@@ -11,6 +11,7 @@ use crate::session::Session;
 #[derive(Debug, Default)]
 pub(super) struct Listeners {
     first: Option<(u64, Session)>,
+    #[expect(clippy::box_collection, reason = "most destinations have none, and then a pointer is all it costs")]
     more: Option<Box<HashMap<u64, Session>>>,
 }
 
@@ -64,7 +65,8 @@ mod tests {
                 listeners.remove(key);
                 let mut left: Vec<_> = listeners.sessions().map(Session::id).collect();
                 let mut expected: Vec<_> = order[gone..].iter().map(|key| sessions[*key as usize].id()).collect();
-                (left.sort_unstable(), expected.sort_unstable());
+                left.sort_unstable();
+                expected.sort_unstable();
                 assert_eq!((left.is_empty(), left), (listeners.is_empty(), expected));
             }
             listeners.insert(7, sessions[0].clone());

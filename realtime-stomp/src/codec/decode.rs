@@ -45,6 +45,7 @@ pub struct Decoder {
     /// The rest of the piece that is being looked at.
     input: Bytes,
     /// The pieces behind it, where there are any: most sessions are idle.
+    #[expect(clippy::box_collection, reason = "most sessions have none, and then a pointer is all it costs")]
     waiting: Option<Box<VecDeque<Bytes>>>,
     /// The beginning of a line whose end has not come yet; never longer than the line may be.
     line: Vec<u8>,

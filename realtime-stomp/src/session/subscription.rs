@@ -61,6 +61,7 @@ pub struct Subscriptions<T> {
     max: usize,
     entries: Vec<(SubscriptionId, T)>,
     /// Where each one stands, by its id. Keyed hashing: clients choose the ids.
+    #[expect(clippy::box_collection, reason = "most sessions have none, and then a pointer is all it costs")]
     places: Option<Box<HashMap<SubscriptionId, usize>>>,
 }
 

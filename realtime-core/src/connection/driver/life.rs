@@ -25,6 +25,7 @@ pub(crate) struct Life {
     _admission: Admission,
 }
 
+#[expect(clippy::large_enum_variant, reason = "it is the large one for nearly all of its life")]
 enum Stage {
     Beginning(BoxFuture<'static, Driver>),
     Running(Driver),
