@@ -72,7 +72,7 @@ cost:
     cargo build --release --example broker
     scripts/check-hot-path
 
-# Everything, with all peers that can be installed, into docs/benchmarks.md: some hours on a machine that does nothing else.
+# Everything, with all peers that can be installed, into docs/benchmarks.md: two to three hours of a machine that does nothing else.
 compare:
     cargo build --release --example broker
     cargo run --release -p bench -- compare

@@ -52,7 +52,7 @@ pub struct Config {
     /// clients that send an octet now and then.
     pub frame_timeout: Duration,
     /// Connections at a time, default 10,000 and at most 4,294,967,295; one more is refused with 503 before the upgrade.
-    /// Where the limit of open files is known, 80 % of it is the most in any case.
+    /// Where the limit of open files is known, 80 % of it, or all but 1,000 where that is more, is the most in any case.
     pub max_connections: usize,
     /// Subscriptions of one session, default 128.
     pub max_subscriptions: usize,

@@ -4,7 +4,7 @@ use super::svg::{Anchor, Drawing, WIDTH};
 use crate::{contest::Comparison, subject};
 
 /// Where bars begin, and where the longest one ends.
-const LEFT: f64 = 190.0;
+const LEFT: f64 = 220.0;
 const RIGHT: f64 = WIDTH - 110.0;
 
 /// Height of a row, and of the bar in it.

@@ -62,6 +62,8 @@ pub(crate) struct Shard {
     /// Messages that somebody has not been given yet.
     backlog: Backlog,
     meters: Arc<Meters>,
+    /// The runtime of the connections. A publisher's own may not run when it is not publishing.
+    home: Option<Handle>,
 }
 
 #[derive(Debug, Default)]
@@ -78,13 +80,14 @@ struct Worker {
 }
 
 impl Shard {
-    pub(super) fn new(meters: Arc<Meters>) -> Self {
+    pub(super) fn new(meters: Arc<Meters>, home: Option<Handle>) -> Self {
         Self {
             log: Mutex::default(),
             is_idle: AtomicBool::new(true),
             flusher: Mutex::default(),
             backlog: Backlog::default(),
             meters,
+            home,
         }
     }
 
@@ -117,13 +120,26 @@ impl Shard {
         }
     }
 
-    /// Has somebody work the log off.
+    /// Has somebody work the log off: a task of the connections' runtime, or whoever is here where there is none.
     fn begin(self: &Arc<Self>) {
-        let worker = Worker { shard: Arc::clone(self), has_finished: false };
-        match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(worker.run())),
-            Err(_) => worker.run_now(),
+        let worker = || Worker { shard: Arc::clone(self), has_finished: false };
+        if let Some(home) = &self.home {
+            drop(home.spawn(worker().run()));
+            // One that has ended drops what it is given, and a worker that is dropped says so.
+            if self.claim_abandoned() {
+                worker().run_now();
+            }
+        } else {
+            worker().run_now();
         }
+    }
+
+    /// Takes over what a worker has left undone; false where nothing was.
+    fn claim_abandoned(&self) -> bool {
+        let mut log = self.log.lock();
+        let is_abandoned = !log.is_worked_on && !log.entries.is_empty();
+        log.is_worked_on |= is_abandoned;
+        is_abandoned
     }
 
     /// Does a turn's work; false where there was nothing left to do, and somebody has to begin anew.

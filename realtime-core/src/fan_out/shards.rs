@@ -72,8 +72,10 @@ impl Shards {
 
     fn shards(&self) -> &[Arc<Shard>] {
         self.shards.get_or_init(|| {
-            let workers = Handle::try_current().map_or(1, |runtime| runtime.metrics().num_workers());
-            (0..workers.clamp(1, MAX_SHARDS)).map(|_| Arc::new(Shard::new(Arc::clone(&self.meters)))).collect()
+            let home = Handle::try_current().ok();
+            let workers = home.as_ref().map_or(1, |runtime| runtime.metrics().num_workers());
+            let shard = |_| Arc::new(Shard::new(Arc::clone(&self.meters), home.clone()));
+            (0..workers.clamp(1, MAX_SHARDS)).map(shard).collect()
         })
     }
 }
