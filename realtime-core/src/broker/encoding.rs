@@ -12,9 +12,6 @@ use crate::{
     websocket::{self, Opcode},
 };
 
-/// The longest header of a server's WebSocket frame (RFC 6455 section 5.2: no mask, 64-bit length).
-const MAX_WEBSOCKET_HEADER: usize = 10;
-
 /// The header of a message's place in the history of its destination.
 pub(crate) const POSITION: &str = "position";
 
@@ -136,14 +133,14 @@ impl Dialect {
 /// A MESSAGE as one WebSocket frame.
 fn encode_message(version: Version, subscription: Option<&str>, head: &Head<'_>, publication: &Publication) -> Bytes {
     // The header's length depends on the payload's, so it is written into the room in front of the payload.
-    let mut wire = vec![0; MAX_WEBSOCKET_HEADER];
+    let mut wire = vec![0; websocket::MAX_HEADER];
     wire.reserve(publication.body.len() + 256);
     parlor_stomp::encode_message_opening(subscription, version, &mut wire);
     let opcode = encode_rest(version, head, publication, &mut wire);
-    let mut header = Vec::with_capacity(MAX_WEBSOCKET_HEADER);
-    websocket::encode_header(opcode, wire.len() - MAX_WEBSOCKET_HEADER, &mut header);
-    let start = MAX_WEBSOCKET_HEADER - header.len();
-    wire[start..MAX_WEBSOCKET_HEADER].copy_from_slice(&header);
+    let mut header = Vec::with_capacity(websocket::MAX_HEADER);
+    websocket::encode_header(opcode, wire.len() - websocket::MAX_HEADER, &mut header);
+    let start = websocket::MAX_HEADER - header.len();
+    wire[start..websocket::MAX_HEADER].copy_from_slice(&header);
     Bytes::from(wire).slice(start..)
 }
 

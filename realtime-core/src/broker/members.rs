@@ -44,7 +44,9 @@ impl Members {
         if self.members.len() < FEW / 2 {
             self.places = None;
         }
-        self.members.shrink_to(self.members.len() * 4);
+        if self.members.capacity() > self.members.len() * 4 {
+            self.members.shrink_to(self.members.len() * 2);
+        }
         Some(removed)
     }
 

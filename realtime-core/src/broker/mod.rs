@@ -2,7 +2,7 @@
 //!
 //! A publish is: find the topic, take its lock (which is the destination's order), encode once for each version of the protocol
 //! that is spoken there, append to the topic's lanes. Fan-out (`fan_out`) writes what was appended. Nothing here waits for a
-//! subscriber, and nothing is written under a topic's lock. A destination with history gets its positions from the journal first, in the same order. Between a message and
+//! subscriber. A destination with history gets its positions from the journal first, in the same order. Between a message and
 //! the outbox of a queue's consumer, or of a subscription that acknowledges, stands what is not acknowledged yet.
 
 mod address;

@@ -66,6 +66,7 @@ impl Broker {
         destination: Destination,
         publication: Publication,
     ) -> Result<Published, PublishError> {
+        self.inner.shards.have_room().await;
         let prefixes = self.prefixes();
         if destination.below(&prefixes.queue).is_some() {
             let handed = self.enqueue(&destination, publication)?;
@@ -90,7 +91,8 @@ impl Broker {
         Ok(Published { subscriptions: reach.subscriptions, position: None })
     }
 
-    /// Lets others do what a publish has made for them. It may be the very task of the publisher that has to write, or one
+    /// Lets others do what a publish has made for them. (Whoever publishes has waited for room before, too: many publishers
+    /// together stay within the bound.) It may be the very task of the publisher that has to write, or one
     /// that shares a thread with it: a loop of publishes must let it.
     async fn give_way(&self, queued: bool) {
         if queued {
@@ -176,6 +178,7 @@ impl Broker {
         publication: &Publication,
         only: Option<SessionId>,
     ) -> Result<SentToUser, PublishError> {
+        self.inner.shards.have_room().await;
         let (sent, queued) = self.hand_to_owner(destination, publication, only)?;
         self.give_way(queued).await;
         Ok(sent)

@@ -2,7 +2,8 @@
 //!
 //! The lock of a topic is its order: messages are applied under it, so that all local subscribers see one order. Where the
 //! destination has history, the journal assigned the position before, in the same order. No await and no user code happens
-//! under it, and no writing: those who are live are reached by lanes, one append for each.
+//! under it. Those who are live are reached by lanes, one append for each; a first message, and one for a single session, is
+//! pushed to its outbox.
 
 use std::{cell::OnceCell, sync::Arc};
 

@@ -127,15 +127,15 @@ impl Conversation {
         self.live.as_ref().map(|live| live.session.id())
     }
 
-    /// Answers one request.
+    /// Answers one request. What seldom comes is boxed: the future of a SEND is moved as a whole, with room for the largest.
     pub(super) async fn handle(&mut self, request: Request) -> Flow {
         let flow = match request {
-            Request::Connect(connect) => self.connect(connect).await,
-            Request::Subscribe(subscribe) => self.subscribe(subscribe).await,
-            Request::Unsubscribe(unsubscribe) => self.unsubscribe(unsubscribe).await,
+            Request::Connect(connect) => Box::pin(self.connect(connect)).await,
+            Request::Subscribe(subscribe) => Box::pin(self.subscribe(subscribe)).await,
+            Request::Unsubscribe(unsubscribe) => Box::pin(self.unsubscribe(unsubscribe)).await,
             Request::Send(_) | Request::Ack(_) | Request::Nack(_) => self.hold_or_process(request).await,
             Request::Begin(begin) => self.begin(&begin),
-            Request::Commit(commit) => self.commit(&commit).await,
+            Request::Commit(commit) => Box::pin(self.commit(&commit)).await,
             Request::Abort(abort) => self.abort(&abort),
             Request::Disconnect(disconnect) => return self.disconnect(&disconnect),
             Request::Fault(fault) => Err(Closing::fault(fault)),

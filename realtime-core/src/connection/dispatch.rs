@@ -113,7 +113,7 @@ impl Dispatch {
     pub(super) async fn send(self: &Arc<Self>, send: Send) -> Done {
         let asked = Asked::send(&send);
         if send.destination == self.endpoint.refresh.as_str() {
-            let refreshed = self.refresh(&send).await;
+            let refreshed = Box::pin(self.refresh(&send)).await;
             return self.answer(&asked, refreshed.map(|()| Performed::default()).map_err(Failure::from)).await;
         }
         let first = match self.claim(&send).await {

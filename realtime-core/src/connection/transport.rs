@@ -9,6 +9,10 @@ use std::{
 };
 
 use bytes::Bytes;
+#[cfg(unix)]
+use rustix::net::SendFlags;
+#[cfg(unix)]
+use tokio::io::Interest;
 use tokio::{
     io::{AsyncRead, AsyncWrite, WriteHalf},
     net::{TcpStream, tcp::OwnedWriteHalf},
@@ -82,6 +86,15 @@ impl fmt::Debug for Transport {
 struct TcpWriter(OwnedWriteHalf);
 
 impl WireWriter for TcpWriter {
+    /// The system call itself: the C library's is a point where threads may be cancelled, which costs as much as all that is
+    /// ours.
+    #[cfg(unix)]
+    fn try_write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let stream = self.0.as_ref();
+        stream.try_io(Interest::WRITABLE, || Ok(rustix::net::send(stream, octets, SendFlags::NOSIGNAL)?))
+    }
+
+    #[cfg(not(unix))]
     fn try_write(&mut self, octets: &[u8]) -> io::Result<usize> {
         self.0.try_write(octets)
     }

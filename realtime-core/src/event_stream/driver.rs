@@ -107,7 +107,7 @@ impl Driver {
                     }
                 }
                 step = poll_fn(|cx| match replay {
-                    // What waits is written first, and that wakes this task.
+                    // The outbox wakes this task when less than half of what may wait does.
                     Some(replay) if outbox.is_half_empty() => replay.poll_next_unpin(cx),
                     _ => Poll::Pending,
                 }) => match step {

@@ -4,9 +4,6 @@ use bytes::Bytes;
 
 use super::lane::Message;
 
-/// Octets of room that are kept for the next messages; what was grown beyond is given back.
-const KEPT: usize = 4 * 1024;
-
 /// Frames in a row, ready to be written.
 #[derive(Debug, Default)]
 pub(super) struct Composed {
@@ -53,10 +50,8 @@ impl Composed {
     pub(super) fn forget_before(&mut self, number: u64) {
         let gone = usize::try_from(number.saturating_sub(self.from)).unwrap_or(usize::MAX);
         if gone >= self.ends.len() {
-            self.octets.clear();
-            self.octets.shrink_to(KEPT);
-            self.ends.clear();
-            self.kept.clear();
+            // Most lanes are quiet most of the time.
+            *self = Self { from: self.from, ..Self::default() };
         } else if gone > 0 {
             let octets = self.ends[gone - 1];
             self.octets.drain(..octets);

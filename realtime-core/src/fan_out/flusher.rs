@@ -13,8 +13,8 @@ use super::{
 };
 use crate::outbox::{Batch, Moment, Outbox};
 
-/// How much is done in a turn before everyone else has theirs: 64 writes, about half a millisecond.
-pub(super) const TURN: usize = 64 * WRITE;
+/// How much is done in a turn before everyone else has theirs: 128 writes, less than a millisecond.
+pub(super) const TURN: usize = 128 * WRITE;
 
 /// All lanes of a shard.
 #[derive(Debug, Default)]
@@ -24,6 +24,8 @@ pub(super) struct Flusher {
     seats: Seats,
     /// Lanes that have something to write, the next one first. One that is gone is skipped.
     dirty: VecDeque<LaneId>,
+    /// What was taken from the log and has not had its turn.
+    entries: VecDeque<Entry>,
     /// Numbers the messages of all lanes.
     sequence: u64,
     /// Room for the frames of one outbox.
@@ -36,7 +38,7 @@ pub(super) struct Flusher {
 impl Flusher {
     /// Whether everything is written.
     pub(super) fn is_clean(&self) -> bool {
-        self.dirty.is_empty()
+        self.dirty.is_empty() && self.entries.is_empty()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -46,6 +48,34 @@ impl Flusher {
     /// What was done since the last call.
     pub(super) fn take_tally(&mut self) -> Tally {
         std::mem::take(&mut self.tally)
+    }
+
+    /// Appends a piece of the log.
+    pub(super) fn append(&mut self, entries: Vec<Entry>) {
+        if self.entries.is_empty() {
+            self.entries = entries.into();
+        } else {
+            self.entries.extend(entries);
+        }
+    }
+
+    /// Has entries of the log take effect, as far as `budget` goes; returns what is left of it.
+    pub(super) fn take_some(&mut self, mut budget: usize, moment: Moment) -> usize {
+        while budget > 0
+            && let Some(entry) = self.entries.pop_front()
+        {
+            // A message is only put into its lane; anything else may be written.
+            let cost = if matches!(entry, Entry::Publish { .. }) { 1 } else { WRITE };
+            budget = budget.saturating_sub(cost);
+            self.take(entry, moment);
+        }
+        budget
+    }
+
+    /// Gives back the room that was used.
+    pub(super) fn rest(&mut self) {
+        self.own = Own::default();
+        self.places = Vec::new();
     }
 
     /// Takes one entry of the log.

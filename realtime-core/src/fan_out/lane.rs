@@ -114,6 +114,7 @@ pub(super) enum Left {
 impl Tail {
     /// Appends the whole frame that begins with `head`.
     pub(super) fn compose(&self, head: &[u8], out: &mut Vec<u8>) {
+        out.reserve(websocket::MAX_HEADER + head.len() + self.octets.len());
         if let Some(opcode) = self.framing {
             websocket::encode_header(opcode, head.len() + self.octets.len(), out);
         }
@@ -161,7 +162,9 @@ impl Lane {
     pub(super) fn remove(&mut self, place: usize) {
         let Member { shape, .. } = self.members.swap_remove(place);
         self.shapes.leave(shape);
-        self.members.shrink_to(self.members.len() * 4);
+        if self.members.capacity() > self.members.len() * 4 {
+            self.members.shrink_to(self.members.len() * 2);
+        }
     }
 
     /// Serves members in turn, as far as `budget` goes.

@@ -75,7 +75,7 @@ impl Shapes {
         let Shape { head, .. } = self.shapes.remove(shape);
         if let Some(by_head) = &mut self.by_head {
             by_head.remove(&head);
-            if by_head.is_empty() {
+            if by_head.len() < FEW / 2 {
                 self.by_head = None;
             }
         }

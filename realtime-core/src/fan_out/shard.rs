@@ -144,24 +144,25 @@ impl Shard {
 
     /// Does a turn's work; false where there was nothing left to do, and somebody has to begin anew.
     fn turn(&self) -> bool {
-        let moment = Moment::now();
         let mut flusher = self.flusher.lock();
-        let entries = std::mem::take(&mut self.log.lock().entries);
-        for entry in entries {
-            flusher.take(entry, moment);
-        }
-        flusher.write(TURN, moment);
+        flusher.append(std::mem::take(&mut self.log.lock().entries));
+        let moment = Moment::now();
+        // At most half of a turn, so that both go on.
+        let left = flusher.take_some(TURN / 2, moment);
+        flusher.write(TURN / 2 + left, moment);
         self.account(flusher.take_tally());
         if !flusher.is_clean() {
+            return true;
+        }
+        let mut log = self.log.lock();
+        if !log.entries.is_empty() {
             return true;
         }
         if flusher.is_empty() {
             // Memory of what was is not needed any more.
             *flusher = Flusher::default();
-        }
-        let mut log = self.log.lock();
-        if !log.entries.is_empty() {
-            return true;
+        } else {
+            flusher.rest();
         }
         log.is_worked_on = false;
         self.is_idle.store(true, Ordering::Release);

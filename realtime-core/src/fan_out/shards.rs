@@ -3,7 +3,7 @@
 use std::{
     hash::BuildHasher,
     sync::{
-        Arc, OnceLock,
+        Arc, OnceLock, Weak,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -42,7 +42,10 @@ impl Shards {
         // The high half: the low bits of addresses are alike.
         let place = usize::try_from(hash >> 32).unwrap_or_default() % shards.len();
         let shard = &shards[place];
-        outbox.set_upstream(|| Arc::<Shard>::clone(shard));
+        outbox.set_upstream(|| {
+            let shard: Weak<Shard> = Arc::downgrade(shard);
+            shard
+        });
         shard
     }
 

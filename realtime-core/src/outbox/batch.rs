@@ -98,7 +98,11 @@ impl Outbox {
             let kind = Kind::Subscription { key: subscription, overflow };
             let wire = batch.wire(frame);
             let octets = wire.len() - begun;
-            let pushed = if !state.takes() {
+            let pushed = if begun > 0 {
+                // Whatever happens: half a frame would be the end of all that follows.
+                state.enqueue(wire, begun, kind);
+                Pushed::Queued
+            } else if !state.takes() {
                 Pushed::Refused
             } else if state.queue.is_empty() {
                 state.enqueue(wire, begun, kind);
@@ -141,9 +145,7 @@ impl State {
     fn write_now(&mut self, octets: &[u8], now: Instant) -> Option<usize> {
         match self.writer.as_mut()?.try_write(octets) {
             Ok(written) => {
-                if self.last_write < now {
-                    self.last_write = now;
-                }
+                self.last_write = now;
                 Some(written)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(0),

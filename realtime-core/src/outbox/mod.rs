@@ -1,6 +1,7 @@
 //! The outbox of one connection: it owns the write half, and every server octet passes through it, in order.
 //!
-//! A push writes straight to the socket while nothing is queued, and queues otherwise; it never waits. The queue is
+//! A push writes straight to the socket while nothing is queued, and queues otherwise; it never waits. While messages are on
+//! their way here (`upstream`) it takes its place behind them, and counts as if it were queued. The queue is
 //! bounded in octets, messages and age. At a bound, frames whose destination allows it make room ([`Overflow`]); without
 //! them the outbox stops: it takes nothing more, drops what has not begun to be written, and wakes the connection's driver,
 //! which says farewell and closes. A frame that has begun to be written is always finished first.
@@ -113,7 +114,7 @@ pub struct Outbox {
     annotate: Annotate,
     state: Mutex<State>,
     /// What later frames must not overtake, and the outbox itself, to wait there; none before the first subscription.
-    upstream: OnceLock<(Weak<Self>, Arc<dyn Upstream>)>,
+    upstream: OnceLock<(Weak<Self>, Weak<dyn Upstream>)>,
 }
 
 impl Outbox {
@@ -315,11 +316,13 @@ impl Outbox {
     }
 
     /// Whether less than half of what may wait does: room for those who can wait themselves.
+    ///
+    /// The driver is woken when it becomes true after it was not.
     pub(crate) fn is_half_empty(&self) -> bool {
-        let state = self.state.lock();
-        let (octets, messages) =
-            (state.queue.waiting() + state.expected.octets, state.queue.len() + state.expected.messages);
-        octets <= self.limits.max_bytes / 2 && messages <= self.limits.max_messages / 2
+        let mut state = self.state.lock();
+        let is_half_empty = state.is_half_empty(&self.limits);
+        state.awaits_half |= !is_half_empty;
+        is_half_empty
     }
 
     /// What the queue has been through so far.
@@ -334,23 +337,24 @@ impl Outbox {
     }
 
     /// Names what later frames must not overtake from now on; only the first call counts.
-    pub(crate) fn set_upstream(self: &Arc<Self>, upstream: impl FnOnce() -> Arc<dyn Upstream>) {
+    pub(crate) fn set_upstream(self: &Arc<Self>, upstream: impl FnOnce() -> Weak<dyn Upstream>) {
         self.upstream.get_or_init(|| (Arc::downgrade(self), upstream()));
     }
 
     /// Has something happen now, or behind what is on its way.
     fn submit(&self, deferred: Deferred) -> Pushed {
-        let Some((this, upstream)) = self.upstream.get().filter(|(_, upstream)| !upstream.is_idle()) else {
-            return self.perform(deferred);
-        };
-        let Some(this) = this.upgrade() else { return self.perform(deferred) };
+        let busy = self.upstream.get().and_then(|(this, upstream)| {
+            let upstream = upstream.upgrade().filter(|upstream| !upstream.is_idle())?;
+            Some((this.upgrade()?, upstream))
+        });
+        let Some((this, upstream)) = busy else { return self.perform(deferred) };
         let mut state = self.state.lock();
         if deferred.is_frame() && !state.takes() {
             return Pushed::Refused;
         }
         state.expected.add(&deferred);
         drop(state);
-        Arc::clone(upstream).defer(this, deferred);
+        upstream.defer(this, deferred);
         Pushed::Queued
     }
 
@@ -367,6 +371,11 @@ impl Outbox {
         state.made_room();
         drop(state);
         self.perform(deferred);
+        let mut state = self.state.lock();
+        if state.awaits_half && state.is_half_empty(&self.limits) {
+            state.awaits_half = false;
+            state.wake();
+        }
     }
 
     /// As [`forget`](Self::forget), for who stands upstream.

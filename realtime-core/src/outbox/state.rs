@@ -24,6 +24,8 @@ pub(super) struct State {
     pub(super) queue: Queue,
     /// What waits upstream.
     pub(super) expected: Expected,
+    /// The driver goes on with what it holds back once less than half of what may wait does.
+    pub(super) awaits_half: bool,
     pub(super) phase: Phase,
     pub(super) driver: Option<Waker>,
     /// Those who wait for room.
@@ -54,6 +56,7 @@ impl State {
             writer: Some(writer),
             queue: Queue::default(),
             expected: Expected::default(),
+            awaits_half: false,
             phase: Phase::Open,
             driver: None,
             waiting: Vec::new(),
@@ -74,6 +77,12 @@ impl State {
 
     pub(super) fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Open)
+    }
+
+    /// Whether less than half of what may wait does, here or upstream.
+    pub(super) fn is_half_empty(&self, limits: &OutboxLimits) -> bool {
+        let Expected { messages, octets } = self.expected;
+        self.queue.waiting() + octets <= limits.max_bytes / 2 && self.queue.len() + messages <= limits.max_messages / 2
     }
 
     /// Whether so many messages of so many octets in all could be taken now, beside those that wait upstream.

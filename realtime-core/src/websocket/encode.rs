@@ -5,6 +5,9 @@ use bytes::Bytes;
 /// The longest reason of a close frame: a control frame has 125 octets, two of them are the status (section 5.5).
 const LONGEST_REASON: usize = 123;
 
+/// The longest header of a server's frame (section 5.2: no mask, 64-bit length).
+pub(crate) const MAX_HEADER: usize = 10;
+
 /// The kinds of frames a server sends.
 ///
 /// ```
@@ -42,15 +45,15 @@ impl Opcode {
 /// Appends the header of a final, unmasked frame with a payload of `length` octets.
 #[expect(clippy::cast_possible_truncation, reason = "each arm's range fits")]
 pub(crate) fn encode_header(opcode: Opcode, length: usize, out: &mut Vec<u8>) {
-    out.push(0x80 | opcode.code());
+    let first = 0x80 | opcode.code();
     match length {
-        0..126 => out.push(length as u8),
+        0..126 => out.extend_from_slice(&[first, length as u8]),
         126..65_536 => {
-            out.push(126);
-            out.extend_from_slice(&(length as u16).to_be_bytes());
+            let [high, low] = (length as u16).to_be_bytes();
+            out.extend_from_slice(&[first, 126, high, low]);
         }
         _ => {
-            out.push(127);
+            out.extend_from_slice(&[first, 127]);
             out.extend_from_slice(&(length as u64).to_be_bytes());
         }
     }

@@ -134,7 +134,7 @@ impl Driver {
                 }
             }
         };
-        // What is still running then is cancelled by `run`.
+        // What is still running then is cancelled by `end`.
         let _ = tokio::time::timeout_at(deadline, all).await;
         Ended { closing: None, reason: DisconnectReason::Lost }
     }
