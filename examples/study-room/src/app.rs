@@ -49,6 +49,9 @@ pub enum StartError {
         "STUDY_ROOM_ADMINS names `{0}`, and there is no such account. Make it first: start without the setting and sign up."
     )]
     Administrator(String),
+    /// An administrator is banned.
+    #[error("STUDY_ROOM_ADMINS names `{0}`, who is banned. Start without the name, and let them in again first.")]
+    BannedAdministrator(String),
     /// The address cannot be listened on.
     #[error("It cannot listen on {addr}: {error}. Stop what runs there, or set STUDY_ROOM_ADDR.")]
     Bind {
@@ -184,6 +187,7 @@ fn unread(error: StoreError) -> StartError {
 
 fn unknown(error: AdministratorError) -> StartError {
     match error {
+        AdministratorError::Banned(name) => StartError::BannedAdministrator(name),
         AdministratorError::NoSuchAccount(name) => StartError::Administrator(name),
         AdministratorError::Store(error) => StartError::Database(format!(
             "Administrators cannot be looked up: {error}. Try again, or look at the database."

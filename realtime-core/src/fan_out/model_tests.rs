@@ -25,7 +25,7 @@ use crate::{
 const OUTBOXES: usize = 4;
 const LANES: u64 = 3;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Op {
     /// To the lane of that number.
     Publish(LaneId),

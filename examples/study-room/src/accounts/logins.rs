@@ -31,14 +31,23 @@ impl Logins {
 
     /// Keeps a login that begins, with what its browser calls itself. Returns the logins that have ended for it.
     ///
-    /// Whoever is banned is refused after the login is kept: a ban that comes at the same time ends it, or is seen here.
+    /// Whoever is banned is refused, and nothing is kept of it: an ended login takes the place of another one. And asked again
+    /// after the login is kept: a ban that comes at the same time ends it, or is seen here.
     pub(super) async fn begin(&self, claims: &Claims, user_agent: &str) -> Result<Vec<String>, AccountError> {
+        if self.store.is_banned(&claims.sub).await? {
+            return Err(AccountError::Banned);
+        }
         self.see(claims, user_agent).await?;
         if self.store.is_banned(&claims.sub).await? {
             self.ended.add(&claims.sid, claims.expires_at_ms()).await?;
             return Err(AccountError::Banned);
         }
         Ok(self.ended.add_logins_of(&claims.sub, MOST).await?)
+    }
+
+    /// No cookie of the account opens anything from now on, or may again.
+    pub(super) fn set_banned(&self, account: &str, is_banned: bool) {
+        self.ended.set_banned(account, is_banned);
     }
 
     /// Notes that a login was used.
