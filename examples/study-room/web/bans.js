@@ -43,7 +43,11 @@ export async function showBans(section) {
     list.replaceChildren(...bans.map((one) => entry(one, problem, refresh)));
     section.hidden = bans.length === 0;
   };
-  await refresh().catch((error) => failed(problem, error));
+  await refresh().catch((error) => {
+    // Nobody must take it for an empty list.
+    section.hidden = false;
+    failed(problem, error);
+  });
 }
 
 function entry({ user, name, banned_at: bannedAt }, problem, refresh) {

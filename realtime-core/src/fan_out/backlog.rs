@@ -75,15 +75,21 @@ impl Backlog {
         }
     }
 
-    /// Waits until there is no more than `max`.
-    pub(super) async fn has_room(&self, max: Load) {
+    /// Waits until there is no more than `max`; `revive` has the work go on where nobody is at it.
+    pub(super) async fn has_room(&self, max: Load, revive: impl Fn()) {
         while self.load().exceeds(max) {
             let mut room = pin!(self.room.notified());
             room.as_mut().enable();
+            revive();
             if self.load().exceeds(max) {
                 room.await;
             }
         }
+    }
+
+    /// Has those who wait look again.
+    pub(super) fn wake(&self) {
+        self.room.notify_waiters();
     }
 
     fn load(&self) -> Load {
@@ -103,7 +109,7 @@ mod tests {
         let max = MaxBacklog::default();
         max.set(&OutboxLimits::default().max_messages(8).max_bytes(400));
         let backlog = Backlog::default();
-        let has_room = || backlog.has_room(max.get()).now_or_never().is_some();
+        let has_room = || backlog.has_room(max.get(), || ()).now_or_never().is_some();
         backlog.add(50);
         backlog.add(50);
         assert!(has_room(), "two of eight messages, 100 of 400 octets");
@@ -120,7 +126,7 @@ mod tests {
     fn who_waits_goes_on_when_there_is_less() {
         let (backlog, max) = (Backlog::default(), Load { messages: 0, octets: 0 });
         backlog.add(1);
-        let mut waiting = Box::pin(backlog.has_room(max));
+        let mut waiting = Box::pin(backlog.has_room(max, || ()));
         assert!(waiting.as_mut().now_or_never().is_none());
         backlog.remove(Load { messages: 1, octets: 1 });
         assert!(waiting.now_or_never().is_some());

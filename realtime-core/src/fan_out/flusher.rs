@@ -33,6 +33,8 @@ pub(super) struct Flusher {
     /// Room for the places that have something for one outbox.
     places: Vec<Place>,
     tally: Tally,
+    /// Set during a turn: one that begins with it set follows one that panicked.
+    is_in_turn: bool,
 }
 
 impl Flusher {
@@ -48,6 +50,22 @@ impl Flusher {
     /// What was done since the last call.
     pub(super) fn take_tally(&mut self) -> Tally {
         std::mem::take(&mut self.tally)
+    }
+
+    /// Begins a turn. After one that panicked every lane that has messages is looked at anew.
+    pub(super) fn begin_turn(&mut self) {
+        if std::mem::replace(&mut self.is_in_turn, true) {
+            self.dirty.clear();
+            for (id, slot) in &self.by_id {
+                let lane = &mut self.lanes[*slot];
+                lane.is_dirty = lane.has_messages();
+                self.dirty.extend(lane.is_dirty.then_some(*id));
+            }
+        }
+    }
+
+    pub(super) fn end_turn(&mut self) {
+        self.is_in_turn = false;
     }
 
     /// Appends a piece of the log.

@@ -108,8 +108,13 @@ impl Shard {
     }
 
     /// Waits until a publisher may go on: not for any subscriber, but for the work that it made.
-    pub(super) async fn has_room(&self, max: Load) {
-        self.backlog.has_room(max).await;
+    pub(super) async fn has_room(self: &Arc<Self>, max: Load) {
+        let revive = || {
+            if self.claim_abandoned() {
+                self.begin();
+            }
+        };
+        self.backlog.has_room(max, revive).await;
     }
 
     /// Waits until everything that was appended before has taken effect.
@@ -137,7 +142,7 @@ impl Shard {
     /// Takes over what a worker has left undone; false where nothing was.
     fn claim_abandoned(&self) -> bool {
         let mut log = self.log.lock();
-        let is_abandoned = !log.is_worked_on && !log.entries.is_empty();
+        let is_abandoned = !log.is_worked_on && !self.is_idle();
         log.is_worked_on |= is_abandoned;
         is_abandoned
     }
@@ -145,12 +150,14 @@ impl Shard {
     /// Does a turn's work; false where there was nothing left to do, and somebody has to begin anew.
     fn turn(&self) -> bool {
         let mut flusher = self.flusher.lock();
+        flusher.begin_turn();
         flusher.append(std::mem::take(&mut self.log.lock().entries));
         let moment = Moment::now();
         // At most half of a turn, so that both go on.
         let left = flusher.take_some(TURN / 2, moment);
         flusher.write(TURN / 2 + left, moment);
         self.account(flusher.take_tally());
+        flusher.end_turn();
         if !flusher.is_clean() {
             return true;
         }
@@ -202,6 +209,8 @@ impl Drop for Worker {
     fn drop(&mut self) {
         if !self.has_finished {
             self.shard.log.lock().is_worked_on = false;
+            // Publishers that wait for it take it over.
+            self.shard.backlog.wake();
         }
     }
 }
@@ -219,5 +228,34 @@ impl Upstream for Shard {
 impl fmt::Debug for Shard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shard").field("backlog", &self.backlog).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbox::Overflow;
+
+    fn message(meters: &Meters) -> Tail {
+        let (octets, meters) = (Bytes::from_static(b"hello"), Arc::clone(&meters.destinations.user));
+        Tail { octets, framing: None, overflow: Overflow::Disconnect, salt: 0, meters }
+    }
+
+    /// A runtime that ends takes its tasks with it: whoever publishes elsewhere goes on, and so does what was on its way.
+    #[test]
+    fn what_a_runtime_that_ended_left_undone_is_taken_over_by_who_waits_for_it() {
+        let meters = Meters::new();
+        let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let home = runtime();
+        let shard = Arc::new(Shard::new(Arc::clone(&meters), Some(home.handle().clone())));
+        for _ in 0..3 {
+            shard.append(Entry::Publish { lane: 1, tail: message(&meters) });
+        }
+        assert!(!shard.is_idle(), "nobody runs the runtime");
+        drop(home);
+        runtime().block_on(shard.has_room(Load { messages: 1, octets: 100 }));
+        assert!(shard.is_idle());
+        shard.append(Entry::Publish { lane: 1, tail: message(&meters) });
+        assert!(shard.is_idle(), "whoever appends does the work now");
     }
 }
