@@ -422,7 +422,7 @@ impl World {
         Ok(())
     }
 
-    fn disconnect(&mut self, slot: usize) {
+    async fn disconnect(&mut self, slot: usize) {
         self.sessions[slot].acknowledgements.pause();
         let ending = self.live(self.sessions[slot].id);
         // Paused: none of them takes what another one gives back.
@@ -444,6 +444,8 @@ impl World {
                 }
             }
         }
+        // What it was given is on its way perhaps.
+        self.broker.settled().await;
         self.collect(slot);
         self.sessions[slot] = TestSession::new(slot, &self.broker);
     }
@@ -558,7 +560,7 @@ impl World {
                     let settled = world.sessions[session].settle("none", "none", "none", true);
                     prop_assert_eq!(settled.map_err(|fault| fault.code.to_string()), Err("unknown-ack".to_owned()));
                 }
-                Op::Disconnect { session } => world.disconnect(session),
+                Op::Disconnect { session } => world.disconnect(session).await,
                 Op::Wait { seconds } => {
                     tokio::time::advance(Duration::from_secs(seconds)).await;
                     world.expire();
@@ -568,11 +570,11 @@ impl World {
         }
         // Nothing is left of anything once everybody has left and everything is taken.
         for slot in 0..VERSIONS.len() {
-            world.disconnect(slot);
+            world.disconnect(slot).await;
         }
         for destination in 0..QUEUES {
             world.subscribe(3, destination, AckMode::Auto, 1)?;
-            world.disconnect(3);
+            world.disconnect(3).await;
         }
         world.compare().await?;
         for name in &DESTINATIONS[..MAX_QUEUES] {
