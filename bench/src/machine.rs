@@ -2,20 +2,35 @@
 
 use std::{fs, process::Command};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cores::Cores;
 
 /// What figures depend on besides the programs.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Machine {
     pub(crate) processor: String,
     pub(crate) cores: usize,
     pub(crate) memory_gib: f64,
     pub(crate) kernel: String,
     pub(crate) pinning: String,
+}
+
+/// What was measured, and when.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub(crate) struct Build {
     /// Of the sources.
     pub(crate) commit: String,
+    /// The day, as in ISO 8601.
+    pub(crate) day: String,
+}
+
+impl Build {
+    /// Asks git and the clock.
+    pub(crate) fn describe() -> Self {
+        // Of the folder that the bench is run in, which is the repository's: the paths of its options say so too.
+        Self { commit: answer("git", &["describe", "--always", "--dirty"]), day: answer("date", &["-u", "+%F"]) }
+    }
 }
 
 impl Machine {
@@ -31,7 +46,6 @@ impl Machine {
                 .map_or(0.0, |kibibytes| (kibibytes / 1024.0 / 102.4).round() / 10.0),
             kernel: fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned(),
             pinning: cores.describe(),
-            commit: commit(),
         }
     }
 }
@@ -41,9 +55,9 @@ fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().find_map(|line| Some(line.strip_prefix(name)?.trim_start().strip_prefix(':')?.trim()))
 }
 
-/// Of the folder that the bench is run in, which is the repository's: the paths of its options say so too.
-fn commit() -> String {
-    let output = Command::new("git").args(["describe", "--always", "--dirty"]).output();
+/// The line that a program prints.
+fn answer(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
     if text.is_empty() { "unknown".to_owned() } else { text }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// A figure: its name in the JSON, its title in tables, and how it is written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -33,11 +33,40 @@ pub(crate) enum Unit {
 #[serde(transparent)]
 pub(crate) struct Sample(BTreeMap<&'static str, f64>);
 
+/// The figure that an earlier run has written under this name.
+fn column<E: de::Error>(key: &str) -> Result<Column, E> {
+    let known = ALL.iter().find(|column| column.key == key).copied();
+    known.ok_or_else(|| E::custom(format!("there is no figure {key}; measure anew, without the old file")))
+}
+
+impl<'de> Deserialize<'de> for Column {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Written {
+            key: String,
+        }
+        column(&Written::deserialize(from)?.key)
+    }
+}
+
+impl<'de> Deserialize<'de> for Sample {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let written = BTreeMap::<String, f64>::deserialize(from)?;
+        let figures = written.into_iter().map(|(key, value)| Ok((column(&key)?.key, value)));
+        figures.collect::<Result<_, _>>().map(Self)
+    }
+}
+
 macro_rules! columns {
-    ($($(#[$doc:meta])* $name:ident = $key:literal, $title:literal, $unit:ident;)*) => {$(
-        $(#[$doc])*
-        pub(crate) const $name: Column = Column { key: $key, title: $title, unit: Unit::$unit };
-    )*};
+    ($($(#[$doc:meta])* $name:ident = $key:literal, $title:literal, $unit:ident;)*) => {
+        $(
+            $(#[$doc])*
+            pub(crate) const $name: Column = Column { key: $key, title: $title, unit: Unit::$unit };
+        )*
+
+        /// Every figure that there is.
+        const ALL: &[Column] = &[$($name),*];
+    };
 }
 
 columns! {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{Findings, projection};
-use crate::{contest::Comparison, report, sample::Unit};
+use super::{Finding, Findings, projection};
+use crate::{contest::Comparison, machine::Build, report, sample::Unit};
 
 const METHOD: &str = include_str!("../../notes/method.md");
 const GROWTH: &str = include_str!("../../notes/growth.md");
@@ -20,23 +20,22 @@ pub(super) fn document(findings: &Findings) -> String {
          with all figures of it, stands in [benchmarks.json](benchmarks.json).\n\n",
     );
     let machine = &findings.machine;
-    let Findings { rounds, .. } = findings;
     // Writing to a string cannot fail.
     let _ = write!(
         text,
-        "Measured on {} cores of {}, {:.0} GiB of memory, Linux {}; {}. Commit {}. Up to {rounds} rounds of each contest.\n\n{METHOD}\n",
-        machine.cores, machine.processor, machine.memory_gib, machine.kernel, machine.pinning, machine.commit,
+        "Measured on {} cores of {}, {:.0} GiB of memory, Linux {}; {}.\n\n{METHOD}\n",
+        machine.cores, machine.processor, machine.memory_gib, machine.kernel, machine.pinning,
     );
     participants(findings, &mut text);
     let (curves, contests): (Vec<_>, Vec<_>) =
-        findings.comparisons.iter().partition(|comparison| comparison.growing.is_some());
-    for comparison in contests {
-        section(comparison, "##", &mut text);
+        findings.contests.iter().partition(|finding| finding.comparison.growing.is_some());
+    for contest in contests {
+        section(contest, "##", &mut text);
     }
     if !curves.is_empty() {
         let _ = write!(text, "## How cost grows\n\n{GROWTH}\n");
-        for comparison in curves {
-            section(comparison, "###", &mut text);
+        for curve in curves {
+            section(curve, "###", &mut text);
         }
     }
     if let Some(projection) = projection::project(findings) {
@@ -68,9 +67,11 @@ fn cell(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }
 
-fn section(comparison: &Comparison, level: &str, text: &mut String) {
-    let Comparison { name, title, note, .. } = comparison;
-    let _ = write!(text, "{level} {title}\n\n{note}\n\n");
+fn section(Finding { build, comparison }: &Finding, level: &str, text: &mut String) {
+    let Comparison { name, title, note, seconds, .. } = comparison;
+    let rounds = comparison.entries.iter().map(|entry| entry.rounds.len()).max().unwrap_or_default();
+    let Build { commit, day } = build;
+    let _ = write!(text, "{level} {title}\n\n{note} {rounds} rounds of {seconds} s, {day}, commit {commit}.\n\n");
     if plot(comparison).is_some() {
         let _ = write!(text, "![{title}](benchmarks/{name}.svg)\n\n");
     }
@@ -114,21 +115,26 @@ mod tests {
                 memory_gib: 24.0,
                 kernel: "6.1".to_owned(),
                 pinning: "nothing is pinned".to_owned(),
-                commit: "abc".to_owned(),
             },
-            rounds: 15,
             peers: vec![Participant {
                 name: "ws".to_owned(),
                 version: "8".to_owned(),
                 notes: "one\nprocess".to_owned(),
             }],
             missing: BTreeMap::from([("artemis".to_owned(), "there is no Java".to_owned())]),
-            comparisons: vec![comparison(&[Some(80_000.0)], &[Some(100_000.0)])],
+            contests: vec![Finding {
+                build: Build { commit: "abc".to_owned(), day: "2026-11-28".to_owned() },
+                comparison: comparison(&[Some(80_000.0)], &[Some(100_000.0)]),
+            }],
         };
         let text = document(&findings);
-        for part in
-            ["| ws | 8 | one process |", "- artemis: there is no Java", "(benchmarks/fan-out.svg)", "| parlor | 80 k"]
-        {
+        for part in [
+            "| ws | 8 | one process |",
+            "- artemis: there is no Java",
+            "(benchmarks/fan-out.svg)",
+            "| parlor | 80 k",
+            "One to many. 1 rounds of 3 s, 2026-11-28, commit abc.",
+        ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
     }

@@ -10,12 +10,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     contest::{Comparison, Contest, Entry, Pool, Rounds},
     cores::Cores,
-    machine::Machine,
+    machine::{Build, Machine},
     program, report,
     scenario::BODY,
     subject::{LIMIT, LIMIT_COALESCING, LIMIT_ECHO, Peer, Programs, Subject},
@@ -36,18 +36,25 @@ pub(crate) struct Wishes {
 }
 
 /// All that was found out.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Findings {
     pub(crate) machine: Machine,
-    pub(crate) rounds: usize,
     pub(crate) peers: Vec<Participant>,
     /// Peers that could not be installed, and why.
     pub(crate) missing: BTreeMap<String, String>,
-    pub(crate) comparisons: Vec<Comparison>,
+    pub(crate) contests: Vec<Finding>,
+}
+
+/// What one contest gave.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Finding {
+    /// Contests of one file may have been held at different times.
+    pub(crate) build: Build,
+    pub(crate) comparison: Comparison,
 }
 
 /// A peer that took part.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Participant {
     pub(crate) name: String,
     pub(crate) version: String,
@@ -61,16 +68,13 @@ pub(crate) fn compare(
     cores: Cores,
     tell: &mut dyn FnMut(&str),
 ) -> Result<(), Box<dyn Error>> {
-    let mut findings = Findings {
-        machine: Machine::describe(cores),
-        rounds: wishes.rounds.rounds,
-        peers: Vec::new(),
-        missing: BTreeMap::new(),
-        comparisons: Vec::new(),
-    };
+    let build = Build::describe();
+    let mut findings = before(&wishes.output, Machine::describe(cores))?;
     let peers = install(wishes, programs, &mut findings, tell)?;
     let mut pool = Pool::new(cores);
-    for (contest, has_peers) in contests(&peers, programs, wishes.subscribers)? {
+    let contests = contests(&peers, programs, wishes.subscribers)?;
+    let order: Vec<_> = contests.iter().map(|(contest, _)| contest.name.clone()).collect();
+    for (contest, has_peers) in contests {
         let wanted = wishes.only.is_empty() || wishes.only.iter().any(|name| is_called(&contest.name, name));
         if !wanted {
             continue;
@@ -81,10 +85,37 @@ pub(crate) fn compare(
             comparison.entries.extend(findings.missing.keys().map(|name| Entry::new(name, name, None)));
         }
         tell(&format!("\n{}\n\n{}", comparison.title, report::table(&comparison)));
-        findings.comparisons.push(comparison);
+        findings.enter(Finding { build: build.clone(), comparison }, &order);
         write(&findings, &wishes.output)?;
     }
     Ok(())
+}
+
+/// What the files say that are there already: contests that are not held now stay, with the commit and the day that they are
+/// of. Nothing is taken over from another machine.
+fn before(output: &Path, machine: Machine) -> Result<Findings, Box<dyn Error>> {
+    let fresh = Findings { machine, peers: Vec::new(), missing: BTreeMap::new(), contests: Vec::new() };
+    let path = output.join("benchmarks.json");
+    if !path.exists() {
+        return Ok(fresh);
+    }
+    let written: Findings = serde_json::from_str(&fs::read_to_string(&path)?)
+        .map_err(|error| format!("{} cannot be gone on with: {error}. Remove it to begin anew.", path.display()))?;
+    Ok(if written.machine == fresh.machine { written } else { fresh })
+}
+
+impl Findings {
+    /// Puts a contest in its place, or in that of an earlier one of its name.
+    fn enter(&mut self, finding: Finding, order: &[String]) {
+        self.contests.retain(|other| other.comparison.name != finding.comparison.name);
+        self.contests.push(finding);
+        self.contests.sort_by_key(|other| order.iter().position(|name| *name == other.comparison.name));
+    }
+
+    /// A contest's outcome.
+    pub(crate) fn comparison(&self, name: &str) -> Option<&Comparison> {
+        self.contests.iter().map(|finding| &finding.comparison).find(|comparison| comparison.name == name)
+    }
 }
 
 /// The peers that are there now.
@@ -103,6 +134,8 @@ fn install(
         match peer.install() {
             Ok(()) => {
                 let (name, version, notes) = (peer.name.clone(), peer.version(), peer.notes.trim().to_owned());
+                findings.missing.remove(&name);
+                findings.peers.retain(|other| other.name != name);
                 findings.peers.push(Participant { name, version, notes });
                 subjects.push(Subject::peer(&peer));
             }
@@ -112,6 +145,7 @@ fn install(
             }
         }
     }
+    findings.peers.sort_by_key(|peer| peer.name.to_lowercase());
     Ok(subjects)
 }
 
@@ -160,7 +194,7 @@ fn is_called(contest: &str, name: &str) -> bool {
 fn write(findings: &Findings, output: &Path) -> Result<(), Box<dyn Error>> {
     let plots = output.join("benchmarks");
     fs::create_dir_all(&plots)?;
-    for comparison in &findings.comparisons {
+    for Finding { comparison, .. } in &findings.contests {
         if let Some(svg) = document::plot(comparison) {
             fs::write(plots.join(format!("{}.svg", comparison.name)), svg)?;
         }
@@ -173,6 +207,38 @@ fn write(findings: &Findings, output: &Path) -> Result<(), Box<dyn Error>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contest::tests;
+
+    fn machine(cores: usize) -> Machine {
+        let [processor, kernel, pinning] = ["a processor", "6.1", "nothing is pinned"].map(str::to_owned);
+        Machine { processor, cores, memory_gib: 24.0, kernel, pinning }
+    }
+
+    fn finding(name: &str, commit: &str) -> Finding {
+        let comparison = Comparison { name: name.to_owned(), ..tests::comparison(&[Some(1.0), None], &[Some(2.0)]) };
+        Finding { build: Build { commit: commit.to_owned(), day: "2026-11-28".to_owned() }, comparison }
+    }
+
+    #[test]
+    fn what_is_not_measured_anew_stays_and_says_of_which_commit_it_is() {
+        let output = std::env::temp_dir().join(format!("parlor-bench-{}", std::process::id()));
+        let order = ["fan-out", "burst"].map(str::to_owned);
+        let mut findings = before(&output, machine(2)).expect("there is nothing");
+        findings.enter(finding("burst", "old"), &order);
+        findings.enter(finding("fan-out", "old"), &order);
+        write(&findings, &output).expect("the folder can be written");
+        let mut findings = before(&output, machine(2)).expect("what was written can be read");
+        findings.enter(finding("burst", "new"), &order);
+        let seen = |findings: &Findings| -> Vec<_> {
+            let each = |Finding { build, comparison }: &Finding| (comparison.name.clone(), build.commit.clone());
+            findings.contests.iter().map(each).collect()
+        };
+        let [old, new] = [("fan-out", "old"), ("burst", "new")].map(|(name, of)| (name.to_owned(), of.to_owned()));
+        assert_eq!(seen(&findings), [old, new]);
+        assert_eq!(findings.contests[0].comparison.entries[0].rounds, finding("", "").comparison.entries[0].rounds);
+        assert!(before(&output, machine(4)).expect("it can be read").contests.is_empty(), "another machine");
+        fs::remove_dir_all(&output).expect("it was written here");
+    }
 
     #[test]
     fn a_contest_is_called_by_its_name_or_its_kind() {

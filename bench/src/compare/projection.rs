@@ -18,7 +18,7 @@ const FULL: f64 = 0.6;
 /// The projection, if its figures are there.
 pub(super) fn project(findings: &Findings) -> Option<String> {
     let median = |contest: &str, column: Column| {
-        let comparison = findings.comparisons.iter().find(|comparison| comparison.name == contest)?;
+        let comparison = findings.comparison(contest)?;
         Some(comparison.entry(PARLOR)?.spread(column)?.median)
     };
     let session = median("idle-19000", OCTETS_PER_SESSION)?;

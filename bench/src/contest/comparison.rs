@@ -1,6 +1,6 @@
 //! The outcome of a contest: every round of everyone, and what is made of them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     sample::{Column, DISORDERED, Sample},
@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// All rounds of a contest.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Comparison {
     pub(crate) name: String,
     pub(crate) title: String,
@@ -20,12 +20,12 @@ pub(crate) struct Comparison {
     /// Whom the others are divided by.
     pub(crate) reference: Option<String>,
     /// What grows along a curve.
-    pub(crate) growing: Option<&'static str>,
+    pub(crate) growing: Option<String>,
     pub(crate) entries: Vec<Entry>,
 }
 
 /// One contestant.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Entry {
     pub(crate) label: String,
     pub(crate) subject: String,
@@ -38,7 +38,7 @@ pub(crate) struct Entry {
 }
 
 /// A place on a curve.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Point {
     pub(crate) series: String,
     /// How much there is of what grows.
@@ -46,7 +46,7 @@ pub(crate) struct Point {
 }
 
 /// What one round gave.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Round {
     /// Why there are no figures.

@@ -118,7 +118,7 @@ impl Contest {
             seconds: rounds.seconds,
             columns,
             reference: self.reference.clone(),
-            growing: self.growing,
+            growing: self.growing.map(str::to_owned),
             entries,
         }
     }

@@ -39,7 +39,7 @@ impl Axis {
 
 /// The figure that counts, as curves; none where contestants are no points.
 pub(crate) fn curve(comparison: &Comparison) -> Option<String> {
-    let (column, growing) = (comparison.first_column()?, comparison.growing?);
+    let (column, growing) = (comparison.first_column()?, comparison.growing.as_deref()?);
     let points: Vec<_> = comparison
         .entries
         .iter()
@@ -97,7 +97,7 @@ mod tests {
     fn each_series_is_a_line() {
         let mut comparison = comparison(&[Some(100_000.0)], &[Some(200_000.0)]);
         assert_eq!(curve(&comparison), None, "nothing grows");
-        comparison.growing = Some("subscribers");
+        comparison.growing = Some("subscribers".to_owned());
         for (entry, place) in comparison.entries.iter_mut().zip([100.0, 1000.0]) {
             entry.point = Some(Point { series: "parlor".to_owned(), place });
         }

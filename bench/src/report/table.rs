@@ -8,7 +8,7 @@ use crate::{
 
 /// One row for each contestant: the median of each figure, of the first one with quartiles, and the ratio to the reference.
 pub(crate) fn table(comparison: &Comparison) -> String {
-    let mut head = vec![comparison.growing.unwrap_or("").to_owned()];
+    let mut head = vec![comparison.growing.clone().unwrap_or_default()];
     head.extend(comparison.columns.iter().map(|column| column.title.to_owned()));
     if let Some(reference) = &comparison.reference {
         head.push(format!("against {reference}"));

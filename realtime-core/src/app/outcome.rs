@@ -110,7 +110,7 @@ impl Outcome {
 impl Target {
     /// Sends to the topic or user that this is; `session` is the one whose event it was.
     pub(crate) async fn send(
-        &self,
+        self,
         broker: &Broker,
         session: &Session,
         publication: Publication,
@@ -118,15 +118,15 @@ impl Target {
         match self {
             Self::Reply => {}
             Self::Topic(destination) => {
-                broker.publish_message(destination.clone(), publication).await?;
+                broker.publish_message(destination, publication).await?;
             }
             Self::User(recipient, path) => {
                 let (owner, only) = match recipient {
                     Recipient::Own => (session.owner(), None),
                     Recipient::ThisSession => (session.owner(), Some(session.id())),
-                    Recipient::User(user) => (Owner::User(user.clone()), None),
+                    Recipient::User(user) => (Owner::User(user), None),
                 };
-                broker.send_to_owner(&UserDestination { owner, path: path.clone() }, &publication, only).await?;
+                broker.send_to_owner(&UserDestination { owner, path }, &publication, only).await?;
             }
         }
         Ok(())

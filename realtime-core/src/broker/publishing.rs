@@ -84,23 +84,22 @@ impl Broker {
             return Ok(Published { subscriptions: 0, position: None });
         };
         if let Some(journal) = self.rules().and_then(|rules| rules.journal_of(&destination)) {
-            return self.append(&**journal, destination, publication).await;
+            return Box::pin(self.append(&**journal, destination, publication)).await;
         }
         let reach = self.fan_out(&destination, &self.next_message_id(), &publication.in_current_trace(), None);
-        self.give_way(reach.queued).await;
+        drop(publication);
+        Self::give_way(reach.queued).await;
         Ok(Published { subscriptions: reach.subscriptions, position: None })
     }
 
-    /// Lets others do what a publish has made for them. (Whoever publishes has waited for room before, too: many publishers
-    /// together stay within the bound.) It may be the very task of the publisher that has to write, or one
-    /// that shares a thread with it: a loop of publishes must let it.
-    async fn give_way(&self, queued: bool) {
+    /// Lets others do what a publish has made for them. It may be the very task of the publisher that has to write, or one that
+    /// shares a thread with it: a loop of publishes must let it. For room it waits before the next one.
+    async fn give_way(queued: bool) {
         if queued {
             tokio::task::yield_now().await;
         } else {
             tokio::task::consume_budget().await;
         }
-        self.inner.shards.have_room().await;
     }
 
     async fn append(
@@ -112,7 +111,7 @@ impl Broker {
         let entry = Entry::new(self.next_message_id(), publication.in_current_trace().into_owned());
         match journal.append(&destination, entry).await {
             Ok(appended) => {
-                self.give_way(false).await;
+                Self::give_way(false).await;
                 Ok(Published { subscriptions: appended.reached, position: Some(appended.position) })
             }
             Err(error) => Err(PublishError::History { destination, error }),
@@ -180,7 +179,7 @@ impl Broker {
     ) -> Result<SentToUser, PublishError> {
         self.inner.shards.have_room().await;
         let (sent, queued) = self.hand_to_owner(destination, publication, only)?;
-        self.give_way(queued).await;
+        Self::give_way(queued).await;
         Ok(sent)
     }
 

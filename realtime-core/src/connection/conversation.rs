@@ -128,12 +128,19 @@ impl Conversation {
     }
 
     /// Answers one request. What seldom comes is boxed: the future of a SEND is moved as a whole, with room for the largest.
-    pub(super) async fn handle(&mut self, request: Request) -> Flow {
-        let flow = match request {
+    pub(super) async fn handle(&mut self, request: Box<Request>) -> Flow {
+        if matches!(*request, Request::Send(_) | Request::Ack(_) | Request::Nack(_)) {
+            let answered = match self.hold(request) {
+                Ok(Some(request)) => self.process(request, Settling::WasRead).await,
+                Ok(None) => Ok(()),
+                Err(closing) => Err(closing),
+            };
+            return answered.map_or_else(Flow::end_by_server, |()| Flow::Continue);
+        }
+        let flow = match *request {
             Request::Connect(connect) => Box::pin(self.connect(connect)).await,
             Request::Subscribe(subscribe) => Box::pin(self.subscribe(subscribe)).await,
             Request::Unsubscribe(unsubscribe) => Box::pin(self.unsubscribe(unsubscribe)).await,
-            Request::Send(_) | Request::Ack(_) | Request::Nack(_) => self.hold_or_process(request).await,
             Request::Begin(begin) => self.begin(&begin),
             Request::Commit(commit) => Box::pin(self.commit(&commit)).await,
             Request::Abort(abort) => self.abort(&abort),
@@ -204,22 +211,19 @@ impl Conversation {
         Ok(())
     }
 
-    /// Keeps a frame for the COMMIT of its transaction, or processes it.
-    async fn hold_or_process(&mut self, request: Request) -> Result<(), Closing> {
-        let receipt = request.receipt().map(str::to_owned);
+    /// Keeps a frame for the COMMIT of its transaction, or gives it back to be processed.
+    fn hold(&mut self, request: Box<Request>) -> Result<Option<Box<Request>>, Closing> {
         if self.transactions.is_none() && !names_transaction(&request) {
-            return self.process(request, Settling::WasRead).await;
+            return Ok(Some(request));
         }
-        match self.transactions().hold(request, clock::now()) {
-            Ok(Some(request)) => self.process(request, Settling::WasRead).await,
-            Ok(None) => Ok(()),
-            Err(error) => Err(transaction_fault(&error, receipt.as_deref())),
-        }
+        let receipt = request.receipt().map(str::to_owned);
+        let held = self.transactions().hold(*request, clock::now());
+        held.map(|request| request.map(Box::new)).map_err(|error| transaction_fault(&error, receipt.as_deref()))
     }
 
-    async fn process(&mut self, request: Request, settling: Settling) -> Result<(), Closing> {
+    async fn process(&mut self, request: Box<Request>, settling: Settling) -> Result<(), Closing> {
         let Some(live) = &self.live else { return Ok(()) };
-        let (settle, accepted) = match request {
+        let (settle, accepted) = match *request {
             Request::Send(send) => {
                 let Done { result, jobs } = live.dispatch.send(send).await;
                 self.jobs.extend(jobs);
@@ -247,7 +251,7 @@ impl Conversation {
         let receipt = commit.receipt.as_deref();
         let held = self.transactions().commit(&commit.id, clock::now());
         for request in held.map_err(|error| transaction_fault(&error, receipt))? {
-            self.process(request, Settling::Now).await?;
+            self.process(Box::new(request), Settling::Now).await?;
         }
         self.answer_transaction(Ok(()), receipt)
     }

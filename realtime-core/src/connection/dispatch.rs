@@ -10,17 +10,20 @@
 
 use std::{
     collections::HashMap,
-    panic::AssertUnwindSafe,
+    panic::{self, AssertUnwindSafe},
+    pin::Pin,
     sync::{Arc, OnceLock},
+    task::{self, Poll, ready},
 };
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::Either};
 use parking_lot::Mutex;
 use parlor_stomp::{Command, Encoded, Headers, Send, Subscribe, encode_frame, encode_receipt};
+use pin_project_lite::pin_project;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
-    app::{self, Context, Failure, Recipient, Rejection, SendTarget, Target},
+    app::{self, Context, Failure, Outcome, Recipient, Rejection, SendTarget, Target},
     broker::{Broker, POSITION, Publication, recovered_header},
     clock,
     connection::{
@@ -110,10 +113,25 @@ impl Dispatch {
     }
 
     /// Handles a SEND, or begins to where its route is concurrent.
-    pub(super) async fn send(self: &Arc<Self>, send: Send) -> Done {
+    ///
+    /// What most SENDs do without is boxed, here and below: the future of each is made, moved and dropped as a whole, with room
+    /// for the largest of all that it may ever wait for.
+    pub(super) fn send(self: &Arc<Self>, send: Send) -> impl Future<Output = Done> {
         let asked = Asked::send(&send);
+        let is_plain = self.endpoint.interceptors.is_empty()
+            && !self.endpoint.routes.has_concurrent()
+            && send.headers.get(MESSAGE_KEY).is_none()
+            && send.destination != self.endpoint.refresh.as_str();
+        if !is_plain {
+            return Either::Right(Box::pin(self.send_with_care(send, asked)));
+        }
+        Either::Left(self.deliver(Self::message(send), asked, None))
+    }
+
+    /// Handles a SEND that is more than a message for somebody, or none.
+    async fn send_with_care(self: &Arc<Self>, send: Send, asked: Asked) -> Done {
         if send.destination == self.endpoint.refresh.as_str() {
-            let refreshed = Box::pin(self.refresh(&send)).await;
+            let refreshed = self.refresh(&send).await;
             return self.answer(&asked, refreshed.map(|()| Performed::default()).map_err(Failure::from)).await;
         }
         let first = match self.claim(&send).await {
@@ -121,34 +139,29 @@ impl Dispatch {
             Ok(Claimed::First(first)) => first,
             Err(rejection) => return self.answer(&asked, Err(rejection)).await,
         };
-        let message = match self.message(send).await {
-            Ok(message) => message,
-            Err(rejection) => return self.answer(&asked, Err(rejection.into())).await,
+        let message = match Self::message(send) {
+            Ok(message) => self.intercept(message).await,
+            Err(rejection) => Err(rejection),
         };
-        match self.slot(&message).await {
-            Err(rejection) => {
-                self.settle_claim(first, false);
-                self.answer(&asked, Err(rejection.into())).await
-            }
+        let slot = match &message {
+            Ok(message) => self.slot(message).await,
+            Err(_) => Ok(None),
+        };
+        match slot {
+            Err(rejection) => self.deliver(Err(rejection), asked, first).await,
+            Ok(None) => self.deliver(message, asked, first).await,
             Ok(Some(slot)) => {
                 let this = Arc::clone(self);
                 let handler = async move {
-                    let delivered = this.deliver(message, &asked).await;
-                    this.settle_claim(first, delivered.is_ok());
+                    let done = this.deliver(message, asked, first).await;
                     drop(slot);
-                    this.answer(&asked, delivered).await
+                    done
                 };
                 Done { result: Ok(()), jobs: vec![Job::Handler(Observed::current().run(handler).boxed())] }
-            }
-            Ok(None) => {
-                let delivered = self.deliver(message, &asked).await;
-                self.settle_claim(first, delivered.is_ok());
-                self.answer(&asked, delivered).await
             }
         }
     }
 
-    /// The RECEIPT of a SUBSCRIBE, which says whether anything was missed where the client wanted to resume.
     /// Confirms a SUBSCRIBE: whether it missed nothing, where it goes on from somewhere, and the place that it begins at.
     pub(super) fn receipt_of_subscribe(&self, receipt: Option<&str>, recovered: Option<bool>, position: Option<&str>) {
         let Some(receipt) = receipt else { return };
@@ -203,10 +216,14 @@ impl Dispatch {
         }
     }
 
-    /// The message that a SEND is, after the interceptors.
-    async fn message(&self, send: Send) -> Result<Message, Rejection> {
+    /// The message that a SEND is.
+    fn message(send: Send) -> Result<Message, Rejection> {
         let destination: Destination = send.destination.parse()?;
-        let mut message = Message::new(destination, relayed_headers(&send.headers), send.content_type, send.body);
+        Ok(Message::new(destination, relayed_headers(&send.headers), send.content_type, send.body))
+    }
+
+    /// A message after the interceptors.
+    async fn intercept(&self, mut message: Message) -> Result<Message, Rejection> {
         for interceptor in &self.endpoint.interceptors {
             message = self.guarded(async { interceptor.on_send(&self.session, message).await }).await?;
         }
@@ -215,9 +232,6 @@ impl Dispatch {
 
     /// A turn at the message's route where that is concurrent; waits until one is free.
     async fn slot(&self, message: &Message) -> Result<Option<OwnedSemaphorePermit>, Rejection> {
-        if !self.endpoint.routes.has_concurrent() {
-            return Ok(None);
-        }
         let Some(matched) = self.endpoint.routes.message(message.destination()) else { return Ok(None) };
         let Some(count) = matched.options.concurrent else { return Ok(None) };
         let slots = {
@@ -228,24 +242,66 @@ impl Dispatch {
         self.guarded(slots.acquire_owned().map(|slot| Ok(slot.ok()))).await
     }
 
-    /// Brings a message to where its destination says: a handler, a topic, a user.
-    async fn deliver(self: &Arc<Self>, message: Message, asked: &Asked) -> Result<Performed, Failure> {
-        let destination = message.destination().clone();
-        let target = match self.broker().prefixes().classify(&destination) {
-            Class::App => return self.call_handler(message, asked).await,
+    /// Brings a message to where its destination says, and answers the SEND that it was.
+    #[expect(clippy::manual_async_fn, reason = "an async function has room for each argument twice")]
+    fn deliver(
+        self: &Arc<Self>,
+        message: Result<Message, Rejection>,
+        asked: Asked,
+        first: Option<First>,
+    ) -> impl Future<Output = Done> {
+        async move {
+            let delivered = match message {
+                Ok(message) if self.is_for_handler(&message) => self.call_handler(message, &asked).await,
+                Ok(message) => self.relay(&message).await.map_err(Failure::from),
+                Err(rejection) => Err(rejection.into()),
+            };
+            self.settle_claim(first, delivered.is_ok());
+            self.answer(&asked, delivered).await
+        }
+    }
+
+    fn is_for_handler(&self, message: &Message) -> bool {
+        matches!(self.broker().prefixes().classify(message.destination()), Class::App)
+    }
+
+    async fn call_handler(self: &Arc<Self>, message: Message, asked: &Asked) -> Result<Performed, Failure> {
+        let called = self.call(message)?;
+        let outcome = called.await?;
+        let reply_to = ReplyTo::Session(asked.correlation.clone());
+        Ok(self.perform(outcome, &reply_to, asked).await?)
+    }
+
+    /// Calls the handler of a message, if it has one that takes it.
+    fn call(&self, message: Message) -> Result<impl Future<Output = Result<Outcome, Failure>>, Rejection> {
+        let Some(matched) = self.endpoint.routes.message(message.destination()) else {
+            return Err(Rejection::not_found(message.destination()));
+        };
+        if let Some(limit) = matched.options.max_size
+            && message.body().len() > limit
+        {
+            return Err(Rejection::too_large(limit));
+        }
+        self.take_turn(&matched)?;
+        let context = Context::new(self.session.clone(), self.broker().clone(), message);
+        Ok(self.guarded(matched.call(context)))
+    }
+
+    /// Sends a message on to a topic, a user or a queue, if the rules allow it.
+    async fn relay(&self, message: &Message) -> Result<Performed, Rejection> {
+        let destination = message.destination();
+        let target = match self.broker().prefixes().classify(destination) {
             Class::Topic => SendTarget::Topic(destination.clone()),
             Class::User(UserPath::Own(path)) => SendTarget::OwnUser(path),
-            Class::User(UserPath::Named { user, path }) => {
-                SendTarget::OtherUser { user: user.parse().map_err(Rejection::from)?, path }
-            }
+            Class::User(UserPath::Named { user, path }) => SendTarget::OtherUser { user: user.parse()?, path },
             Class::Queue => SendTarget::Queue(destination.clone()),
-            _ => return Err(Rejection::not_found(&destination).into()),
+            _ => return Err(Rejection::not_found(destination)),
         };
         // The future is made inside the guarded block as well: an authorizer may panic before its first await.
         let principal = self.session.principal();
         let allowed = async { Ok(self.endpoint.rules.may_send(&principal, &target).await) };
         if !self.guarded::<_, Rejection>(allowed).await? {
-            return Err(Rejection::forbidden_send(&destination).into());
+            return Err(Rejection::forbidden_send(destination));
         }
         let publication = Publication::bytes(message.body().clone()).with_headers(message.headers().clone());
         let publication = match message.content_type() {
@@ -257,25 +313,8 @@ impl Dispatch {
             SendTarget::OtherUser { user, path } => Target::User(Recipient::User(user), path),
             SendTarget::Queue(destination) | SendTarget::Topic(destination) => Target::Topic(destination),
         };
-        self.send_one(&target, publication).await?;
+        self.send_one(target, publication).await?;
         Ok(Performed::default())
-    }
-
-    async fn call_handler(self: &Arc<Self>, message: Message, asked: &Asked) -> Result<Performed, Failure> {
-        let destination = message.destination().clone();
-        let Some(matched) = self.endpoint.routes.message(&destination) else {
-            return Err(Rejection::not_found(&destination).into());
-        };
-        if let Some(limit) = matched.options.max_size
-            && message.body().len() > limit
-        {
-            return Err(Rejection::too_large(limit).into());
-        }
-        self.take_turn(&matched)?;
-        let context = Context::new(self.session.clone(), self.broker().clone(), message);
-        let outcome = self.guarded(matched.call(context)).await?;
-        let reply_to = ReplyTo::Session(asked.correlation.clone());
-        Ok(self.perform(outcome, &reply_to, asked).await?)
     }
 
     pub(super) fn take_turn<K>(&self, matched: &app::Matched<'_, K>) -> Result<(), Rejection> {
@@ -286,28 +325,27 @@ impl Dispatch {
     }
 
     /// Runs code of the application: a panic, or the end of the connection's patience, is its failure and nobody else's.
-    pub(super) async fn guarded<T, E: From<Rejection>>(
+    pub(super) fn guarded<T, E: From<Rejection>>(
         &self,
         running: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, E> {
-        tokio::select! {
-            result = AssertUnwindSafe(running).catch_unwind() => result.unwrap_or_else(|_| {
-                telemetry::handler_panicked();
-                Err(Rejection::handler_panicked().into())
-            }),
-            () = self.shared.cancellation.cancelled() => Err(Rejection::cancelled().into()),
-        }
+    ) -> impl Future<Output = Result<T, E>> {
+        Guarded { running, cancelled: self.shared.cancellation.cancelled() }
     }
 
     /// Answers a frame: with its RECEIPT, or by rule 11.
     pub(super) async fn answer(self: &Arc<Self>, asked: &Asked, result: Result<Performed, Failure>) -> Done {
-        let Failure { rejection, outcome } = match result {
+        match result {
             Ok(Performed { jobs, .. }) => {
                 self.receipt(asked.receipt.as_deref());
-                return Done { result: Ok(()), jobs };
+                Done { result: Ok(()), jobs }
             }
-            Err(failure) => failure,
-        };
+            Err(failure) => Box::pin(self.fail(asked, failure)).await,
+        }
+    }
+
+    /// Sends what an error handler wants to have sent, and says what went wrong.
+    async fn fail(self: &Arc<Self>, asked: &Asked, failure: Failure) -> Done {
+        let Failure { rejection, outcome } = failure;
         let reply_to = ReplyTo::Session(asked.correlation.clone());
         let jobs = match self.perform(outcome, &reply_to, asked).await {
             Ok(performed) => performed.jobs,
@@ -328,5 +366,40 @@ impl Dispatch {
             is_subscribe: asked.is_subscribe,
         };
         refused.tell(&self.endpoint, &self.session, rejection).map_or(Ok(()), Err)
+    }
+}
+
+pin_project! {
+    /// Code of the application that runs until it is done, panics, or is told to stop.
+    ///
+    /// Written by hand, for it has room for `running` once: an async function keeps what it was given beside what it waits for.
+    struct Guarded<F, C> {
+        #[pin]
+        running: F,
+        #[pin]
+        cancelled: C,
+    }
+}
+
+impl<T, E, F, C> Future for Guarded<F, C>
+where
+    E: From<Rejection>,
+    F: Future<Output = Result<T, E>>,
+    C: Future<Output = ()>,
+{
+    type Output = Result<T, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        match panic::catch_unwind(AssertUnwindSafe(|| this.running.poll(cx))) {
+            Ok(Poll::Ready(result)) => return Poll::Ready(result),
+            Ok(Poll::Pending) => {}
+            Err(_) => {
+                telemetry::handler_panicked();
+                return Poll::Ready(Err(Rejection::handler_panicked().into()));
+            }
+        }
+        ready!(this.cancelled.poll(cx));
+        Poll::Ready(Err(Rejection::cancelled().into()))
     }
 }

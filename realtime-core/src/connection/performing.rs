@@ -4,6 +4,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::{
     StreamExt,
+    future::Either,
     stream::{self, BoxStream},
 };
 
@@ -50,13 +51,19 @@ impl Dispatch {
     ) -> Result<Performed, Rejection> {
         let mut performed = Performed::default();
         for delivery in outcome.into_deliveries() {
-            match (delivery.publications, delivery.to) {
-                (Publications::Nothing, _) => {}
+            // Waited for below, where nothing of the delivery has to be kept beside it.
+            let sent = match (delivery.publications, delivery.to) {
+                (Publications::Nothing, _) => continue,
                 (Publications::One(publication), Target::Reply) => match reply_to {
-                    ReplyTo::Subscription(..) => performed.replies.push(publication),
-                    ReplyTo::Session(correlation) => self.answer_request(correlation.as_deref(), publication).await?,
+                    ReplyTo::Subscription(..) => {
+                        performed.replies.push(publication);
+                        continue;
+                    }
+                    ReplyTo::Session(correlation) => {
+                        Either::Left(self.answer_request(correlation.as_deref(), publication))
+                    }
                 },
-                (Publications::One(publication), to) => self.send_one(&to, publication).await?,
+                (Publications::One(publication), to) => Either::Right(self.send_one(to, publication)),
                 (Publications::Stream(items), to) => {
                     let limit = self.endpoint.config.max_streams;
                     let permit = Arc::clone(self.streams())
@@ -74,15 +81,17 @@ impl Dispatch {
                         performed.streams.push(EndOnDrop { stream, place: shared });
                     }
                     performed.jobs.push(job);
+                    continue;
                 }
-            }
+            };
+            sent.await?;
         }
         Ok(performed)
     }
 
-    pub(super) async fn send_one(&self, to: &Target, publication: Publication) -> Result<(), Rejection> {
+    pub(super) fn send_one(&self, to: Target, publication: Publication) -> impl Future<Output = Result<(), Rejection>> {
         // A journal may be the application's own.
-        self.guarded(to.send(self.broker(), &self.session, publication)).await
+        self.guarded(to.send(self.broker(), &self.session, publication))
     }
 
     /// The reply to a message: at the session's replies, with the message's correlation id.
@@ -144,7 +153,7 @@ impl Dispatch {
                 self.reply(subscriber, destination, &publication);
                 Ok(())
             }
-            _ => self.send_one(to, publication).await,
+            _ => self.send_one(to.clone(), publication).await,
         }
     }
 

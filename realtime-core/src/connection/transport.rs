@@ -11,8 +11,6 @@ use std::{
 use bytes::Bytes;
 #[cfg(unix)]
 use rustix::net::SendFlags;
-#[cfg(unix)]
-use tokio::io::Interest;
 use tokio::{
     io::{AsyncRead, AsyncWrite, WriteHalf},
     net::{TcpStream, tcp::OwnedWriteHalf},
@@ -87,11 +85,11 @@ struct TcpWriter(OwnedWriteHalf);
 
 impl WireWriter for TcpWriter {
     /// The system call itself: the C library's is a point where threads may be cancelled, which costs as much as all that is
-    /// ours.
+    /// ours. The runtime isn't asked whether there is room: the socket knows best, and what the runtime keeps for each is one
+    /// cold line of memory more. Where there is none, `poll_write` finds that out once again, and has the runtime wait.
     #[cfg(unix)]
     fn try_write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        let stream = self.0.as_ref();
-        stream.try_io(Interest::WRITABLE, || Ok(rustix::net::send(stream, octets, SendFlags::NOSIGNAL)?))
+        Ok(rustix::net::send(self.0.as_ref(), octets, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
     }
 
     #[cfg(not(unix))]

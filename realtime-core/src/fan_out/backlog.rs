@@ -75,13 +75,18 @@ impl Backlog {
         }
     }
 
+    /// Whether there is no more than `max`.
+    pub(super) fn has_room(&self, max: Load) -> bool {
+        !self.load().exceeds(max)
+    }
+
     /// Waits until there is no more than `max`; `revive` has the work go on where nobody is at it.
-    pub(super) async fn has_room(&self, max: Load, revive: impl Fn()) {
-        while self.load().exceeds(max) {
+    pub(super) async fn wait_for_room(&self, max: Load, revive: impl Fn()) {
+        while !self.has_room(max) {
             let mut room = pin!(self.room.notified());
             room.as_mut().enable();
             revive();
-            if self.load().exceeds(max) {
+            if !self.has_room(max) {
                 room.await;
             }
         }
@@ -109,7 +114,11 @@ mod tests {
         let max = MaxBacklog::default();
         max.set(&OutboxLimits::default().max_messages(8).max_bytes(400));
         let backlog = Backlog::default();
-        let has_room = || backlog.has_room(max.get(), || ()).now_or_never().is_some();
+        let has_room = || {
+            let waits = backlog.wait_for_room(max.get(), || ()).now_or_never().is_none();
+            assert_eq!(backlog.has_room(max.get()), !waits);
+            !waits
+        };
         backlog.add(50);
         backlog.add(50);
         assert!(has_room(), "two of eight messages, 100 of 400 octets");
@@ -126,7 +135,7 @@ mod tests {
     fn who_waits_goes_on_when_there_is_less() {
         let (backlog, max) = (Backlog::default(), Load { messages: 0, octets: 0 });
         backlog.add(1);
-        let mut waiting = Box::pin(backlog.has_room(max, || ()));
+        let mut waiting = Box::pin(backlog.wait_for_room(max, || ()));
         assert!(waiting.as_mut().now_or_never().is_none());
         backlog.remove(Load { messages: 1, octets: 1 });
         assert!(waiting.now_or_never().is_some());

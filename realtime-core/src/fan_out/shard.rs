@@ -107,14 +107,19 @@ impl Shard {
         }
     }
 
+    /// Whether a publisher may go on.
+    pub(super) fn has_room(&self, max: Load) -> bool {
+        self.backlog.has_room(max)
+    }
+
     /// Waits until a publisher may go on: not for any subscriber, but for the work that it made.
-    pub(super) async fn has_room(self: &Arc<Self>, max: Load) {
+    pub(super) async fn wait_for_room(self: &Arc<Self>, max: Load) {
         let revive = || {
             if self.claim_abandoned() {
                 self.begin();
             }
         };
-        self.backlog.has_room(max, revive).await;
+        self.backlog.wait_for_room(max, revive).await;
     }
 
     /// Waits until everything that was appended before has taken effect.
@@ -253,7 +258,7 @@ mod tests {
         }
         assert!(!shard.is_idle(), "nobody runs the runtime");
         drop(home);
-        runtime().block_on(shard.has_room(Load { messages: 1, octets: 100 }));
+        runtime().block_on(shard.wait_for_room(Load { messages: 1, octets: 100 }));
         assert!(shard.is_idle());
         shard.append(Entry::Publish { lane: 1, tail: message(&meters) });
         assert!(shard.is_idle(), "whoever appends does the work now");

@@ -17,7 +17,8 @@ pub(super) struct Inbox {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    requests: VecDeque<Request>,
+    /// Boxed, for a request is handed on and on while it is answered.
+    requests: VecDeque<Box<Request>>,
     octets: usize,
 }
 
@@ -25,13 +26,13 @@ impl Inbox {
     pub(super) fn push(&mut self, request: Request) {
         let waiting = self.waiting.get_or_insert_default();
         waiting.octets += cost(&request);
-        waiting.requests.push_back(request);
+        waiting.requests.push_back(Box::new(request));
     }
 
-    pub(super) fn pop(&mut self) -> Option<Request> {
+    pub(super) fn pop(&mut self) -> Option<Box<Request>> {
         let waiting = self.waiting.as_mut()?;
         let request = waiting.requests.pop_front();
-        waiting.octets -= request.as_ref().map_or(0, cost);
+        waiting.octets -= request.as_deref().map_or(0, cost);
         if waiting.requests.is_empty() {
             self.waiting = None;
         }
@@ -39,7 +40,7 @@ impl Inbox {
     }
 
     pub(super) fn first(&self) -> Option<&Request> {
-        self.waiting.as_ref()?.requests.front()
+        self.waiting.as_ref()?.requests.front().map(|request| &**request)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -76,7 +77,7 @@ mod tests {
         assert_eq!((inbox.len(), inbox.first().and_then(Request::receipt)), (2, Some("1")));
         assert!(inbox.octets() >= 2 * FRAME_COST);
         for receipt in ["1", "2"] {
-            assert_eq!(inbox.pop().as_ref().and_then(Request::receipt), Some(receipt));
+            assert_eq!(inbox.pop().as_deref().and_then(Request::receipt), Some(receipt));
         }
         assert!(inbox.is_empty() && inbox.pop().is_none());
         assert_eq!((inbox.len(), inbox.octets()), (0, 0));

@@ -24,6 +24,9 @@ impl Driver {
                 self.assembly.pause();
                 return false;
             }
+            if self.steps >= STEPS_IN_A_TURN {
+                return true;
+            }
             let request = self.stomp.poll_request();
             let beats = self.stomp.take_beats();
             if beats > 0
@@ -36,9 +39,6 @@ impl Driver {
                 self.assembly.frame_completed();
                 self.accept(request, now);
                 continue;
-            }
-            if self.steps >= STEPS_IN_A_TURN {
-                return true;
             }
             self.steps += 1;
             let event = self.socket.buffered(now);
@@ -75,11 +75,15 @@ impl Driver {
         }
         let request = self.settle(request);
         self.endpoint.meters().traffic.received(&request);
-        self.inbox.push(request);
+        if is_done(&request) {
+            // The inbox does not bound how many of these there are.
+            self.steps += 1;
+        } else {
+            self.inbox.push(request);
+        }
     }
 
-    /// Does what an ACK or NACK outside of a transaction says. It stays in the inbox for its receipt, or becomes the fault that
-    /// it is.
+    /// Does what an ACK or NACK outside of a transaction says. What is left of it is its receipt, or the fault that it is.
     pub(super) fn settle(&mut self, request: Request) -> Request {
         let (settle, accepted) = match &request {
             Request::Ack(settle) if settle.transaction.is_none() => (settle, true),
@@ -128,5 +132,13 @@ impl Driver {
         let config = &self.endpoint.config;
         self.inbox.is_empty()
             || (self.inbox.len() < config.max_inbox_frames && self.inbox.octets() < config.max_inbox_bytes)
+    }
+}
+
+/// Whether a request was done when it was read: an ACK or NACK that asks for nothing more.
+fn is_done(request: &Request) -> bool {
+    match request {
+        Request::Ack(settle) | Request::Nack(settle) => settle.transaction.is_none() && settle.receipt.is_none(),
+        _ => false,
     }
 }
