@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{
+    codec::{self, Direction},
     compare::{self, Wishes},
     contest::{Comparison, Contest, Pool, Rounds},
     cores::Cores,
@@ -115,7 +116,7 @@ enum Command {
         /// Subscribers of the contests that peers take part in
         #[arg(long, default_value_t = 1000)]
         subscribers: usize,
-        /// Only these contests: fan-out-1000, burst, rate, curve for all curves, …; the document then has no others
+        /// Only these contests: fan-out-1000, burst, rate, curve for all curves, …; what the document says of the others stays
         #[arg(long, value_delimiter = ',')]
         only: Vec<String>,
         /// The folder of benchmarks.md, benchmarks.json and the plots
@@ -128,6 +129,9 @@ enum Command {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<OsString>,
     },
+    /// Takes frames through the codec and nothing else: what `scripts/check-hot-path` counts the instructions of
+    #[command(hide = true)]
+    Codec { direction: Direction, frames: usize },
     /// The limit reference: started by the others
     Limit {
         #[arg(long)]
@@ -230,6 +234,7 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
                 None => program::fan_out(&subjects, subscribers, in_flight, body),
             }])
         }
+        Command::Codec { direction, frames } => codec::run(direction, frames),
         Command::Burst { common, subscribers } => {
             common.run(&[program::burst(&common.subjects(&[PARLOR, LIMIT_COALESCING])?, subscribers)])
         }

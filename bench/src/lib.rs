@@ -10,6 +10,7 @@
 
 mod cli;
 mod clock;
+mod codec;
 mod compare;
 mod contest;
 mod cores;

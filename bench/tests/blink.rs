@@ -144,7 +144,7 @@ fn the_comparison_measures_a_peer_and_has_a_dash_for_one_that_is_missing() {
         assert!(document.contains(part), "{part} is missing in\n{document}");
     }
     let found: Value = serde_json::from_str(&read("benchmarks.json")).expect("it is JSON");
-    let there = &found["comparisons"][0]["entries"][2];
+    let there = &found["contests"][0]["comparison"]["entries"][2];
     assert_eq!(there["label"], "there");
     assert!(there["rounds"][0]["figures"]["published"].as_f64() > Some(0.0), "{there}");
     assert!(there["warm_up"]["figures"].is_object(), "a warm-up round is told apart");

@@ -13,12 +13,9 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use bytes::{Buf, Bytes, BytesMut};
+use memchr::{memchr, memchr2, memrchr};
 
-use crate::{
-    Command, Fault, Frame, Headers, Limits, Version,
-    codec::{escape::Escaping, scan::find},
-    command::LONGEST_COMMAND,
-};
+use crate::{Command, Fault, Frame, Headers, Limits, Version, codec::escape::Escaping, command::LONGEST_COMMAND};
 
 /// An incremental decoder. Feed it with [`push`](Self::push) and take frames with [`decode`](Self::decode) until there
 /// is none.
@@ -184,19 +181,22 @@ impl Decoder {
             self.beats += beats as u64;
         }
         let crlf = self.crlf();
-        let line = match self.next_line(LONGEST_COMMAND + "\r".len()) {
-            Ok(Some(line)) => line,
+        let end = match self.find_line_end(LONGEST_COMMAND + "\r".len()) {
+            Ok(Some(end)) => end,
             Ok(None) if may_become_command(&self.line, crlf) => return Ok(false),
             Ok(None) | Err(_) => return Err(unknown_command()),
         };
+        let line = self.line_before(end);
         // A line end of CR LF between frames is a heart-beat in every version.
-        if line.is_empty() || line[..] == b"\r"[..] {
+        let is_beat = line.is_empty() || line == b"\r";
+        let octets = line.len() + 1;
+        let command = Command::from_octets(if crlf { strip_cr(line) } else { line });
+        self.leave_line(end);
+        if is_beat {
             self.beats += 1;
             return Ok(true);
         }
-        let octets = line.len() + 1;
-        let line = if crlf { strip_cr(&line) } else { &line[..] };
-        let command = Command::from_octets(line).ok_or_else(unknown_command)?;
+        let command = command.ok_or_else(unknown_command)?;
         let (headers, collected) = (Headers::with_room(), BytesMut::new());
         self.state = State::Head(Box::new(Partial { command, headers, content_length: None, octets, collected }));
         Ok(true)
@@ -212,47 +212,64 @@ impl Decoder {
         let room = max_head.saturating_sub(head.octets);
         // A colon and a CR stand beside name and value.
         let longest = self.limits.max_header_bytes.saturating_add(":\r".len());
-        let line = match self.next_line(longest.min(room)) {
-            Ok(Some(line)) if line.len() < room => line,
+        let end = match self.find_line_end(longest.min(room)) {
+            Ok(Some(end)) if self.line_before(end).len() < room => end,
             Ok(None) => return Ok(false),
             Err(BadLine::Nul) => return Err(nul_in_head()),
             Err(BadLine::TooLong) if longest <= room => return Err(header_too_long(self.limits.max_header_bytes)),
-            Ok(Some(_)) | Err(BadLine::TooLong) => return Err(head_too_large(max_head)),
+            Ok(Some(end)) => {
+                self.leave_line(end);
+                return Err(head_too_large(max_head));
+            }
+            Err(BadLine::TooLong) => return Err(head_too_large(max_head)),
         };
-        let crlf = self.crlf();
-        let State::Head(head) = &mut self.state else { return Ok(true) };
-        head.octets += line.len() + 1;
-        let line = if crlf { strip_cr(&line) } else { &line[..] };
-        if line.is_empty() {
+        let added = self.add_line(end);
+        self.leave_line(end);
+        if added? {
             let State::Head(head) = std::mem::replace(&mut self.state, State::Command) else { return Ok(true) };
             self.state = State::Body(head);
+        }
+        Ok(true)
+    }
+
+    /// Adds the header of the line that ends there; whether it was the blank one behind the last.
+    fn add_line(&mut self, end: usize) -> Result<bool, Fault> {
+        let crlf = self.crlf();
+        let Self { limits, version, input, line, state, .. } = self;
+        let State::Head(head) = state else { return Ok(false) };
+        let line = whole_line(line, input, end);
+        head.octets += line.len() + 1;
+        let line = if crlf { strip_cr(line) } else { line };
+        if line.is_empty() {
             return Ok(true);
         }
-        if head.headers.len() >= self.limits.max_headers {
-            return Err(too_many_headers(self.limits.max_headers));
+        if head.headers.len() >= limits.max_headers {
+            return Err(too_many_headers(limits.max_headers));
         }
         // The frames that open a session are never unescaped (CON-06).
-        let escaping = match self.version {
-            Some(version) if !head.command.opens_session() => Escaping::Of(version),
+        let escaping = match version {
+            Some(version) if !head.command.opens_session() => Escaping::Of(*version),
             _ => Escaping::Never,
         };
-        let (name, value) = split_header(line, self.limits.max_header_bytes, crlf)?;
+        // Most headers have neither, and are looked through for both at once.
+        let has_cr_or_escape = memchr2(b'\r', b'\\', line).is_some();
+        let (name, value) = split_header(line, limits.max_header_bytes)?;
+        if has_cr_or_escape && crlf && line.contains(&b'\r') {
+            return Err(malformed_header("A bare CR may not stand in a header. Write it as \\r in STOMP 1.2."));
+        }
+        let escaping = if has_cr_or_escape { escaping } else { Escaping::Never };
         let name = escaping.decode(name).map_err(|_| undefined_escape())?;
         let value = escaping.decode(value).map_err(|_| undefined_escape())?;
         if name == "content-length" && head.content_length.is_none() {
             let length = content_length(&value)?;
-            head.content_length = Some(match self.version {
-                Some(_) if length > self.limits.max_body_bytes => {
-                    return Err(body_too_large(self.limits.max_body_bytes));
-                }
-                None if length > self.limits.max_connect_bytes => {
-                    return Err(frame_too_large(self.limits.max_connect_bytes));
-                }
+            head.content_length = Some(match version {
+                Some(_) if length > limits.max_body_bytes => return Err(body_too_large(limits.max_body_bytes)),
+                None if length > limits.max_connect_bytes => return Err(frame_too_large(limits.max_connect_bytes)),
                 _ => length,
             });
         }
         head.headers.push(&name, &value);
-        Ok(true)
+        Ok(false)
     }
 
     fn read_body(&mut self) -> Result<Option<Frame>, Fault> {
@@ -264,7 +281,7 @@ impl Decoder {
         };
         let missing = match body.content_length {
             Some(length) => Some(length - body.collected.len()),
-            None => find(&self.input, |octet| octet == 0),
+            None => memchr(0, &self.input),
         };
         if body.collected.len() + missing.unwrap_or(self.input.len()) > max {
             return Err(match self.version {
@@ -296,9 +313,9 @@ impl Decoder {
         Ok(Some(Frame { command, headers, body }))
     }
 
-    /// The next line without its LF, if it has come whole. The beginning of an incomplete one is kept.
-    fn next_line(&mut self, longest: usize) -> Result<Option<Bytes>, BadLine> {
-        let end = find(&self.input, |octet| octet == b'\n' || octet == 0);
+    /// Where the LF of the next line stands in the piece, if the line has come whole. The beginning of an incomplete one is kept.
+    fn find_line_end(&mut self, longest: usize) -> Result<Option<usize>, BadLine> {
+        let end = memchr2(b'\n', 0, &self.input);
         if self.line.len() + end.unwrap_or(self.input.len()) > longest {
             self.skip_line();
             return Err(BadLine::TooLong);
@@ -312,20 +329,27 @@ impl Decoder {
             self.skip_line();
             return Err(BadLine::Nul);
         }
-        let rest = self.input.split_to(end);
-        self.input.advance(1);
-        if self.line.is_empty() {
-            return Ok(Some(rest));
+        if !self.line.is_empty() {
+            self.line.extend_from_slice(&self.input[..end]);
         }
-        let mut whole = std::mem::take(&mut self.line);
-        whole.extend_from_slice(&rest);
-        Ok(Some(whole.into()))
+        Ok(Some(end))
+    }
+
+    /// The line whose end was found there.
+    fn line_before(&self, end: usize) -> &[u8] {
+        whole_line(&self.line, &self.input, end)
+    }
+
+    /// Goes on behind the line whose end was found there.
+    fn leave_line(&mut self, end: usize) {
+        self.line = Vec::new();
+        self.input.advance(end + 1);
     }
 
     /// Leaves the bad line behind, as far as it has come: it is no line to find a receipt in.
     fn skip_line(&mut self) {
         self.line.clear();
-        let end = find(&self.input, |octet| octet == b'\n' || octet == 0).unwrap_or(self.input.len());
+        let end = memchr2(b'\n', 0, &self.input).unwrap_or(self.input.len());
         self.input.advance(end);
         if self.input.first() == Some(&b'\n') {
             self.input.advance(1);
@@ -354,9 +378,8 @@ impl Decoder {
     }
 
     fn receipt_ahead(&self) -> Option<String> {
-        let end = find(&self.input, |octet| octet == 0)
-            // A line that has not come whole says nothing yet.
-            .or_else(|| self.input.iter().rposition(|octet| *octet == b'\n'))?;
+        // A line that has not come whole says nothing yet.
+        let end = memchr(0, &self.input).or_else(|| memrchr(b'\n', &self.input))?;
         let lines = self.input[..end].split(|octet| *octet == b'\n').take_while(|line| !strip_cr(line).is_empty());
         let value = lines.take(self.limits.max_headers).find_map(|line| line.strip_prefix(b"receipt:"))?;
         let value = if self.crlf() { strip_cr(value) } else { value };
@@ -366,6 +389,11 @@ impl Decoder {
         let escaping = self.version.map_or(Escaping::Never, Escaping::Of);
         Some(escaping.decode(std::str::from_utf8(value).ok()?).ok()?.into_owned())
     }
+}
+
+/// The line that ends there in `input`: all of it is in `kept`, where its beginning came in an earlier piece.
+fn whole_line<'a>(kept: &'a [u8], input: &'a [u8], end: usize) -> &'a [u8] {
+    if kept.is_empty() { &input[..end] } else { kept }
 }
 
 fn strip_cr(line: &[u8]) -> &[u8] {
@@ -381,19 +409,16 @@ fn may_become_command(beginning: &[u8], crlf: bool) -> bool {
 }
 
 /// Splits a header line at its first colon: further ones belong to the value (FRM-08).
-fn split_header(line: &[u8], max_header_bytes: usize, crlf: bool) -> Result<(&str, &str), Fault> {
+fn split_header(line: &[u8], max_header_bytes: usize) -> Result<(&str, &str), Fault> {
     let line = std::str::from_utf8(line).map_err(|_| invalid_utf8())?;
-    let (name, value) = line
-        .split_once(':')
+    let colon = memchr(b':', line.as_bytes())
         .ok_or_else(|| malformed_header("A header is a name, a colon and a value; this line has no colon."))?;
+    let (name, value) = (&line[..colon], &line[colon + 1..]);
     if name.is_empty() {
         return Err(malformed_header("A header's name may not be empty."));
     }
     if name.len() + value.len() > max_header_bytes {
         return Err(header_too_long(max_header_bytes));
-    }
-    if crlf && line.contains('\r') {
-        return Err(malformed_header("A bare CR may not stand in a header. Write it as \\r in STOMP 1.2."));
     }
     Ok((name, value))
 }

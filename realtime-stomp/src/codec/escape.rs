@@ -14,7 +14,24 @@
 
 use std::borrow::Cow;
 
-use crate::{Version, codec::scan::find};
+use memchr::memchr;
+
+use crate::Version;
+
+/// Octets that no version writes as they are, or that only some do.
+const SPECIAL: [bool; 256] = {
+    let mut special = [false; 256];
+    let mut all: &[u8] = b"\n\r\0:\\";
+    while let [first, rest @ ..] = all {
+        special[*first as usize] = true;
+        all = rest;
+    }
+    special
+};
+
+fn is_special(octet: u8) -> bool {
+    SPECIAL[usize::from(octet)]
+}
 
 /// How names and values of one frame are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +53,7 @@ impl Escaping {
 
     /// Decodes a name or value, in one pass from left to right.
     pub(crate) fn decode(self, text: &str) -> Result<Cow<'_, str>, UndefinedEscape> {
-        if !self.escapes() || find(text.as_bytes(), |octet| octet == b'\\').is_none() {
+        if !self.escapes() || memchr(b'\\', text.as_bytes()).is_none() {
             return Ok(Cow::Borrowed(text));
         }
         let mut decoded = String::with_capacity(text.len());
@@ -58,6 +75,10 @@ impl Escaping {
 
     /// Writes a name; nothing where it cannot stand whole.
     pub(crate) fn encode_name(self, name: &str, out: &mut Vec<u8>) {
+        if !name.bytes().any(is_special) {
+            out.extend_from_slice(name.as_bytes());
+            return;
+        }
         let stands = |octet| match octet {
             b'\0' => false,
             b'\r' => self == Self::Of(Version::V1_2),
@@ -71,8 +92,7 @@ impl Escaping {
 
     /// Writes a value.
     pub(crate) fn encode_value(self, value: &str, out: &mut Vec<u8>) {
-        let special = |octet| matches!(octet, b'\n' | b'\r' | b'\0' | b':' | b'\\');
-        if find(value.as_bytes(), special).is_none() {
+        if !value.bytes().any(is_special) {
             out.extend_from_slice(value.as_bytes());
             return;
         }

@@ -3,7 +3,6 @@
 mod decode;
 mod encode;
 mod escape;
-mod scan;
 
 pub use decode::Decoder;
 pub(crate) use encode::write_frame;

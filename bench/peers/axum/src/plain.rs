@@ -21,6 +21,12 @@ pub(crate) fn routes() -> Router {
     Router::new().route("/sub", any(subscribe)).route("/pub", any(publish)).route("/echo", any(echo)).with_state(room)
 }
 
+/// The same with one task for each subscriber.
+pub(crate) fn routes_in_one_task() -> Router {
+    let room: Room = broadcast::channel(BACKLOG).0;
+    Router::new().route("/sub", any(subscribe_in_one_task)).route("/pub", any(publish)).with_state(room)
+}
+
 async fn subscribe(upgrade: WebSocketUpgrade, State(room): State<Room>) -> Response {
     upgrade.on_upgrade(move |socket| async move {
         let mut messages = room.subscribe();
@@ -36,6 +42,19 @@ async fn subscribe(upgrade: WebSocketUpgrade, State(room): State<Room>) -> Respo
         // Answers pings, and notices the end.
         while let Some(Ok(_)) = receiver.next().await {}
         sending.abort();
+    })
+}
+
+async fn subscribe_in_one_task(upgrade: WebSocketUpgrade, State(room): State<Room>) -> Response {
+    upgrade.on_upgrade(move |mut socket| async move {
+        let mut messages = room.subscribe();
+        loop {
+            tokio::select! {
+                Ok(text) = messages.recv() => if socket.send(Message::text(text)).await.is_err() { break },
+                message = socket.recv() => if !matches!(message, Some(Ok(_))) { break },
+                else => break,
+            }
+        }
     })
 }
 
