@@ -67,9 +67,10 @@ bench:
     cargo build --release --example broker
     cargo run --release -p bench -- quick --seconds 3 --rounds 3
 
-# What one delivery costs in instructions, writes and allocations, whatever the machine does beside: a gate.
+# What one message costs in instructions, writes and allocations, whatever the machine does beside: a gate.
 cost:
     cargo build --release --example broker
+    cargo build --release -p bench
     scripts/check-hot-path
 
 # Everything, with all peers that can be installed, into docs/benchmarks.md: two to three hours of a machine that does nothing else.
