@@ -176,3 +176,37 @@ async fn limits_that_mean_never_are_taken() {
     client.vanish().await;
     assert!(realtime.shutdown(Duration::MAX).await);
 }
+
+/// Whenever a stop comes, a message of which the first frames count counts whole: a hundred ACKs take more than three turns.
+#[tokio::test(start_paused = true)]
+async fn rule_27_what_was_read_before_a_stop_counts_whenever_that_comes() {
+    async fn heard() {}
+    let mut seen = std::collections::BTreeSet::new();
+    for turns in 0..40 {
+        let rules = Rules::deny_all().allow_subscribe("/topic/**");
+        let routes = Router::new().mount(Route::message("/app/heard", heard)).with_state(());
+        let builder = Realtime::builder(routes).authenticate(Anonymous).authorize(rules);
+        let realtime = builder.config(Config::development()).build().unwrap();
+        let mut client = Client::connect(&realtime, Principal::anonymous()).await;
+        client.send("SUBSCRIBE\nid:a\ndestination:/topic/a\nack:client-individual\nreceipt:a\n\n").await;
+        client.receipt("a").await;
+        let mut message = String::new();
+        for number in 0..100 {
+            realtime.broker().publish("/topic/a", &number).await.unwrap();
+            let frame = client.frame().await;
+            message.push_str(&format!("ACK\nid:{}\n\n\0", support::header(&frame, "ack").unwrap()));
+        }
+        message.push_str("SEND\ndestination:/app/heard\n\n\0");
+        client.send_message(0x1, message.as_bytes()).await;
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        assert!(realtime.shutdown(Duration::from_secs(30)).await);
+        let frames = realtime.stats().traffic.frames_received;
+        let count = |command| frames.get(command).copied().unwrap_or_default();
+        let handled = realtime.stats().by_route.get("SEND /app/heard").map_or(0, |route| route.done);
+        assert!(matches!((count("ACK"), count("SEND"), handled), (0, 0, 0) | (100, 1, 1)), "{turns} turns: {frames:?}");
+        seen.insert(handled);
+    }
+    assert_eq!(seen.len(), 2, "some stops came before, and some behind");
+}

@@ -178,10 +178,15 @@ impl Routes {
         Some(Matched { routes: self, bound: handler, params, id: first_id + place, options: *options })
     }
 
+    /// What an error handler may want to know of an event; nothing where there are no error handlers.
+    fn failing<K>(&self, context: &Context<K>, failed: impl FnOnce(&K) -> Failed) -> Option<Context<Failed>> {
+        (!self.error_handlers.is_empty()).then(|| context.map(failed))
+    }
+
     /// What becomes of an error: the error handler for its type decides, else the error itself.
-    async fn failed(&self, error: HandlerError, context: Context<Failed>) -> Failure {
-        match self.error_handlers.get(&error.kind()) {
-            Some(handler) => handler(error, context).await,
+    async fn failed(&self, error: HandlerError, context: Option<Context<Failed>>) -> Failure {
+        match self.error_handlers.get(&error.kind()).zip(context) {
+            Some((handler, context)) => handler(error, context).await,
             None => error.into_rejection().into(),
         }
     }
@@ -189,17 +194,17 @@ impl Routes {
 
 impl<'a, K: Routed + Send + Sync + 'static> Matched<'a, K> {
     /// Calls the handler, and the error handler if it fails.
-    pub(crate) fn call(self, context: Context<K>) -> BoxFuture<'a, Result<Outcome, Failure>> {
+    pub(crate) fn call(self, context: Context<K>) -> impl Future<Output = Result<Outcome, Failure>> + use<'a, K> {
         let context = context.with_params(self.params);
-        let failing = context.map(|event| Failed::of(event));
+        let failing = self.routes.failing(&context, |event| Failed::of(event));
         let answer = (self.bound.call)(context);
         let routes = self.routes;
-        Box::pin(async move {
+        async move {
             match answer.await {
                 Ok(outcome) => Ok(outcome),
                 Err(error) => Err(routes.failed(error, failing).await),
             }
-        })
+        }
     }
 }
 
@@ -213,7 +218,7 @@ impl<'a> Matched<'a, Subscribe> {
     /// out.
     pub(crate) fn ask_guards(self, context: Context<Subscribe>) -> BoxFuture<'a, Result<(), Rejection>> {
         let context = context.with_params(self.params);
-        let failing = context.map(Failed::of);
+        let failing = self.routes.failing(&context, Failed::of);
         let answer = self.bound.guards.as_ref().map(|guards| guards(context));
         let routes = self.routes;
         Box::pin(async move {

@@ -66,9 +66,9 @@ impl Broker {
         destination: Destination,
         publication: Publication,
     ) -> Result<Published, PublishError> {
-        self.inner.shards.have_room().await;
+        self.inner.shards.wait_for_room().await;
         let prefixes = self.prefixes();
-        if destination.below(&prefixes.queue).is_some() {
+        if prefixes.queue.is_above(destination.as_str()) {
             let handed = self.enqueue(&destination, publication)?;
             if handed.queued || handed.messages == 0 {
                 // As below; and who waits for a consumer must let it read and acknowledge.
@@ -76,7 +76,7 @@ impl Broker {
             }
             return Ok(Published { subscriptions: handed.messages.min(1), position: None });
         }
-        if destination.below(&prefixes.topic).is_none() {
+        if !prefixes.topic.is_above(destination.as_str()) {
             return Err(PublishError::NotPublishable(destination));
         }
         let address = Address::Topic(destination.clone());
@@ -177,7 +177,7 @@ impl Broker {
         publication: &Publication,
         only: Option<SessionId>,
     ) -> Result<SentToUser, PublishError> {
-        self.inner.shards.have_room().await;
+        self.inner.shards.wait_for_room().await;
         let (sent, queued) = self.hand_to_owner(destination, publication, only)?;
         Self::give_way(queued).await;
         Ok(sent)

@@ -46,7 +46,7 @@ impl Flow {
     }
 }
 
-/// When an ACK or NACK counts.
+/// When an ACK or NACK counts; a SEND is processed alike in both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Settling {
     /// Now: its transaction is committed.

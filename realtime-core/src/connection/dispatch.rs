@@ -83,18 +83,29 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    pub(super) fn send(send: &Send) -> Self {
-        Self::new(&send.destination, send.receipt.as_ref(), &send.headers, false)
-    }
-
     pub(super) fn subscribe(subscribe: &Subscribe) -> Self {
-        Self::new(&subscribe.destination, subscribe.receipt.as_ref(), &subscribe.headers, true)
+        Self {
+            destination: subscribe.destination.clone(),
+            receipt: subscribe.receipt.clone(),
+            correlation: correlation(&subscribe.headers),
+            is_subscribe: true,
+        }
     }
+}
 
-    fn new(destination: &str, receipt: Option<&String>, headers: &Headers, is_subscribe: bool) -> Self {
-        let correlation = headers.get(CORRELATION_ID).map(str::to_owned);
-        Self { destination: destination.to_owned(), receipt: receipt.cloned(), correlation, is_subscribe }
-    }
+fn correlation(headers: &Headers) -> Option<String> {
+    headers.get(CORRELATION_ID).map(str::to_owned)
+}
+
+/// What a SEND is known by, and the message that it is.
+fn read(send: Send) -> (Asked, Result<Message, Rejection>) {
+    let Send { destination, content_type, receipt, body, headers, .. } = send;
+    let message = match destination.parse::<Destination>() {
+        Ok(to) => Ok(Message::new(to, relayed_headers(&headers), content_type, body)),
+        Err(error) => Err(error.into()),
+    };
+    let correlation = correlation(&headers);
+    (Asked { destination, receipt, correlation, is_subscribe: false }, message)
 }
 
 impl Dispatch {
@@ -117,29 +128,32 @@ impl Dispatch {
     /// What most SENDs do without is boxed, here and below: the future of each is made, moved and dropped as a whole, with room
     /// for the largest of all that it may ever wait for.
     pub(super) fn send(self: &Arc<Self>, send: Send) -> impl Future<Output = Done> {
-        let asked = Asked::send(&send);
         let is_plain = self.endpoint.interceptors.is_empty()
             && !self.endpoint.routes.has_concurrent()
             && send.headers.get(MESSAGE_KEY).is_none()
             && send.destination != self.endpoint.refresh.as_str();
         if !is_plain {
-            return Either::Right(Box::pin(self.send_with_care(send, asked)));
+            return Either::Right(Box::pin(self.send_with_care(send)));
         }
-        Either::Left(self.deliver(Self::message(send), asked, None))
+        let (asked, message) = read(send);
+        Either::Left(self.deliver(message, asked, None, None))
     }
 
-    /// Handles a SEND that is more than a message for somebody, or none.
-    async fn send_with_care(self: &Arc<Self>, send: Send, asked: Asked) -> Done {
+    /// Handles a SEND that refreshes the token, may be a repeat, is to pass interceptors, or may have to wait for its turn.
+    async fn send_with_care(self: &Arc<Self>, send: Send) -> Done {
         if send.destination == self.endpoint.refresh.as_str() {
             let refreshed = self.refresh(&send).await;
+            let (asked, _) = read(send);
             return self.answer(&asked, refreshed.map(|()| Performed::default()).map_err(Failure::from)).await;
         }
-        let first = match self.claim(&send).await {
+        let claimed = self.claim(&send).await;
+        let (asked, message) = read(send);
+        let first = match claimed {
             Ok(Claimed::Handled) => return self.answer(&asked, Ok(Performed::default())).await,
             Ok(Claimed::First(first)) => first,
             Err(rejection) => return self.answer(&asked, Err(rejection)).await,
         };
-        let message = match Self::message(send) {
+        let message = match message {
             Ok(message) => self.intercept(message).await,
             Err(rejection) => Err(rejection),
         };
@@ -147,19 +161,16 @@ impl Dispatch {
             Ok(message) => self.slot(message).await,
             Err(_) => Ok(None),
         };
-        match slot {
-            Err(rejection) => self.deliver(Err(rejection), asked, first).await,
-            Ok(None) => self.deliver(message, asked, first).await,
-            Ok(Some(slot)) => {
-                let this = Arc::clone(self);
-                let handler = async move {
-                    let done = this.deliver(message, asked, first).await;
-                    drop(slot);
-                    done
-                };
-                Done { result: Ok(()), jobs: vec![Job::Handler(Observed::current().run(handler).boxed())] }
-            }
+        let (message, slot) = match slot {
+            Ok(slot) => (message, slot),
+            Err(rejection) => (Err(rejection), None),
+        };
+        if slot.is_none() {
+            return self.deliver(message, asked, first, None).await;
         }
+        let this = Arc::clone(self);
+        let handler = async move { this.deliver(message, asked, first, slot).await };
+        Done { result: Ok(()), jobs: vec![Job::Handler(Observed::current().run(handler).boxed())] }
     }
 
     /// Confirms a SUBSCRIBE: whether it missed nothing, where it goes on from somewhere, and the place that it begins at.
@@ -216,12 +227,6 @@ impl Dispatch {
         }
     }
 
-    /// The message that a SEND is.
-    fn message(send: Send) -> Result<Message, Rejection> {
-        let destination: Destination = send.destination.parse()?;
-        Ok(Message::new(destination, relayed_headers(&send.headers), send.content_type, send.body))
-    }
-
     /// A message after the interceptors.
     async fn intercept(&self, mut message: Message) -> Result<Message, Rejection> {
         for interceptor in &self.endpoint.interceptors {
@@ -232,6 +237,9 @@ impl Dispatch {
 
     /// A turn at the message's route where that is concurrent; waits until one is free.
     async fn slot(&self, message: &Message) -> Result<Option<OwnedSemaphorePermit>, Rejection> {
+        if !self.endpoint.routes.has_concurrent() {
+            return Ok(None);
+        }
         let Some(matched) = self.endpoint.routes.message(message.destination()) else { return Ok(None) };
         let Some(count) = matched.options.concurrent else { return Ok(None) };
         let slots = {
@@ -249,6 +257,7 @@ impl Dispatch {
         message: Result<Message, Rejection>,
         asked: Asked,
         first: Option<First>,
+        slot: Option<OwnedSemaphorePermit>,
     ) -> impl Future<Output = Done> {
         async move {
             let delivered = match message {
@@ -257,12 +266,14 @@ impl Dispatch {
                 Err(rejection) => Err(rejection.into()),
             };
             self.settle_claim(first, delivered.is_ok());
+            // The handler's turn is over: the next one does not wait for this one's answer.
+            drop(slot);
             self.answer(&asked, delivered).await
         }
     }
 
     fn is_for_handler(&self, message: &Message) -> bool {
-        matches!(self.broker().prefixes().classify(message.destination()), Class::App)
+        self.broker().prefixes().app.is_above(message.destination().as_str())
     }
 
     async fn call_handler(self: &Arc<Self>, message: Message, asked: &Asked) -> Result<Performed, Failure> {

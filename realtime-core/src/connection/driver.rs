@@ -44,8 +44,8 @@ use crate::{
     telemetry::{self, FrameInFlight, Observed},
 };
 
-/// What a connection does before every other task has its turn. A step is a read, a WebSocket frame that is taken, or a request
-/// that is answered. Tokio's own budget is 128 reads, a MiB of frames of which each may reach thousands of subscribers; and a
+/// What a connection does before every other task has its turn. A step is a read, a WebSocket frame that is taken, a request that
+/// is answered, or an ACK that is done when it is read. Tokio's own budget is 128 reads, a MiB of frames of which each may reach thousands of subscribers; and a
 /// busy worker looks for news from its sockets once in 61 turns, so that the others would wait for seconds.
 const STEPS_IN_A_TURN: u32 = 32;
 
@@ -163,9 +163,23 @@ impl Driver {
     /// Takes the first event that there is, in this order: a client that never stops sending must not keep time from being looked
     /// at. Ready with what ends the loop, or with nothing where it goes on.
     fn poll_event(&mut self, unread: bool, cx: &mut Context<'_>) -> Poll<Option<Exit>> {
-        if let Poll::Ready(event) = self.socket.outbox().poll_flush(cx) {
-            return Poll::Ready(self.on_flush(event));
+        let mut is_roused = false;
+        while let Poll::Ready(event) = self.socket.outbox().poll_flush(cx) {
+            match event {
+                // Everything is to be looked at anew, but first what happened besides: a client that has the driver roused all the
+                // time does not keep its own requests from being answered.
+                FlushEvent::Queued => is_roused = true,
+                event => return Poll::Ready(self.on_flush(event)),
+            }
         }
+        match self.poll_further(unread, cx) {
+            Poll::Pending if is_roused => Poll::Ready(None),
+            event => event,
+        }
+    }
+
+    /// The first event besides those of the outbox.
+    fn poll_further(&mut self, unread: bool, cx: &mut Context<'_>) -> Poll<Option<Exit>> {
         if self.poll_timer(cx).is_ready() {
             let outbox = Arc::clone(self.socket.outbox());
             return Poll::Ready(self.on_time(&outbox).map(Exit::Ended));
@@ -211,6 +225,7 @@ impl Driver {
             FlushEvent::Stopped(closing) => Some(Exit::Ended(Ended::by_server(closing))),
             FlushEvent::Failed(error) => {
                 tracing::debug!(%error, "nothing can be written any more");
+                self.read_to_the_end();
                 self.end_input(InputEnd::Lost);
                 if matches!(self.work, Work::Idle(_)) && self.inbox.is_empty() && !self.background.is_handling() {
                     return Some(Exit::Ended(Ended { closing: None, reason: DisconnectReason::Lost }));
@@ -218,6 +233,7 @@ impl Driver {
                 Some(Exit::Unheard)
             }
             FlushEvent::Draining(closing) => {
+                self.read_to_the_end();
                 self.end_input(InputEnd::Decided(closing));
                 None
             }

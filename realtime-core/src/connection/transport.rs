@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-#[cfg(unix)]
+#[cfg(any(target_os = "linux", target_os = "android"))]
 use rustix::net::SendFlags;
 use tokio::{
     io::{AsyncRead, AsyncWrite, WriteHalf},
@@ -84,15 +84,15 @@ impl fmt::Debug for Transport {
 struct TcpWriter(OwnedWriteHalf);
 
 impl WireWriter for TcpWriter {
-    /// The system call itself: the C library's is a point where threads may be cancelled, which costs as much as all that is
-    /// ours. The runtime isn't asked whether there is room: the socket knows best, and what the runtime keeps for each is one
+    /// The system call itself, where rustix makes it without the C library: there it is a point where threads may be cancelled,
+    /// which costs as much as all that is ours. The runtime isn't asked whether there is room: the socket knows best, and what the runtime keeps for each is one
     /// cold line of memory more. Where there is none, `poll_write` finds that out once again, and has the runtime wait.
-    #[cfg(unix)]
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     fn try_write(&mut self, octets: &[u8]) -> io::Result<usize> {
         Ok(rustix::net::send(self.0.as_ref(), octets, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
     }
 
-    #[cfg(not(unix))]
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
     fn try_write(&mut self, octets: &[u8]) -> io::Result<usize> {
         self.0.try_write(octets)
     }

@@ -113,11 +113,11 @@ impl Prefixes {
     /// What `destination` is for. A prefix alone, without anything below it, is nobody's.
     #[must_use]
     pub fn classify(&self, destination: &Destination) -> Class {
-        if destination.below(&self.app).is_some() {
+        if self.app.is_above(destination.as_str()) {
             Class::App
-        } else if destination.below(&self.topic).is_some() {
+        } else if self.topic.is_above(destination.as_str()) {
             Class::Topic
-        } else if destination.below(&self.queue).is_some() {
+        } else if self.queue.is_above(destination.as_str()) {
             Class::Queue
         } else {
             destination.below(&self.user).and_then(|path| self.user_path(path)).map_or(Class::Other, Class::User)
@@ -142,7 +142,7 @@ impl Prefixes {
 
     /// Below the user prefix: one's own path begins with the queue or topic prefix; otherwise a user's name comes first.
     fn user_path(&self, path: Destination) -> Option<UserPath> {
-        let is_path = |path: &Destination| path.below(&self.queue).is_some() || path.below(&self.topic).is_some();
+        let is_path = |path: &Destination| self.queue.is_above(path.as_str()) || self.topic.is_above(path.as_str());
         if is_path(&path) {
             return Some(UserPath::Own(path));
         }

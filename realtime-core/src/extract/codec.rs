@@ -1,6 +1,6 @@
 //! Bodies by content type: JSON, text, and CBOR as a feature.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::de::{DeserializeOwned, IntoDeserializer, value};
 
@@ -53,8 +53,13 @@ fn text<T: DeserializeOwned>(body: &[u8]) -> Result<T, Undecoded> {
 }
 
 /// The media type without its parameters, in lower case.
-fn essence(content_type: &str) -> String {
-    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+fn essence(content_type: &str) -> Cow<'_, str> {
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    if essence.bytes().any(|octet| octet.is_ascii_uppercase()) {
+        Cow::Owned(essence.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(essence)
+    }
 }
 
 /// Whether it is the type itself or one with its structured suffix (RFC 6839).

@@ -238,12 +238,67 @@ impl fmt::Debug for Shard {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io,
+        task::{self, Poll},
+    };
+
     use super::*;
-    use crate::outbox::Overflow;
+    use crate::outbox::{OutboxLimits, Overflow, WireWriter};
 
     fn message(meters: &Meters) -> Tail {
         let (octets, meters) = (Bytes::from_static(b"hello"), Arc::clone(&meters.destinations.user));
         Tail { octets, framing: None, overflow: Overflow::Disconnect, salt: 0, meters }
+    }
+
+    /// Keeps what is written; the first time, panics instead where it is told to.
+    #[derive(Clone, Default)]
+    struct Recorder {
+        octets: Arc<Mutex<Vec<u8>>>,
+        panics: Arc<AtomicBool>,
+    }
+
+    impl WireWriter for Recorder {
+        fn try_write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            assert!(!self.panics.swap(false, Ordering::Relaxed), "this is the test's own panic");
+            self.octets.lock().extend_from_slice(octets);
+            Ok(octets.len())
+        }
+
+        fn poll_write(&mut self, _: &mut task::Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+            Poll::Ready(slices.iter().map(|slice| self.try_write(slice)).sum())
+        }
+
+        fn poll_flush(&mut self, _: &mut task::Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// Nobody but the connection that a turn panicked at misses or doubles anything.
+    #[test]
+    fn after_a_turn_that_panicked_everyone_else_has_every_message_once() {
+        let meters = Meters::new();
+        let home = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let shard = Arc::new(Shard::new(Arc::clone(&meters), Some(home.handle().clone())));
+        let recorders: [Recorder; 3] = std::array::from_fn(|_| Recorder::default());
+        for (key, recorder) in (0..).zip(&recorders) {
+            let outbox = Arc::new(Outbox::new(Box::new(recorder.clone()), OutboxLimits::default()));
+            let head = Bytes::from_static(b"to you: ");
+            shard.append(Entry::Join(Box::new(Joining { lane: 1, outbox, key, head })));
+        }
+        recorders[1].panics.store(true, Ordering::Relaxed);
+        for _ in 0..3 {
+            shard.append(Entry::Publish { lane: 1, tail: message(&meters) });
+            home.block_on(async {
+                for _ in 0..8 {
+                    tokio::task::yield_now().await;
+                }
+            });
+        }
+        assert!(shard.is_idle(), "the next one has taken it over");
+        for whole in [0, 2] {
+            assert_eq!(*recorders[whole].octets.lock(), b"to you: hello".repeat(3), "connection {whole}");
+        }
     }
 
     /// A runtime that ends takes its tasks with it: whoever publishes elsewhere goes on, and so does what was on its way.

@@ -59,7 +59,7 @@ impl Shards {
     }
 
     /// Waits until a publisher may go on: not for any subscriber, but for the work that was made.
-    pub(crate) async fn have_room(&self) {
+    pub(crate) async fn wait_for_room(&self) {
         let most = self.max_backlog.get();
         for shard in self.shards.get().into_iter().flatten().filter(|shard| !shard.has_room(most)) {
             // Boxed, for it seldom comes to that, and is a part of each SEND's future.

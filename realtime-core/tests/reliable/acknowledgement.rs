@@ -304,6 +304,33 @@ async fn rule_12_an_ack_counts_while_a_handler_is_busy() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rule_12_more_acks_than_the_inbox_holds_count_while_a_handler_is_busy() {
+    async fn stuck() {
+        std::future::pending().await
+    }
+    let routes = Router::new().mount(Route::message("/app/stuck", stuck)).with_state(());
+    let config = config();
+    let many = u32::try_from(config.max_inbox_frames).unwrap() * 2;
+    let realtime = parlor_core::Realtime::builder(routes)
+        .authenticate(parlor_core::auth::Anonymous)
+        .authorize(rules())
+        .config(config)
+        .build()
+        .unwrap();
+    let worker = TestClient::connect(&realtime, "ada").await;
+    let jobs = worker.subscribe("/queue/jobs").ack(AckMode::ClientIndividual).prefetch(many as usize).await;
+    publish(&realtime, "/queue/jobs", 1..=2 * many).await;
+    let given = take(&jobs, many as usize).await;
+    worker.send("/app/stuck", &0).unconfirmed();
+    for message in &given {
+        worker.ack(message).unconfirmed();
+    }
+    for number in many + 1..=2 * many {
+        jobs.expect_json(number).within(MOMENT).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn ack_06_an_id_that_was_never_given_out_is_an_error_and_what_is_settled_is_ignored() {
     let realtime = realtime();
     for version in [Some("1.1"), Some("1.2")] {

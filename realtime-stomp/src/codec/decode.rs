@@ -181,7 +181,7 @@ impl Decoder {
             self.beats += beats as u64;
         }
         let crlf = self.crlf();
-        let end = match self.find_line_end(LONGEST_COMMAND + "\r".len()) {
+        let end = match self.complete_line(LONGEST_COMMAND + "\r".len()) {
             Ok(Some(end)) => end,
             Ok(None) if may_become_command(&self.line, crlf) => return Ok(false),
             Ok(None) | Err(_) => return Err(unknown_command()),
@@ -212,7 +212,7 @@ impl Decoder {
         let room = max_head.saturating_sub(head.octets);
         // A colon and a CR stand beside name and value.
         let longest = self.limits.max_header_bytes.saturating_add(":\r".len());
-        let end = match self.find_line_end(longest.min(room)) {
+        let end = match self.complete_line(longest.min(room)) {
             Ok(Some(end)) if self.line_before(end).len() < room => end,
             Ok(None) => return Ok(false),
             Err(BadLine::Nul) => return Err(nul_in_head()),
@@ -313,8 +313,9 @@ impl Decoder {
         Ok(Some(Frame { command, headers, body }))
     }
 
-    /// Where the LF of the next line stands in the piece, if the line has come whole. The beginning of an incomplete one is kept.
-    fn find_line_end(&mut self, longest: usize) -> Result<Option<usize>, BadLine> {
+    /// Where the LF of the next line stands in the piece, if the line has come whole. What has come of it is kept, where its LF is
+    /// in another piece than its beginning. To be followed by [`leave_line`](Self::leave_line).
+    fn complete_line(&mut self, longest: usize) -> Result<Option<usize>, BadLine> {
         let end = memchr2(b'\n', 0, &self.input);
         if self.line.len() + end.unwrap_or(self.input.len()) > longest {
             self.skip_line();
@@ -391,7 +392,8 @@ impl Decoder {
     }
 }
 
-/// The line that ends there in `input`: all of it is in `kept`, where its beginning came in an earlier piece.
+/// A line that has come whole: what stands before `end` in `input`, or all of `kept`, where its beginning came in an earlier
+/// piece.
 fn whole_line<'a>(kept: &'a [u8], input: &'a [u8], end: usize) -> &'a [u8] {
     if kept.is_empty() { &input[..end] } else { kept }
 }

@@ -12,48 +12,56 @@ const FRAME_COST: usize = 256;
 /// Requests, the oldest first. What may be in it at most is for the reader to see to.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
-    waiting: Option<Box<Waiting>>,
+    /// Boxed, for a request is handed on and on while it is answered.
+    first: Option<Box<Request>>,
+    /// Those behind it: most of the time there are none.
+    more: Option<Box<Waiting>>,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
-    /// Boxed, for a request is handed on and on while it is answered.
     requests: VecDeque<Box<Request>>,
     octets: usize,
 }
 
 impl Inbox {
     pub(super) fn push(&mut self, request: Request) {
-        let waiting = self.waiting.get_or_insert_default();
-        waiting.octets += cost(&request);
-        waiting.requests.push_back(Box::new(request));
+        if self.first.is_none() {
+            self.first = Some(Box::new(request));
+            return;
+        }
+        let more = self.more.get_or_insert_default();
+        more.octets += cost(&request);
+        more.requests.push_back(Box::new(request));
     }
 
     pub(super) fn pop(&mut self) -> Option<Box<Request>> {
-        let waiting = self.waiting.as_mut()?;
-        let request = waiting.requests.pop_front();
-        waiting.octets -= request.as_deref().map_or(0, cost);
-        if waiting.requests.is_empty() {
-            self.waiting = None;
+        let request = self.first.take()?;
+        if let Some(more) = &mut self.more {
+            self.first = more.requests.pop_front();
+            more.octets -= self.first.as_deref().map_or(0, cost);
         }
-        request
+        if self.more.as_ref().is_some_and(|more| more.requests.is_empty()) {
+            self.more = None;
+        }
+        Some(request)
     }
 
     pub(super) fn first(&self) -> Option<&Request> {
-        self.waiting.as_ref()?.requests.front().map(|request| &**request)
+        self.first.as_deref()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_none()
+        self.first.is_none()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.waiting.as_ref().map_or(0, |waiting| waiting.requests.len())
+        usize::from(!self.is_empty()) + self.more.as_ref().map_or(0, |more| more.requests.len())
     }
 
     /// What the requests cost.
     pub(super) fn octets(&self) -> usize {
-        self.waiting.as_ref().map_or(0, |waiting| waiting.octets)
+        self.first().map_or(0, cost) + self.more.as_ref().map_or(0, |more| more.octets)
     }
 }
 

@@ -61,6 +61,16 @@ impl Driver {
         false
     }
 
+    /// Takes all that was read and has room, whoever waits for a turn: nothing more will be.
+    pub(super) fn read_to_the_end(&mut self) {
+        loop {
+            self.steps = 0;
+            if !self.read_requests() {
+                return;
+            }
+        }
+    }
+
     pub(super) fn accept(&mut self, request: Request, now: Instant) {
         if let Err(excess) = self.charge_frame(&request, now) {
             let closing = Closing::rate_limited(&excess).with_receipt(request.receipt());
@@ -73,29 +83,27 @@ impl Driver {
             Request::Fault(_) | Request::Disconnect(_) => self.end_input(InputEnd::Told),
             _ => {}
         }
-        let request = self.settle(request);
         self.endpoint.meters().traffic.received(&request);
-        if is_done(&request) {
+        match self.settle(request) {
+            Some(request) => self.inbox.push(request),
             // The inbox does not bound how many of these there are.
-            self.steps += 1;
-        } else {
-            self.inbox.push(request);
+            None => self.steps += 1,
         }
     }
 
-    /// Does what an ACK or NACK outside of a transaction says. What is left of it is its receipt, or the fault that it is.
-    pub(super) fn settle(&mut self, request: Request) -> Request {
+    /// Does what an ACK or NACK outside of a transaction says; what is left of it is its receipt, or the fault that it is.
+    pub(super) fn settle(&mut self, request: Request) -> Option<Request> {
         let (settle, accepted) = match &request {
             Request::Ack(settle) if settle.transaction.is_none() => (settle, true),
             Request::Nack(settle) if settle.transaction.is_none() => (settle, false),
-            _ => return request,
+            _ => return Some(request),
         };
-        let Some(version) = self.stomp.version() else { return request };
+        let Some(version) = self.stomp.version() else { return Some(request) };
         match self.shared.acknowledgements.settle(settle, version, accepted) {
-            Ok(()) => request,
+            Ok(()) => settle.receipt.is_some().then_some(request),
             Err(fault) => {
                 self.end_input(InputEnd::Told);
-                Request::Fault(fault)
+                Some(Request::Fault(fault))
             }
         }
     }
@@ -132,13 +140,5 @@ impl Driver {
         let config = &self.endpoint.config;
         self.inbox.is_empty()
             || (self.inbox.len() < config.max_inbox_frames && self.inbox.octets() < config.max_inbox_bytes)
-    }
-}
-
-/// Whether a request was done when it was read: an ACK or NACK that asks for nothing more.
-fn is_done(request: &Request) -> bool {
-    match request {
-        Request::Ack(settle) | Request::Nack(settle) => settle.transaction.is_none() && settle.receipt.is_none(),
-        _ => false,
     }
 }

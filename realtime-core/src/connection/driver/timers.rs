@@ -117,6 +117,7 @@ impl Driver {
                 _ => return Some(Ended { closing: None, reason: DisconnectReason::Lost }),
             }
         } else if due(self.assembly_deadline()) {
+            self.read_to_the_end();
             let closing = Closing::frame_timeout(self.endpoint.config.frame_timeout);
             self.end_input(InputEnd::Decided(closing));
             return None;
