@@ -116,7 +116,7 @@ impl Socket {
             reader: transport.reader,
             input: BytesMut::from(&transport.read_ahead[..]),
             decoder: WebSocketDecoder::new(config.websocket.clone()),
-            outbox: Arc::new(Outbox::new(transport.writer, config.outbox)),
+            outbox: Arc::new(Outbox::over(transport.writer, config.outbox)),
             octets_read: transport.read_ahead.len(),
             is_busy: false,
             close_received: false,

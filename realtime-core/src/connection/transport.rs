@@ -9,14 +9,12 @@ use std::{
 };
 
 use bytes::Bytes;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-use rustix::net::SendFlags;
 use tokio::{
     io::{AsyncRead, AsyncWrite, WriteHalf},
-    net::{TcpStream, tcp::OwnedWriteHalf},
+    net::TcpStream,
 };
 
-use crate::outbox::WireWriter;
+use crate::outbox::{WireWriter, Writer};
 
 /// An upgraded connection, ready for WebSocket frames.
 ///
@@ -43,7 +41,7 @@ use crate::outbox::WireWriter;
 /// ```
 pub struct Transport {
     pub(crate) reader: Box<dyn AsyncRead + Send + Unpin>,
-    pub(crate) writer: Box<dyn WireWriter>,
+    pub(crate) writer: Writer,
     pub(crate) read_ahead: Bytes,
     pub(crate) peer: Option<SocketAddr>,
 }
@@ -56,14 +54,14 @@ impl Transport {
     pub fn tcp(stream: TcpStream, read_ahead: Bytes) -> Self {
         let peer = stream.peer_addr().ok();
         let (reader, writer) = stream.into_split();
-        Self { reader: Box::new(reader), writer: Box::new(TcpWriter(writer)), read_ahead, peer }
+        Self { reader: Box::new(reader), writer: Writer::tcp(writer), read_ahead, peer }
     }
 
     /// Any other stream (TLS, HTTP/2, a pipe in memory): the connection's task does all writing.
     #[must_use]
     pub fn stream(stream: impl AsyncRead + AsyncWrite + Send + 'static, read_ahead: Bytes) -> Self {
         let (reader, writer) = tokio::io::split(stream);
-        Self { reader: Box::new(reader), writer: Box::new(TaskWriter(writer)), read_ahead, peer: None }
+        Self { reader: Box::new(reader), writer: Writer::Any(Box::new(TaskWriter(writer))), read_ahead, peer: None }
     }
 
     /// Sets the address that log lines name as the other end: the client's own where a proxy stands between, then with port
@@ -78,35 +76,6 @@ impl Transport {
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Transport").field("read_ahead", &self.read_ahead.len()).finish_non_exhaustive()
-    }
-}
-
-struct TcpWriter(OwnedWriteHalf);
-
-impl WireWriter for TcpWriter {
-    /// The system call itself, where rustix makes it without the C library: there it is a point where threads may be cancelled,
-    /// which costs as much as all that is ours. The runtime isn't asked whether there is room: the socket knows best, and what the runtime keeps for each is one
-    /// cold line of memory more. Where there is none, `poll_write` finds that out once again, and has the runtime wait.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    fn try_write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        Ok(rustix::net::send(self.0.as_ref(), octets, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
-    }
-
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    fn try_write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.0.try_write(octets)
-    }
-
-    fn poll_write(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, slices)
-    }
-
-    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }
 

@@ -23,6 +23,9 @@ use crate::{
     telemetry::Meters,
 };
 
+/// What a turn costs a publisher that does it, of the 128 that tokio lets a task do before it has to yield.
+const COST_OF_HELP: usize = 64;
+
 /// What happens, in the order in which it does.
 #[derive(Debug)]
 pub(crate) enum Entry {
@@ -112,14 +115,34 @@ impl Shard {
         self.backlog.has_room(max)
     }
 
-    /// Waits until a publisher may go on: not for any subscriber, but for the work that it made.
+    /// Waits until a publisher may go on: not for any subscriber, but for the work that it made. First it does a turn of that in
+    /// the worker's place: to be woken again costs it as much as the turn of a small room, and then there may be room.
     pub(super) async fn wait_for_room(self: &Arc<Self>, max: Load) {
         let revive = || {
-            if self.claim_abandoned() {
+            let is_abandoned = self.claim_abandoned();
+            if is_abandoned {
                 self.begin();
             }
+            is_abandoned
         };
-        self.backlog.wait_for_room(max, revive).await;
+        if !revive() && self.help() {
+            // A turn is much for one that does not yield: a loop of publishes has two, and then everyone else goes on.
+            for _ in 0..COST_OF_HELP {
+                tokio::task::consume_budget().await;
+            }
+        }
+        self.backlog
+            .wait_for_room(max, || {
+                revive();
+            })
+            .await;
+    }
+
+    /// Does a turn's work, unless somebody is at it.
+    fn help(&self) -> bool {
+        let Some(mut flusher) = self.flusher.try_lock() else { return false };
+        self.work(&mut flusher);
+        true
     }
 
     /// Waits until everything that was appended before has taken effect.
@@ -152,9 +175,8 @@ impl Shard {
         is_abandoned
     }
 
-    /// Does a turn's work; false where there was nothing left to do, and somebody has to begin anew.
-    fn turn(&self) -> bool {
-        let mut flusher = self.flusher.lock();
+    /// Does a turn's work.
+    fn work(&self, flusher: &mut Flusher) {
         flusher.begin_turn();
         flusher.append(std::mem::take(&mut self.log.lock().entries));
         let moment = Moment::now();
@@ -163,6 +185,12 @@ impl Shard {
         flusher.write(TURN / 2 + left, moment);
         self.account(flusher.take_tally());
         flusher.end_turn();
+    }
+
+    /// Does a turn's work; false where there was nothing left to do, and somebody has to begin anew.
+    fn turn(&self) -> bool {
+        let mut flusher = self.flusher.lock();
+        self.work(&mut flusher);
         if !flusher.is_clean() {
             return true;
         }

@@ -22,6 +22,7 @@ mod queue;
 mod state;
 mod upstream;
 mod wire_writer;
+mod writer;
 
 use std::{
     fmt, io,
@@ -39,6 +40,7 @@ pub use limits::OutboxLimits;
 pub use overflow::Overflow;
 pub(crate) use upstream::{Deferred, Upstream};
 pub use wire_writer::WireWriter;
+pub(crate) use writer::Writer;
 
 use crate::{
     clock,
@@ -121,6 +123,11 @@ impl Outbox {
     /// An outbox of STOMP frames over `writer`.
     #[must_use]
     pub fn new(writer: Box<dyn WireWriter>, limits: OutboxLimits) -> Self {
+        Self::over(Writer::Any(writer), limits)
+    }
+
+    /// An outbox over a transport of the program's own.
+    pub(crate) fn over(writer: Writer, limits: OutboxLimits) -> Self {
         Self { limits, annotate: annotate_message, state: Mutex::new(State::new(writer)), upstream: OnceLock::new() }
     }
 
@@ -269,7 +276,7 @@ impl Outbox {
     /// Ends the write half in order. Called once everything is written; [`release`](Self::release) follows.
     pub(crate) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.state.lock().writer {
-            Some(writer) => writer.poll_shutdown(cx),
+            Some(writer) => writer.any().poll_shutdown(cx),
             None => Poll::Ready(Ok(())),
         }
     }

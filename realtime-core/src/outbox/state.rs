@@ -12,7 +12,7 @@ use crate::{
     clock,
     closing::Closing,
     outbox::{
-        Annotate, OutboxLimits, Overflow, Pushed, WireWriter,
+        Annotate, OutboxLimits, Overflow, Pushed, Writer,
         queue::{Kind, Queue},
         upstream::Expected,
     },
@@ -20,7 +20,7 @@ use crate::{
 
 pub(super) struct State {
     /// Gone once the connection has ended, so that handles that outlive it keep no socket open.
-    pub(super) writer: Option<Box<dyn WireWriter>>,
+    pub(super) writer: Option<Writer>,
     pub(super) queue: Queue,
     /// What waits upstream.
     pub(super) expected: Expected,
@@ -51,7 +51,7 @@ pub(super) enum Phase {
 }
 
 impl State {
-    pub(super) fn new(writer: Box<dyn WireWriter>) -> Self {
+    pub(super) fn new(writer: Writer) -> Self {
         Self {
             writer: Some(writer),
             queue: Queue::default(),
@@ -189,7 +189,7 @@ impl State {
     pub(super) fn write_queue(&mut self, annotate: Annotate, cx: &mut Context<'_>) -> io::Result<()> {
         while !self.queue.is_empty() {
             let Some(writer) = &mut self.writer else { return Err(io::ErrorKind::BrokenPipe.into()) };
-            let write = |slices: &[io::IoSlice<'_>]| writer.poll_write(cx, slices);
+            let write = |slices: &[io::IoSlice<'_>]| writer.any().poll_write(cx, slices);
             let written = |answer: &Poll<io::Result<usize>>| match answer {
                 Poll::Ready(Ok(written)) => *written,
                 _ => 0,
@@ -208,7 +208,7 @@ impl State {
         if self.needs_flush
             && let Some(writer) = &mut self.writer
         {
-            match writer.poll_flush(cx) {
+            match writer.any().poll_flush(cx) {
                 Poll::Ready(result) => {
                     self.needs_flush = false;
                     result?;
