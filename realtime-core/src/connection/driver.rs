@@ -225,7 +225,9 @@ impl Driver {
             FlushEvent::Stopped(closing) => Some(Exit::Ended(Ended::by_server(closing))),
             FlushEvent::Failed(error) => {
                 tracing::debug!(%error, "nothing can be written any more");
-                self.read_to_the_end();
+                if !self.socket.outbox().has_expired() {
+                    self.read_to_the_end();
+                }
                 self.end_input(InputEnd::Lost);
                 if matches!(self.work, Work::Idle(_)) && self.inbox.is_empty() && !self.background.is_handling() {
                     return Some(Exit::Ended(Ended { closing: None, reason: DisconnectReason::Lost }));

@@ -1,4 +1,4 @@
-//! What an outbox writes to: nearly always a plain socket, which is no pointer away.
+//! What an outbox writes to: nearly always a plain socket.
 
 use std::{
     io,

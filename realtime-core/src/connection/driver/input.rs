@@ -18,14 +18,24 @@ use crate::{
 impl Driver {
     /// Turns what was read into requests, while there is room for them. Whether the turn was over before all of it was.
     pub(super) fn read_requests(&mut self) -> bool {
+        self.read_while(|driver| driver.has_room() && driver.steps < STEPS_IN_A_TURN)
+    }
+
+    /// Takes all that was read, whatever the inbox holds and whoever waits for a turn: nothing more will be read. It is no more
+    /// than one message and what one read gave.
+    pub(super) fn read_to_the_end(&mut self) {
+        self.read_while(|_| true);
+    }
+
+    fn read_while(&mut self, may_go_on: impl Fn(&Self) -> bool) -> bool {
         let now = clock::now();
         while self.finish.is_none() {
-            if !self.has_room() {
+            if !may_go_on(self) {
+                if self.has_room() {
+                    return true;
+                }
                 self.assembly.pause();
                 return false;
-            }
-            if self.steps >= STEPS_IN_A_TURN {
-                return true;
             }
             let request = self.stomp.poll_request();
             let beats = self.stomp.take_beats();
@@ -59,16 +69,6 @@ impl Driver {
             }
         }
         false
-    }
-
-    /// Takes all that was read and has room, whoever waits for a turn: nothing more will be.
-    pub(super) fn read_to_the_end(&mut self) {
-        loop {
-            self.steps = 0;
-            if !self.read_requests() {
-                return;
-            }
-        }
     }
 
     pub(super) fn accept(&mut self, request: Request, now: Instant) {

@@ -118,6 +118,10 @@ impl Driver {
             }
         } else if due(self.assembly_deadline()) {
             self.read_to_the_end();
+            if !due(self.assembly_deadline()) {
+                // Its end had been read.
+                return None;
+            }
             let closing = Closing::frame_timeout(self.endpoint.config.frame_timeout);
             self.end_input(InputEnd::Decided(closing));
             return None;
