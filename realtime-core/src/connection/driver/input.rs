@@ -52,7 +52,8 @@ impl Driver {
             }
             self.steps += 1;
             let event = self.socket.buffered(now);
-            if !self.socket.is_mid_message() {
+            // Whoever looks without finding anything has completed nothing.
+            if matches!(event, Ok(Some(_))) && !self.socket.is_mid_message() {
                 self.assembly.message_completed();
             }
             match event {
