@@ -17,7 +17,7 @@
 //!   as an append takes.
 //! - A large lane has its turn in small pieces, so that no other waits for it.
 //! - What is not written yet is bounded: publishers that can wait do so while a shard holds more than a quarter of what may
-//!   wait for one client, so that one who reads all the time is not taken for slow. Some do a turn of the work instead.
+//!   wait for one client, so that one who reads all the time is not taken for slow.
 //!
 //! Where there is no runtime, whoever appends does the work.
 

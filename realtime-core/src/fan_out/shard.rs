@@ -2,10 +2,9 @@
 
 use std::{
     fmt,
-    panic::{self, AssertUnwindSafe},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
 };
 
@@ -23,9 +22,6 @@ use crate::{
     sync::Mutex,
     telemetry::Meters,
 };
-
-/// How many turns publishers do between two of the worker.
-const MAX_HELP: usize = 3;
 
 /// What happens, in the order in which it does.
 #[derive(Debug)]
@@ -63,8 +59,6 @@ pub(crate) struct Shard {
     /// Neither is anything logged nor is anything left to write.
     is_idle: AtomicBool,
     flusher: Mutex<Flusher>,
-    /// Turns that publishers have done since the worker's last one.
-    helped: AtomicUsize,
     /// Messages that somebody has not been given yet.
     backlog: Backlog,
     meters: Arc<Meters>,
@@ -91,7 +85,6 @@ impl Shard {
             log: Mutex::default(),
             is_idle: AtomicBool::new(true),
             flusher: Mutex::default(),
-            helped: AtomicUsize::new(0),
             backlog: Backlog::default(),
             meters,
             home,
@@ -119,36 +112,15 @@ impl Shard {
         self.backlog.has_room(max)
     }
 
-    /// Waits until a publisher may go on: not for any subscriber, but for the work that it made. First it does a turn of that in
-    /// the worker's place: to be woken again costs it as much as the turn of a small room, and then there may be room.
+    /// Waits until a publisher may go on: not for any subscriber, but for the work that it made. It does none of that itself
+    /// instead: connections that only their own tasks can write to need the time to do so.
     pub(super) async fn wait_for_room(self: &Arc<Self>, max: Load) {
         let revive = || {
-            let is_abandoned = self.claim_abandoned();
-            if is_abandoned {
+            if self.claim_abandoned() {
                 self.begin();
             }
-            is_abandoned
-        };
-        if !revive() {
-            self.help();
-        }
-        let revive = || {
-            revive();
         };
         self.backlog.wait_for_room(max, revive).await;
-    }
-
-    /// Does a turn's work, unless somebody is at it, or enough have done so since the worker had its turn: sockets and timers
-    /// are looked at only when all who are ready were polled.
-    fn help(&self) {
-        if self.helped.fetch_add(1, Ordering::Relaxed) >= MAX_HELP {
-            return;
-        }
-        let Some(mut flusher) = self.flusher.try_lock() else { return };
-        // Whoever publishes has nothing to do with a panic at somebody else's socket. The next turn knows of it.
-        if panic::catch_unwind(AssertUnwindSafe(|| self.work(&mut flusher))).is_err() {
-            tracing::error!("a turn of fan-out panicked; it is gone on with");
-        }
     }
 
     /// Waits until everything that was appended before has taken effect.
@@ -181,8 +153,9 @@ impl Shard {
         is_abandoned
     }
 
-    /// Does a turn's work.
-    fn work(&self, flusher: &mut Flusher) {
+    /// Does a turn's work; false where there was nothing left to do, and somebody has to begin anew.
+    fn turn(&self) -> bool {
+        let mut flusher = self.flusher.lock();
         flusher.begin_turn();
         flusher.append(std::mem::take(&mut self.log.lock().entries));
         let moment = Moment::now();
@@ -191,13 +164,6 @@ impl Shard {
         flusher.write(TURN / 2 + left, moment);
         self.account(flusher.take_tally());
         flusher.end_turn();
-    }
-
-    /// Does a turn's work; false where there was nothing left to do, and somebody has to begin anew.
-    fn turn(&self) -> bool {
-        let mut flusher = self.flusher.lock();
-        self.helped.store(0, Ordering::Relaxed);
-        self.work(&mut flusher);
         if !flusher.is_clean() {
             return true;
         }
@@ -278,8 +244,6 @@ mod tests {
         task::{self, Poll},
     };
 
-    use futures_util::FutureExt;
-
     use super::*;
     use crate::outbox::{OutboxLimits, Overflow, WireWriter};
 
@@ -336,34 +300,6 @@ mod tests {
         for whole in [0, 2] {
             assert_eq!(*recorders[whole].octets.lock(), b"to you: hello".repeat(3), "connection {whole}");
         }
-    }
-
-    /// A publisher that does a turn of the work has nothing to do with a panic in it, and there are so many such turns.
-    #[test]
-    fn publishers_without_room_do_some_turns_and_survive_a_panic_in_them() {
-        let meters = Meters::new();
-        let home = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let shard = Arc::new(Shard::new(Arc::clone(&meters), Some(home.handle().clone())));
-        let recorders: [Recorder; 2] = std::array::from_fn(|_| Recorder::default());
-        for (key, recorder) in (0..).zip(&recorders) {
-            let outbox = Arc::new(Outbox::new(Box::new(recorder.clone()), OutboxLimits::default()));
-            shard.append(Entry::Join(Box::new(Joining { lane: 1, outbox, key, head: Bytes::new() })));
-        }
-        let none = Load::default();
-        let publish = || {
-            shard.append(Entry::Publish { lane: 1, tail: message(&meters) });
-            Box::pin(shard.wait_for_room(none)).now_or_never().is_some()
-        };
-        recorders[0].panics.store(true, Ordering::Relaxed);
-        assert!(!publish(), "its turn panicked, so that it waits");
-        let went_on = (0..5).take_while(|_| publish()).count();
-        assert_eq!(went_on, MAX_HELP - 1, "then it is the worker's turn");
-        home.block_on(async {
-            while !shard.is_idle() {
-                tokio::task::yield_now().await;
-            }
-        });
-        assert_eq!(*recorders[1].octets.lock(), b"hello".repeat(2 + went_on));
     }
 
     /// A runtime that ends takes its tasks with it: whoever publishes elsewhere goes on, and so does what was on its way.
