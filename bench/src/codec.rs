@@ -4,7 +4,7 @@ use std::{error::Error, hint::black_box};
 
 use bytes::Bytes;
 use clap::ValueEnum;
-use parlor_stomp::{Command, Request, ServerConfig, ServerSession, Version, encode_frame};
+use parlor_stomp::{Headers, MessageHead, Request, ServerConfig, ServerSession, Version, encode_message_into};
 
 /// What a codec does.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -36,15 +36,20 @@ pub(crate) fn run(direction: Direction, frames: usize) -> Result<(), Box<dyn Err
             }
         }
         Direction::Encode => {
-            let headers = [
-                ("subscription", "sub-0"),
-                ("message-id", "b7Yt2q-1"),
-                ("destination", "/topic/bench"),
-                ("content-type", "text/plain"),
-            ];
-            let headers = headers.into_iter().collect();
+            // As the broker does it for a group of subscribers.
+            let head = MessageHead {
+                subscription: Some("sub-0"),
+                message_id: "b7Yt2q-1",
+                destination: "/topic/bench",
+                content_type: Some("text/plain"),
+                ack: None,
+                extensions: &[],
+                headers: &Headers::default(),
+            };
             for _ in 0..frames {
-                black_box(encode_frame(Command::Message, &headers, body.as_bytes(), Version::V1_2));
+                let mut out = Vec::new();
+                encode_message_into(&head, body.as_bytes(), Version::V1_2, &mut out);
+                black_box(out);
             }
         }
     }

@@ -112,8 +112,8 @@ impl Shard {
         self.backlog.has_room(max)
     }
 
-    /// Waits until a publisher may go on: not for any subscriber, but for the work that it made. It does none of that itself
-    /// instead: connections that only their own tasks can write to need the time to do so.
+    /// Waits until a publisher may go on: not for any subscriber, but for the work that it made. To do some of it instead of
+    /// waiting would be quicker, but would leave connections that only their own tasks can write to no time to do so.
     pub(super) async fn wait_for_room(self: &Arc<Self>, max: Load) {
         let revive = || {
             if self.claim_abandoned() {
