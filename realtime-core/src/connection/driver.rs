@@ -45,8 +45,9 @@ use crate::{
 };
 
 /// What a connection does before every other task has its turn. A step is a read, a WebSocket frame that is taken, a request that
-/// is answered, or an ACK that is done when it is read. Tokio's own budget is 128 reads, a MiB of frames of which each may reach thousands of subscribers; and a
-/// busy worker looks for news from its sockets once in 61 turns, so that the others would wait for seconds.
+/// is answered, or an ACK that is done when it is read. Tokio's own budget is 128 reads, a MiB of frames of which each may reach
+/// thousands of subscribers; and a busy worker looks for news from its sockets once in 61 turns, so that the others would wait
+/// for seconds.
 const STEPS_IN_A_TURN: u32 = 32;
 
 /// Runs one connection. It is polled by hand: an idle connection then costs its state and nothing else, where an async block
