@@ -126,6 +126,27 @@ async fn rule_24_a_frame_that_comes_at_the_end_is_not_handled() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rule_24_what_was_read_before_the_socket_broke_is_not_handled_after_the_end() {
+    let log = Log::default();
+    async fn take_long(State(log): State<Log>) {
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        log.lock().unwrap().push("handled".to_owned());
+    }
+    let routes = Router::new().mount(Route::message("/app/long", take_long)).with_state(Arc::clone(&log));
+    let realtime = Realtime::builder(routes).authenticate(Anonymous).authorize(rules()).build().unwrap();
+    let mut client = Client::connect(&realtime, login("ada", "s", Duration::from_secs(10))).await;
+    client.subscribe("0", "/topic/open/a").await;
+    for _ in 0..3 {
+        client.send("SEND\ndestination:/app/long\n\n").await;
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    // There is nobody to be written to any more.
+    let ((), published) = tokio::join!(client.vanish(), realtime.broker().publish("/topic/open/a", &1));
+    published.unwrap();
+    assert_eq!(log.lock().unwrap().len(), 2, "the first one, and the second one, which had begun");
+}
+
+#[tokio::test(start_paused = true)]
 async fn rule_24_a_refresh_keeps_the_session_and_its_subscriptions() {
     let realtime = realtime();
     let ada = TestClient::connect(&realtime, login("ada", "s", MINUTE * 5)).await;

@@ -37,6 +37,7 @@ const BURST: u64 = 10;
 fn realtime(config: Config) -> Realtime {
     let routes = Router::new()
         .mount(Route::message("/app/nothing", async || {}))
+        .mount(Route::message("/app/second", async || sleep(SECOND).await))
         .mount(Route::message("/app/slow", async || sleep(SECOND * 25).await));
     Realtime::builder(routes.with_state(()))
         .authenticate(Anonymous)
@@ -287,6 +288,20 @@ async fn what_is_begun_must_be_completed_in_time() {
         let (error, status) = client.error_and_close().await;
         assert_eq!((header(&error, "code"), status), (Some("frame-timeout"), 1008), "{case}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_header_that_is_begun_gains_no_time_by_what_wakes_its_connection() {
+    let realtime = realtime(Config::development());
+    let mut client = Client::connect(&realtime, user("ada")).await;
+    for _ in 0..9 {
+        // After each of them the connection is looked at.
+        client.send("SEND\ndestination:/app/second\n\n").await;
+    }
+    client.send_raw(&[0x81]).await;
+    let ended = tokio::time::timeout(SECOND * 10 + Duration::from_millis(1), client.error_and_close()).await;
+    let (error, status) = ended.expect("it ends in time");
+    assert_eq!((header(&error, "code"), status), (Some("frame-timeout"), 1008));
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,92 +2,156 @@
 
 use std::{
     pin::pin,
-    sync::{
-        OnceLock,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
 };
 
 use tokio::sync::Notify;
 
 use crate::outbox::OutboxLimits;
 
-/// The part of an outbox's bounds that a shard may hold before publishers wait for it.
-const PART: usize = 4;
+/// Deliveries that may be on their way beyond the least that a shard holds: what a core writes in about half a second.
+const MAX_DELIVERIES: usize = 32_768;
 
-/// An amount of messages, and their octets.
+/// An amount of messages, their octets, and the deliveries that they are for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Load {
     pub(super) messages: usize,
     pub(super) octets: usize,
+    pub(super) deliveries: usize,
+}
+
+/// How much a shard may hold, by what may wait for one client.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// A quarter of that. A connection is given no more at a time, then it has time to write. A shard holds as much in any case.
+    pub(super) portion: Load,
+    /// Four times that, as long as it isn't much work. The more a busy shard holds, the more of it goes to the same connections
+    /// and is written together.
+    most: Load,
 }
 
 /// The load of one shard.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Backlog {
+    bounds: Bounds,
     messages: AtomicUsize,
     octets: AtomicUsize,
-    /// Told when the load is small again.
+    /// Of the messages that the worker has come to.
+    deliveries: AtomicUsize,
+    /// Told of each message that is finished: one of those who wait may go on for it.
     room: Notify,
+    /// How many wait.
+    waiting: AtomicUsize,
 }
 
-/// How much each shard may hold before publishers wait.
-#[derive(Debug, Default)]
-pub(super) struct MaxBacklog(OnceLock<Load>);
+/// Somebody who waits.
+struct Waiting<'a>(&'a AtomicUsize);
 
 impl Load {
-    pub(super) fn add(&mut self, octets: usize) {
+    pub(super) fn add(&mut self, octets: usize, deliveries: usize) {
         self.messages += 1;
         self.octets += octets;
+        self.deliveries += deliveries;
     }
 
-    fn exceeds(self, max: Self) -> bool {
-        self.messages > max.messages || self.octets > max.octets
+    fn half(self) -> Self {
+        Self { messages: self.messages / 2, octets: self.octets / 2, deliveries: self.deliveries / 2 }
+    }
+
+    pub(super) fn exceeds(self, max: Self) -> bool {
+        self.messages > max.messages || self.octets > max.octets || self.deliveries > max.deliveries
     }
 }
 
-impl MaxBacklog {
-    /// Sets it by the bounds of outboxes; only the first call counts.
-    pub(super) fn set(&self, limits: &OutboxLimits) {
-        let part = |of: usize| (of / PART).max(1);
-        let _ = self.0.set(Load { messages: part(limits.max_messages), octets: part(limits.max_bytes) });
+impl Bounds {
+    pub(super) fn new(limits: &OutboxLimits) -> Self {
+        let OutboxLimits { max_messages, max_bytes, .. } = *limits;
+        let quarter = |of: usize| (of / 4).max(1);
+        Self {
+            portion: Load { messages: quarter(max_messages), octets: quarter(max_bytes), deliveries: usize::MAX },
+            most: Load {
+                messages: max_messages.saturating_mul(4),
+                octets: max_bytes.saturating_mul(4),
+                deliveries: MAX_DELIVERIES,
+            },
+        }
     }
 
-    pub(super) fn get(&self) -> Load {
-        if self.0.get().is_none() {
-            self.set(&OutboxLimits::default());
-        }
-        self.0.get().copied().unwrap_or_default()
+    fn half(self) -> Self {
+        Self { portion: self.portion.half(), most: self.most.half() }
+    }
+
+    fn allow(self, load: Load) -> bool {
+        !load.exceeds(self.portion) || !load.exceeds(self.most)
     }
 }
 
 impl Backlog {
+    pub(super) fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            messages: AtomicUsize::new(0),
+            octets: AtomicUsize::new(0),
+            deliveries: AtomicUsize::new(0),
+            room: Notify::new(),
+            waiting: AtomicUsize::new(0),
+        }
+    }
+
     pub(super) fn add(&self, octets: usize) {
         self.messages.fetch_add(1, Ordering::Relaxed);
         self.octets.fetch_add(octets, Ordering::Relaxed);
     }
 
-    pub(super) fn remove(&self, Load { messages, octets }: Load) {
-        if messages > 0 {
-            self.messages.fetch_sub(messages, Ordering::AcqRel);
-            self.octets.fetch_sub(octets, Ordering::AcqRel);
+    /// The worker has come to messages for so many deliveries.
+    pub(super) fn add_deliveries(&self, deliveries: usize) {
+        self.deliveries.fetch_add(deliveries, Ordering::Relaxed);
+    }
+
+    /// Messages are finished whose deliveries were added before.
+    pub(super) fn remove(&self, Load { messages, octets, deliveries }: Load) {
+        if messages == 0 {
+            return;
+        }
+        self.deliveries.fetch_sub(deliveries, Ordering::AcqRel);
+        let before = self.messages.fetch_sub(messages, Ordering::AcqRel);
+        self.octets.fetch_sub(octets, Ordering::AcqRel);
+        if before == messages {
+            // Whoever was told and has not looked, or does not publish after all, holds up nobody for longer than this.
             self.room.notify_waiters();
+        } else {
+            // Thousands may wait. If all of them were to look each time, nearly all would do so in vain.
+            let told = messages.min(self.waiting.load(Ordering::Relaxed));
+            (0..told).for_each(|_| self.room.notify_one());
         }
     }
 
-    /// Whether there is no more than `max`.
-    pub(super) fn has_room(&self, max: Load) -> bool {
-        !self.load().exceeds(max)
+    /// Whether somebody who comes now may go on: within the bounds, or half of them where others have waited for longer.
+    ///
+    /// Not with nothing alone: one who waits may be held up by whoever comes now.
+    pub(super) fn has_room(&self) -> bool {
+        let others_wait = self.waiting.load(Ordering::Relaxed) > 0;
+        let bounds = if others_wait { self.bounds.half() } else { self.bounds };
+        bounds.allow(self.load())
     }
 
-    /// Waits until there is no more than `max`; `revive` has the work go on where nobody is at it.
-    pub(super) async fn wait_for_room(&self, max: Load, revive: impl Fn()) {
-        while !self.has_room(max) {
+    /// Waits for one's turn to go on within the bounds; `revive` has the work go on where nobody is at it.
+    pub(super) async fn wait_for_room(&self, revive: impl Fn()) {
+        if self.has_room() {
+            return;
+        }
+        let _waiting = Waiting::new(&self.waiting);
+        loop {
             let mut room = pin!(self.room.notified());
             room.as_mut().enable();
             revive();
-            if !self.has_room(max) {
-                room.await;
+            if self.load().messages == 0 {
+                // Nobody is going to tell.
+                return;
+            }
+            room.await;
+            if self.bounds.allow(self.load()) {
+                return;
             }
         }
     }
@@ -98,46 +162,124 @@ impl Backlog {
     }
 
     fn load(&self) -> Load {
-        let (messages, octets) = (self.messages.load(Ordering::Acquire), self.octets.load(Ordering::Acquire));
-        Load { messages, octets }
+        let [messages, octets, deliveries] =
+            [&self.messages, &self.octets, &self.deliveries].map(|part| part.load(Ordering::Acquire));
+        Load { messages, octets, deliveries }
+    }
+}
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        sync::{Arc, atomic::AtomicBool},
+        task::{Context, Wake},
+    };
+
     use futures_util::FutureExt;
 
     use super::*;
 
-    #[test]
-    fn a_publisher_waits_above_a_quarter_of_what_may_wait_for_a_client_and_not_at_it() {
-        let max = MaxBacklog::default();
-        max.set(&OutboxLimits::default().max_messages(8).max_bytes(400));
-        let backlog = Backlog::default();
-        let has_room = || {
-            let waits = backlog.wait_for_room(max.get(), || ()).now_or_never().is_none();
-            assert_eq!(backlog.has_room(max.get()), !waits);
-            !waits
-        };
-        backlog.add(50);
-        backlog.add(50);
-        assert!(has_room(), "two of eight messages, 100 of 400 octets");
-        backlog.add(0);
-        assert!(!has_room(), "three messages");
-        backlog.remove(Load { messages: 1, octets: 0 });
-        assert!(has_room());
-        backlog.remove(Load { messages: 1, octets: 50 });
-        backlog.add(51);
-        assert!(!has_room(), "101 octets");
+    /// Whether somebody was woken.
+    #[derive(Default)]
+    struct Flag(AtomicBool);
+
+    impl Wake for Flag {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Publishers wait above two messages of 100 octets in all that are much work, and above 32 of 1,600 octets otherwise.
+    fn backlog() -> Backlog {
+        Backlog::new(Bounds::new(&OutboxLimits::default().max_messages(8).max_bytes(400)))
+    }
+
+    fn has_room(backlog: &Backlog) -> bool {
+        let waits = backlog.wait_for_room(|| ()).now_or_never().is_none();
+        assert_eq!(backlog.has_room(), !waits);
+        !waits
+    }
+
+    fn finish(backlog: &Backlog, messages: usize, octets: usize) {
+        backlog.remove(Load { messages, octets, deliveries: 0 });
     }
 
     #[test]
-    fn who_waits_goes_on_when_there_is_less() {
-        let (backlog, max) = (Backlog::default(), Load { messages: 0, octets: 0 });
-        backlog.add(1);
-        let mut waiting = Box::pin(backlog.wait_for_room(max, || ()));
+    fn a_publisher_waits_above_four_times_what_may_wait_for_a_client_and_not_at_it() {
+        let backlog = backlog();
+        (0..32).for_each(|_| backlog.add(50));
+        assert!(has_room(&backlog), "32 messages, 1,600 octets");
+        backlog.add(0);
+        assert!(!has_room(&backlog), "33 messages");
+        finish(&backlog, 2, 50);
+        backlog.add(51);
+        assert!(!has_room(&backlog), "1,601 octets");
+    }
+
+    #[test]
+    fn a_publisher_waits_above_a_quarter_of_what_may_wait_for_a_client_where_that_is_much_work_and_not_at_it() {
+        let backlog = backlog();
+        backlog.add(50);
+        backlog.add(50);
+        backlog.add_deliveries(MAX_DELIVERIES + 1);
+        assert!(has_room(&backlog), "two of eight messages, 100 of 400 octets");
+        backlog.add(0);
+        assert!(!has_room(&backlog), "three messages");
+        finish(&backlog, 1, 0);
+        assert!(has_room(&backlog));
+        finish(&backlog, 1, 50);
+        backlog.add(51);
+        assert!(!has_room(&backlog), "101 octets");
+        backlog.remove(Load { messages: 1, octets: 0, deliveries: 1 });
+        assert!(has_room(&backlog), "it is as much work as may be");
+    }
+
+    #[test]
+    fn who_comes_while_others_wait_goes_on_below_half_of_the_bounds_alone() {
+        let backlog = backlog();
+        (0..33).for_each(|_| backlog.add(1));
+        let mut waiting = Box::pin(backlog.wait_for_room(|| ()));
         assert!(waiting.as_mut().now_or_never().is_none());
-        backlog.remove(Load { messages: 1, octets: 1 });
-        assert!(waiting.now_or_never().is_some());
+        finish(&backlog, 16, 16);
+        assert!(!has_room(&backlog), "17 messages");
+        finish(&backlog, 1, 1);
+        assert!(has_room(&backlog), "16 messages");
+        finish(&backlog, 8, 8);
+        drop(waiting);
+        (0..16).for_each(|_| backlog.add(1));
+        assert!(has_room(&backlog), "24 messages, and nobody waits any more");
+    }
+
+    #[test]
+    fn as_many_look_again_as_were_finished_and_everyone_when_nothing_is_left() {
+        const WAITING: usize = 10;
+        let backlog = backlog();
+        (0..33).for_each(|_| backlog.add(1));
+        let mut waits: Vec<_> =
+            (0..WAITING).map(|_| (Arc::new(Flag::default()), Box::pin(backlog.wait_for_room(|| ())))).collect();
+        for (flag, wait) in &mut waits {
+            assert!(wait.as_mut().poll(&mut Context::from_waker(&Arc::clone(flag).into())).is_pending());
+        }
+        let mut go_on = |finished| {
+            finish(&backlog, finished, finished);
+            let woken = waits.extract_if(.., |(flag, _)| flag.0.load(Ordering::Relaxed));
+            woken.map(|(_, wait)| assert!(wait.now_or_never().is_some())).count()
+        };
+        assert_eq!(go_on(2), 2);
+        assert_eq!(go_on(1), 1);
+        assert_eq!(go_on(30), 7, "nothing is left");
     }
 }

@@ -2,16 +2,15 @@
 
 use bytes::Bytes;
 
-use super::{composed::Composed, lane::Message};
+use super::{
+    composed::{Composed, Frames},
+    lane::Message,
+};
 use crate::outbox::{Batch, Overflow};
 
-/// The frames of one lane, from a message on, which other members get as well.
+/// Frames of one lane, which other members get as well.
 pub(super) struct Common<'a> {
-    octets: &'a [u8],
-    ends: &'a [usize],
-    /// Where the octets begin that the ends count from.
-    start: usize,
-    kept: &'a mut Vec<Option<Bytes>>,
+    frames: Frames<'a>,
     /// The subscription and the policy of each frame, but for the member's key.
     messages: Vec<(u64, Overflow)>,
     pub(super) key: u64,
@@ -41,26 +40,26 @@ pub(super) struct Origin {
 }
 
 impl<'a> Common<'a> {
-    /// What is composed from the message `due` on, which is the first of `messages`.
+    /// What is composed of `messages`, the first of which has the number `due`.
     pub(super) fn new(composed: &'a mut Composed, due: u64, messages: &[Message]) -> Self {
-        let (octets, ends, start, kept) = composed.from(due);
+        let frames = composed.frames(due, messages.len());
         let messages = messages.iter().map(|message| (message.tail.salt, message.tail.overflow)).collect();
-        Self { octets, ends, start, kept, messages, key: 0 }
+        Self { frames, messages, key: 0 }
     }
 }
 
 impl Batch for Common<'_> {
     #[inline]
     fn octets(&self) -> &[u8] {
-        self.octets
+        self.frames.octets
     }
 
     fn len(&self) -> usize {
-        self.ends.len()
+        self.frames.ends.len()
     }
 
     fn end_of(&self, frame: usize) -> usize {
-        self.ends[frame] - self.start
+        self.frames.end_of(frame)
     }
 
     fn subscription_of(&self, frame: usize) -> (u64, Overflow) {
@@ -68,16 +67,8 @@ impl Batch for Common<'_> {
         (self.key ^ salt, overflow)
     }
 
-    /// All who keep a frame share its octets.
     fn wire(&mut self, frame: usize) -> Bytes {
-        let start = if frame == 0 { 0 } else { self.end_of(frame - 1) };
-        let octets = &self.octets[start..self.end_of(frame)];
-        // Counted from the last one, so that it is the same wherever a member begins.
-        let from_last = self.ends.len() - 1 - frame;
-        if self.kept.len() <= from_last {
-            self.kept.resize(from_last + 1, None);
-        }
-        self.kept[from_last].get_or_insert_with(|| Bytes::copy_from_slice(octets)).clone()
+        self.frames.keep(frame)
     }
 }
 

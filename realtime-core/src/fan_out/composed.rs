@@ -16,6 +16,37 @@ pub(super) struct Composed {
     kept: Vec<Option<Bytes>>,
 }
 
+/// Some of the frames.
+#[derive(Debug)]
+pub(super) struct Frames<'a> {
+    pub(super) octets: &'a [u8],
+    pub(super) ends: &'a [usize],
+    /// Where the octets begin that the ends count from.
+    start: usize,
+    /// How many frames there are behind these.
+    behind: usize,
+    kept: &'a mut Vec<Option<Bytes>>,
+}
+
+impl Frames<'_> {
+    /// Where one of them ends.
+    pub(super) fn end_of(&self, frame: usize) -> usize {
+        self.ends[frame] - self.start
+    }
+
+    /// One of them, to be kept: all who do so share its octets.
+    pub(super) fn keep(&mut self, frame: usize) -> Bytes {
+        let start = if frame == 0 { 0 } else { self.end_of(frame - 1) };
+        let octets = &self.octets[start..self.end_of(frame)];
+        // Counted from the last one of all, so that it is the same wherever a member begins and ends.
+        let from_last = self.behind + self.ends.len() - 1 - frame;
+        if self.kept.len() <= from_last {
+            self.kept.resize(from_last + 1, None);
+        }
+        self.kept[from_last].get_or_insert_with(|| Bytes::copy_from_slice(octets)).clone()
+    }
+}
+
 impl Composed {
     pub(super) fn is_empty(&self) -> bool {
         self.ends.is_empty()
@@ -39,11 +70,19 @@ impl Composed {
         }
     }
 
-    /// The frames from the message `due` on, where they begin, and those that somebody keeps.
-    pub(super) fn from(&mut self, due: u64) -> (&[u8], &[usize], usize, &mut Vec<Option<Bytes>>) {
+    /// So many frames from that of the message `due` on.
+    pub(super) fn frames(&mut self, due: u64, count: usize) -> Frames<'_> {
         let skipped = usize::try_from(due - self.from).unwrap_or(usize::MAX).min(self.ends.len());
-        let start = if skipped == 0 { 0 } else { self.ends[skipped - 1] };
-        (&self.octets[start..], &self.ends[skipped..], start, &mut self.kept)
+        let last = skipped.saturating_add(count).min(self.ends.len());
+        let end_of = |frames: usize| if frames == 0 { 0 } else { self.ends[frames - 1] };
+        let start = end_of(skipped);
+        Frames {
+            octets: &self.octets[start..end_of(last)],
+            ends: &self.ends[skipped..last],
+            start,
+            behind: self.ends.len() - last,
+            kept: &mut self.kept,
+        }
     }
 
     /// Forgets the frames before the message `number`.

@@ -6,8 +6,9 @@ use rustc_hash::FxHashMap;
 use slab::Slab;
 
 use super::{
+    backlog::Load,
     batches::{Origin, Own},
-    lane::{Lane, LaneId, Left, Message, SubscriberKey, Tally, WRITE},
+    lane::{Lane, LaneId, Left, Message, SubscriberKey, Tail, Tally, WRITE},
     seats::{Place, Seats},
     shard::{Entry, Joining},
 };
@@ -17,8 +18,10 @@ use crate::outbox::{Batch, Moment, Outbox};
 pub(super) const TURN: usize = 128 * WRITE;
 
 /// All lanes of a shard.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Flusher {
+    /// What a connection is given at a time.
+    portion: Load,
     lanes: Slab<Lane>,
     by_id: FxHashMap<LaneId, usize>,
     seats: Seats,
@@ -38,6 +41,27 @@ pub(super) struct Flusher {
 }
 
 impl Flusher {
+    pub(super) fn new(portion: Load) -> Self {
+        Self {
+            portion,
+            lanes: Slab::new(),
+            by_id: FxHashMap::default(),
+            seats: Seats::default(),
+            dirty: VecDeque::new(),
+            entries: VecDeque::new(),
+            sequence: 0,
+            own: Own::default(),
+            places: Vec::new(),
+            tally: Tally::default(),
+            is_in_turn: false,
+        }
+    }
+
+    /// Gives back all memory, once everyone has left.
+    pub(super) fn forget(&mut self) {
+        *self = Self::new(self.portion);
+    }
+
     /// Whether everything is written.
     pub(super) fn is_clean(&self) -> bool {
         self.dirty.is_empty() && self.entries.is_empty()
@@ -85,7 +109,10 @@ impl Flusher {
             // A message is only put into its lane; anything else may be written.
             let cost = if matches!(entry, Entry::Publish { .. }) { 1 } else { WRITE };
             budget = budget.saturating_sub(cost);
-            self.take(entry, moment);
+            if let Err(entry) = self.take(entry, moment) {
+                self.entries.push_front(entry);
+                return 0;
+            }
         }
         budget
     }
@@ -97,30 +124,27 @@ impl Flusher {
     }
 
     /// Takes one entry of the log.
-    pub(super) fn take(&mut self, entry: Entry, moment: Moment) {
+    ///
+    /// # Errors
+    /// The entry, where what comes before it was not all given to its connection yet: there was more than goes at a time.
+    pub(super) fn take(&mut self, entry: Entry, moment: Moment) -> Result<(), Entry> {
         match entry {
-            Entry::Publish { lane, tail } => {
-                self.sequence += 1;
-                let message = Message::new(tail, self.sequence);
-                let Some(&slot) = self.by_id.get(&lane) else {
-                    // Everyone has left.
-                    return message.count(&mut self.tally);
-                };
-                let lane_state = &mut self.lanes[slot];
-                lane_state.append(message);
-                if !std::mem::replace(&mut lane_state.is_dirty, true) {
-                    self.dirty.push_back(lane);
+            Entry::Publish { lane, tail } => self.publish(lane, tail),
+            Entry::Join(joining) => self.join(*joining),
+            Entry::Leave { lane, key, outbox } => {
+                if !self.leave(lane, key, &outbox, moment) {
+                    return Err(Entry::Leave { lane, key, outbox });
                 }
             }
-            Entry::Join(joining) => self.join(*joining),
-            Entry::Leave { lane, key, outbox } => self.leave(lane, key, &outbox, moment),
             Entry::Outbox { outbox, deferred } => {
-                if let Some(seat) = self.seats.of(&outbox) {
-                    self.serve(seat, moment);
+                let is_served = self.seats.of(&outbox).is_none_or(|seat| self.serve(seat, moment));
+                if !is_served {
+                    return Err(Entry::Outbox { outbox, deferred });
                 }
                 outbox.perform_deferred(deferred);
             }
         }
+        Ok(())
     }
 
     /// Writes for a turn of `budget`.
@@ -130,14 +154,19 @@ impl Flusher {
             let Some(&slot) = self.by_id.get(&id) else { continue };
             let left = loop {
                 let lane = &mut self.lanes[slot];
-                match lane.serve_in_turn(&mut budget, &mut self.own, moment, &mut self.tally) {
-                    Left::Shared(seat) => self.serve(seat, moment),
+                match lane.serve_in_turn(&mut budget, self.portion, &mut self.own, moment, &mut self.tally) {
+                    Left::Shared(seat) if self.serve(seat, moment) => {}
+                    // It is to have time to write before it is given more.
+                    Left::Shared(_) => budget = 0,
                     left => break left,
                 }
             };
             let lane = &mut self.lanes[slot];
-            if left == Left::RoundOver {
+            if let Left::RoundOver { is_cut } = left {
                 lane.end_round(&mut self.tally);
+                if is_cut {
+                    budget = 0;
+                }
             }
             if lane.has_messages() {
                 // The others' turn.
@@ -156,22 +185,46 @@ impl Flusher {
         self.mark(seat);
     }
 
-    fn leave(&mut self, id: LaneId, key: SubscriberKey, outbox: &Arc<Outbox>, moment: Moment) {
-        let Some(seat) = self.seats.of(outbox) else { return };
+    fn publish(&mut self, lane: LaneId, tail: Tail) {
+        self.sequence += 1;
+        let slot = self.by_id.get(&lane).copied();
+        let audience = slot.map_or(0, |slot| self.lanes[slot].members.len());
+        self.tally.deliveries += audience;
+        let message = Message::new(tail, self.sequence, audience);
+        let Some(slot) = slot else {
+            // Everyone has left.
+            return message.count(&mut self.tally);
+        };
+        let lane_state = &mut self.lanes[slot];
+        lane_state.append(message);
+        if !std::mem::replace(&mut lane_state.is_dirty, true) {
+            self.dirty.push_back(lane);
+        }
+    }
+
+    /// False, with nothing left, where somebody has more due than goes at a time.
+    fn leave(&mut self, id: LaneId, key: SubscriberKey, outbox: &Arc<Outbox>, moment: Moment) -> bool {
+        let Some(seat) = self.seats.of(outbox) else { return true };
         // It was a member when these were published.
-        self.serve(seat, moment);
-        outbox.forget_now(key);
-        let Some(&slot) = self.by_id.get(&id) else { return };
-        let place = {
+        if !self.serve(seat, moment) {
+            return false;
+        }
+        let slot = self.by_id.get(&id).copied();
+        let place = slot.and_then(|slot| {
             let lane = &self.lanes[slot];
             self.seats.places(seat).find(|place| place.lane == slot && lane.members[place.member].key == key)
+        });
+        let Some(place) = place else {
+            outbox.forget_now(key);
+            return true;
         };
-        let Some(place) = place else { return };
+        let slot = place.lane;
         let last = Place { lane: slot, member: self.lanes[slot].members.len() - 1 };
-        if last != place {
-            // It may come to stand among those who were served in this round.
-            self.serve(self.lanes[slot].members[last.member].seat, moment);
+        // It may come to stand among those who were served in this round.
+        if last != place && !self.serve(self.lanes[slot].members[last.member].seat, moment) {
+            return false;
         }
+        outbox.forget_now(key);
         let stays = self.seats.leave(seat, place);
         self.lanes[slot].remove(place.member);
         if let Some(moved) = self.lanes[slot].members.get(place.member) {
@@ -184,6 +237,7 @@ impl Flusher {
             self.lanes.remove(slot).end_all(&mut self.tally);
             self.by_id.remove(&id);
         }
+        true
     }
 
     /// Tells a connection's places whether it has another one.
@@ -194,9 +248,10 @@ impl Flusher {
         }
     }
 
-    /// Gives a connection everything that is there for it, in the order in which it was published.
-    fn serve(&mut self, seat: usize, moment: Moment) {
-        let Self { lanes, seats, own, places, tally, .. } = self;
+    /// Gives a connection what is there for it, in the order in which it was published; false where there is more than goes at a
+    /// time.
+    fn serve(&mut self, seat: usize, moment: Moment) -> bool {
+        let Self { portion, lanes, seats, own, places, tally, .. } = self;
         places.clear();
         let is_due = |place: &Place| {
             let lane = &lanes[place.lane];
@@ -204,8 +259,13 @@ impl Flusher {
         };
         places.extend(seats.places(seat).filter(is_due));
         let outbox = match places.as_slice() {
-            [] => return,
-            [place] => return lanes[place.lane].serve(place.member, own, moment, tally),
+            [] => return true,
+            [place] => {
+                let lane = &mut lanes[place.lane];
+                let end = lane.portion_end(lane.members[place.member].due, *portion);
+                lane.serve(place.member, end, own, moment, tally);
+                return end == lane.end();
+            }
             [place, ..] => Arc::clone(&lanes[place.lane].members[place.member].outbox),
         };
         own.clear();
@@ -216,11 +276,18 @@ impl Flusher {
             });
             due.min_by_key(|(sequence, _)| *sequence).map(|(_, place)| place)
         };
+        let mut load = Load::default();
+        let mut is_whole = true;
         while let Some(place) = next(lanes, places) {
             let lane = &mut lanes[place.lane];
             let member = &lane.members[place.member];
             let due = member.due;
             if let Some(message) = lane.message(due) {
+                load.add(message.tail.octets.len(), 0);
+                if load.exceeds(*portion) && load.messages > 1 {
+                    is_whole = false;
+                    break;
+                }
                 own.add(lane.head(member.shape), message, member.key, Origin { lane: place.lane, number: due });
             }
             lane.given(due, true);
@@ -235,5 +302,6 @@ impl Flusher {
                 }
             }
         }
+        is_whole
     }
 }

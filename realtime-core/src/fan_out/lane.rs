@@ -48,6 +48,8 @@ pub(super) struct Message {
     pub(super) sequence: u64,
     /// How many members it was handed to.
     pub(super) given: u64,
+    /// How many members there were when it came.
+    pub(super) audience: usize,
 }
 
 /// What was done in a turn.
@@ -58,6 +60,8 @@ pub(super) struct Tally {
     pub(super) octets: usize,
     /// Messages that connections did not take as they are closing.
     pub(super) refused: usize,
+    /// What the messages that were taken from the log are for.
+    pub(super) deliveries: usize,
     /// Messages that everyone was given.
     pub(super) done: Load,
 }
@@ -83,6 +87,8 @@ pub(super) struct Lane {
     next: usize,
     /// The messages before this one are given to everyone in this round.
     round: u64,
+    /// There were more when the round began than a member is given at a time.
+    is_cut: bool,
     /// It stands in the queue of those that have something to write.
     pub(super) is_dirty: bool,
 }
@@ -105,8 +111,8 @@ pub(super) struct Member {
 pub(super) enum Left {
     /// Enough was done for a turn.
     BudgetSpent,
-    /// Everyone was served in this round.
-    RoundOver,
+    /// Everyone was served in this round; whether there was more than a member is given at a time.
+    RoundOver { is_cut: bool },
     /// The connection of that seat has its turn, which is in other lanes as well.
     Shared(usize),
 }
@@ -124,15 +130,15 @@ impl Tail {
 }
 
 impl Message {
-    pub(super) fn new(tail: Tail, sequence: u64) -> Self {
-        Self { tail, sequence, given: 0 }
+    pub(super) fn new(tail: Tail, sequence: u64, audience: usize) -> Self {
+        Self { tail, sequence, given: 0, audience }
     }
 
     /// Counts it, as everyone was given it.
     pub(super) fn count(&self, tally: &mut Tally) {
         self.tail.meters.delivered.add(self.given);
         tally.messages += usize::try_from(self.given).unwrap_or_default();
-        tally.done.add(self.tail.octets.len());
+        tally.done.add(self.tail.octets.len(), self.audience);
     }
 }
 
@@ -167,31 +173,43 @@ impl Lane {
         }
     }
 
+    /// The number behind the last message that a member is given at a time which is due the message `due`.
+    pub(super) fn portion_end(&self, due: u64, portion: Load) -> u64 {
+        let mut load = Load::default();
+        let whole = self.messages[index(due, self.first)..].iter().take_while(|message| {
+            load.add(message.tail.octets.len(), 0);
+            // A message that is larger than all that goes alone.
+            load.messages == 1 || !load.exceeds(portion)
+        });
+        due + whole.count() as u64
+    }
+
     /// Serves members in turn, as far as `budget` goes.
     pub(super) fn serve_in_turn(
         &mut self,
         budget: &mut usize,
+        portion: Load,
         own: &mut Own,
         moment: Moment,
         tally: &mut Tally,
     ) -> Left {
-        let end = self.end();
         if self.next == 0 {
-            self.round = end;
+            self.round = self.portion_end(self.first, portion);
+            self.is_cut = self.round < self.end();
         }
+        let round = self.round;
         while *budget > 0 {
-            let Some(member) = self.members.get(self.next) else { return Left::RoundOver };
+            let Some(member) = self.members.get(self.next) else { return Left::RoundOver { is_cut: self.is_cut } };
             *budget -= 1;
-            if member.due == end {
+            if member.due >= round {
                 self.next += 1;
             } else if !member.is_alone {
-                self.next += 1;
                 *budget = budget.saturating_sub(WRITE);
                 return Left::Shared(member.seat);
             } else if self.shapes.get(member.shape).is_own() {
                 self.next += 1;
                 *budget = budget.saturating_sub(WRITE);
-                self.serve(self.next - 1, own, moment, tally);
+                self.serve(self.next - 1, round, own, moment, tally);
             } else {
                 self.serve_alike(budget, moment, tally);
             }
@@ -199,18 +217,18 @@ impl Lane {
         Left::BudgetSpent
     }
 
-    /// Serves one member alone.
-    pub(super) fn serve(&mut self, place: usize, own: &mut Own, moment: Moment, tally: &mut Tally) {
-        let end = self.end();
+    /// Serves one member alone, up to the message of the number `end`.
+    pub(super) fn serve(&mut self, place: usize, end: u64, own: &mut Own, moment: Moment, tally: &mut Tally) {
         let member = &mut self.members[place];
         let due = std::mem::replace(&mut member.due, end);
         let from = index(due, self.first);
         let shape = self.shapes.get_mut(member.shape);
         let is_own = shape.is_own();
+        let upto = index(end, self.first);
         if !is_own {
-            shape.composed.go_on(&shape.head, &self.messages, self.first, due);
+            shape.composed.go_on(&shape.head, &self.messages[..upto], self.first, due);
         }
-        let messages = &mut self.messages[from..];
+        let messages = &mut self.messages[from..upto];
         let (octets, delivered) = if is_own {
             own.clear();
             for (message, number) in messages.iter().zip(due..) {
@@ -231,9 +249,9 @@ impl Lane {
 
     /// Serves the next member, and those behind it that get the same octets: here thousands are served.
     fn serve_alike(&mut self, budget: &mut usize, moment: Moment, tally: &mut Tally) {
-        let end = self.end();
-        let Self { messages, first, members, shapes, next, .. } = self;
+        let Self { messages, first, members, shapes, next, round, .. } = self;
         let Member { due, shape: alike, .. } = members[*next];
+        let messages = &mut messages[..index(*round, *first)];
         let shape = shapes.get_mut(alike);
         shape.composed.go_on(&shape.head, messages, *first, due);
         let messages = &mut messages[index(due, *first)..];
@@ -245,7 +263,7 @@ impl Lane {
                 break;
             }
             *budget = budget.saturating_sub(WRITE);
-            member.due = end;
+            member.due = *round;
             served += 1;
             common.key = member.key;
             match member.outbox.deliver(&mut common, moment) {

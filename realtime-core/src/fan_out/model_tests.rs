@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use proptest::{collection::vec, prelude::*};
 
 use super::{
+    backlog::Load,
     flusher::Flusher,
     lane::{LaneId, SubscriberKey, Tail},
     shard::{Entry, Joining},
@@ -24,6 +25,9 @@ use crate::{
 
 const OUTBOXES: usize = 4;
 const LANES: u64 = 3;
+
+/// What a connection is given at a time.
+const PORTION: Load = Load { messages: 3, octets: 12, deliveries: usize::MAX };
 
 #[derive(Clone, Copy, Debug)]
 enum Op {
@@ -130,7 +134,10 @@ struct World {
 
 impl World {
     fn take(&mut self, entry: Entry) {
-        self.flusher.take(entry, Moment::now());
+        let mut entry = Some(entry);
+        while let Some(next) = entry {
+            entry = self.flusher.take(next, Moment::now()).err();
+        }
         self.done += self.flusher.take_tally().done.messages;
     }
 
@@ -183,12 +190,10 @@ impl World {
     }
 }
 
-proptest! {
-    #[test]
-    fn rule_9_every_connection_gets_what_its_lanes_were_given_in_the_order_of_the_log(ops in vec(op(), 1..120)) {
-        let meters = Meters::new();
-        let mut world = World {
-            flusher: Flusher::default(),
+impl World {
+    fn new(meters: &Meters) -> Self {
+        Self {
+            flusher: Flusher::new(PORTION),
             connections: (0..OUTBOXES).map(|_| Connection::new()).collect(),
             members: Vec::new(),
             meters: Arc::clone(&meters.destinations.user),
@@ -196,7 +201,42 @@ proptest! {
             published: 0,
             handed: 0,
             done: 0,
-        };
+        }
+    }
+}
+
+/// However much there is: what does not go into its socket is to have time to go out before more is queued.
+#[test]
+fn a_connection_is_given_a_portion_at_a_time() {
+    let lanes: [&[LaneId]; 2] = [&[0], &[0, 1]];
+    for lanes in lanes {
+        let mut world = World::new(&Meters::new());
+        for lane in lanes {
+            world.run(Op::Join { outbox: 0, lane: *lane, id: 0 });
+        }
+        world.run(Op::Allow { outbox: 0, octets: usize::MAX });
+        (0..8).for_each(|number| world.run(Op::Publish(lanes[number % lanes.len()])));
+        let outbox = Arc::clone(&world.connections[0].outbox);
+        let push = Entry::Outbox { outbox, deferred: Deferred::Push(Bytes::from_static(b"behind them;")) };
+        let frames =
+            |world: &World| world.connections[0].taken.0.lock().1.iter().filter(|octet| **octet == b';').count();
+        let mut seen = Vec::new();
+        world.write(1000);
+        seen.push(frames(&world));
+        let Err(push) = world.flusher.take(push, Moment::now()) else { panic!("five are in front of it") };
+        seen.push(frames(&world));
+        world.connections[0].outbox.expect(&Deferred::Push(Bytes::from_static(b"behind them;")));
+        assert!(world.flusher.take(push, Moment::now()).is_ok());
+        seen.push(frames(&world));
+        assert_eq!(seen, [3, 6, 9], "in {} lanes", lanes.len());
+    }
+}
+
+proptest! {
+    #[test]
+    fn rule_9_every_connection_gets_what_its_lanes_were_given_in_the_order_of_the_log(ops in vec(op(), 1..120)) {
+        let meters = Meters::new();
+        let mut world = World::new(&meters);
         for op in ops {
             world.run(op);
         }

@@ -13,7 +13,7 @@ use parlor_stomp::Command;
 use tokio::runtime::Handle;
 
 use super::{
-    backlog::{Backlog, Load},
+    backlog::{Backlog, Bounds},
     flusher::{Flusher, TURN},
     lane::{LaneId, SubscriberKey, Tail, Tally},
 };
@@ -80,12 +80,12 @@ struct Worker {
 }
 
 impl Shard {
-    pub(super) fn new(meters: Arc<Meters>, home: Option<Handle>) -> Self {
+    pub(super) fn new(bounds: Bounds, meters: Arc<Meters>, home: Option<Handle>) -> Self {
         Self {
             log: Mutex::default(),
             is_idle: AtomicBool::new(true),
-            flusher: Mutex::default(),
-            backlog: Backlog::default(),
+            flusher: Mutex::new(Flusher::new(bounds.portion)),
+            backlog: Backlog::new(bounds),
             meters,
             home,
         }
@@ -108,19 +108,19 @@ impl Shard {
     }
 
     /// Whether a publisher may go on.
-    pub(super) fn has_room(&self, max: Load) -> bool {
-        self.backlog.has_room(max)
+    pub(super) fn has_room(&self) -> bool {
+        self.backlog.has_room()
     }
 
     /// Waits until a publisher may go on: not for any subscriber, but for the work that it made. To do some of it instead of
     /// waiting would be quicker, but would leave connections that only their own tasks can write to no time to do so.
-    pub(super) async fn wait_for_room(self: &Arc<Self>, max: Load) {
+    pub(super) async fn wait_for_room(self: &Arc<Self>) {
         let revive = || {
             if self.claim_abandoned() {
                 self.begin();
             }
         };
-        self.backlog.wait_for_room(max, revive).await;
+        self.backlog.wait_for_room(revive).await;
     }
 
     /// Waits until everything that was appended before has taken effect.
@@ -173,7 +173,7 @@ impl Shard {
         }
         if flusher.is_empty() {
             // Memory of what was is not needed any more.
-            *flusher = Flusher::default();
+            flusher.forget();
         } else {
             flusher.rest();
         }
@@ -182,13 +182,14 @@ impl Shard {
         false
     }
 
-    fn account(&self, Tally { octets, messages, refused, done }: Tally) {
+    fn account(&self, Tally { octets, messages, refused, deliveries, done }: Tally) {
         if messages > 0 {
             self.meters.traffic.sent(Command::Message, messages, octets);
         }
         if refused > 0 {
             self.meters.destinations.dropped_closing.add(refused as u64);
         }
+        self.backlog.add_deliveries(deliveries);
         self.backlog.remove(done);
     }
 }
@@ -247,6 +248,11 @@ mod tests {
     use super::*;
     use crate::outbox::{OutboxLimits, Overflow, WireWriter};
 
+    /// Publishers wait above four messages.
+    fn bounds() -> Bounds {
+        Bounds::new(&OutboxLimits::default().max_messages(1))
+    }
+
     fn message(meters: &Meters) -> Tail {
         let (octets, meters) = (Bytes::from_static(b"hello"), Arc::clone(&meters.destinations.user));
         Tail { octets, framing: None, overflow: Overflow::Disconnect, salt: 0, meters }
@@ -280,7 +286,7 @@ mod tests {
     fn after_a_turn_that_panicked_everyone_else_has_every_message_once() {
         let meters = Meters::new();
         let home = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let shard = Arc::new(Shard::new(Arc::clone(&meters), Some(home.handle().clone())));
+        let shard = Arc::new(Shard::new(bounds(), Arc::clone(&meters), Some(home.handle().clone())));
         let recorders: [Recorder; 3] = std::array::from_fn(|_| Recorder::default());
         for (key, recorder) in (0..).zip(&recorders) {
             let outbox = Arc::new(Outbox::new(Box::new(recorder.clone()), OutboxLimits::default()));
@@ -308,13 +314,13 @@ mod tests {
         let meters = Meters::new();
         let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
         let home = runtime();
-        let shard = Arc::new(Shard::new(Arc::clone(&meters), Some(home.handle().clone())));
-        for _ in 0..3 {
+        let shard = Arc::new(Shard::new(bounds(), Arc::clone(&meters), Some(home.handle().clone())));
+        for _ in 0..5 {
             shard.append(Entry::Publish { lane: 1, tail: message(&meters) });
         }
         assert!(!shard.is_idle(), "nobody runs the runtime");
         drop(home);
-        runtime().block_on(shard.wait_for_room(Load { messages: 1, octets: 100 }));
+        runtime().block_on(shard.wait_for_room());
         assert!(shard.is_idle());
         shard.append(Entry::Publish { lane: 1, tail: message(&meters) });
         assert!(shard.is_idle(), "whoever appends does the work now");

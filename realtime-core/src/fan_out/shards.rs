@@ -11,7 +11,7 @@ use std::{
 use rustc_hash::FxBuildHasher;
 use tokio::runtime::Handle;
 
-use super::{backlog::MaxBacklog, lane::LaneId, shard::Shard};
+use super::{backlog::Bounds, lane::LaneId, shard::Shard};
 use crate::{
     outbox::{Outbox, OutboxLimits},
     telemetry::Meters,
@@ -27,12 +27,13 @@ pub(crate) struct Shards {
     /// Made with the first subscription, which comes from a connection's task.
     shards: OnceLock<Box<[Arc<Shard>]>>,
     next_lane: AtomicU64,
-    max_backlog: MaxBacklog,
+    /// What may wait for one client, which bounds what waits here.
+    outbox: OnceLock<OutboxLimits>,
 }
 
 impl Shards {
     pub(crate) fn new(meters: Arc<Meters>) -> Self {
-        Self { meters, shards: OnceLock::new(), next_lane: AtomicU64::new(1), max_backlog: MaxBacklog::default() }
+        Self { meters, shards: OnceLock::new(), next_lane: AtomicU64::new(1), outbox: OnceLock::new() }
     }
 
     /// The shard of a connection, always the same.
@@ -53,17 +54,16 @@ impl Shards {
         self.next_lane.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Bounds what waits here by what may wait for one client; only the first call counts.
+    /// Bounds what waits here by what may wait for one client; only the first call counts, and that before the first subscription.
     pub(crate) fn set_outbox(&self, limits: &OutboxLimits) {
-        self.max_backlog.set(limits);
+        let _ = self.outbox.set(*limits);
     }
 
     /// Waits until a publisher may go on: not for any subscriber, but for the work that was made.
     pub(crate) async fn wait_for_room(&self) {
-        let most = self.max_backlog.get();
-        for shard in self.shards.get().into_iter().flatten().filter(|shard| !shard.has_room(most)) {
+        for shard in self.shards.get().into_iter().flatten().filter(|shard| !shard.has_room()) {
             // Boxed, for it seldom comes to that, and is a part of each SEND's future.
-            Box::pin(shard.wait_for_room(most)).await;
+            Box::pin(shard.wait_for_room()).await;
         }
     }
 
@@ -79,7 +79,8 @@ impl Shards {
         self.shards.get_or_init(|| {
             let home = Handle::try_current().ok();
             let workers = home.as_ref().map_or(1, |runtime| runtime.metrics().num_workers());
-            let shard = |_| Arc::new(Shard::new(Arc::clone(&self.meters), home.clone()));
+            let bounds = Bounds::new(self.outbox.get_or_init(OutboxLimits::default));
+            let shard = |_| Arc::new(Shard::new(bounds, Arc::clone(&self.meters), home.clone()));
             (0..workers.clamp(1, MAX_SHARDS)).map(shard).collect()
         })
     }

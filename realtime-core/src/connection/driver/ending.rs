@@ -114,11 +114,11 @@ impl Driver {
         tokio::join!(farewell, rest);
     }
 
-    /// Answers what was read before the socket broke.
+    /// Answers what was read before the socket broke, and before the token ends (rule 24).
     pub(super) async fn work_off_unheard(&mut self) -> Ended {
         let deadline = self.finish.as_ref().map_or_else(clock::now, |finish| finish.deadline);
         let all = async {
-            loop {
+            while !self.socket.outbox().has_expired() {
                 self.start_next();
                 let Self { work, background, .. } = self;
                 if matches!(work, Work::Idle(_)) && !background.is_handling() {
