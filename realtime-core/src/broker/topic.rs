@@ -257,7 +257,7 @@ impl TopicState {
                     tail
                 }
             };
-            shard.append(Entry::Publish { lane: *id, tail });
+            shard.append(Entry::Publish { lane: *id, tail, audience: *members });
             reach.subscriptions += members;
         }
     }

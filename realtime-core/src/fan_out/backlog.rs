@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use crate::outbox::OutboxLimits;
 
-/// Deliveries that may be on their way beyond the least that a shard holds: what a core writes in about half a second.
+/// Deliveries that may be on their way beyond the least that a shard holds: what a core writes in less than half a second.
 const MAX_DELIVERIES: usize = 32_768;
 
 /// An amount of messages, their octets, and the deliveries that they are for.
@@ -36,7 +36,6 @@ pub(super) struct Backlog {
     bounds: Bounds,
     messages: AtomicUsize,
     octets: AtomicUsize,
-    /// Of the messages that the worker has come to.
     deliveries: AtomicUsize,
     /// Told of each message that is finished: one of those who wait may go on for it.
     room: Notify,
@@ -48,6 +47,9 @@ pub(super) struct Backlog {
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl Load {
+    /// No bound.
+    pub(super) const MAX: Self = Self { messages: usize::MAX, octets: usize::MAX, deliveries: usize::MAX };
+
     pub(super) fn add(&mut self, octets: usize, deliveries: usize) {
         self.messages += 1;
         self.octets += octets;
@@ -82,7 +84,13 @@ impl Bounds {
     }
 
     fn allow(self, load: Load) -> bool {
-        !load.exceeds(self.portion) || !load.exceeds(self.most)
+        self.room(load) > 0
+    }
+
+    /// How many may go on, if their messages are small and for few.
+    fn room(self, load: Load) -> usize {
+        let fitting = [self.most, self.portion].into_iter().find(|bound| !load.exceeds(*bound));
+        fitting.map_or(0, |bound| bound.messages - load.messages + 1)
     }
 }
 
@@ -98,30 +106,24 @@ impl Backlog {
         }
     }
 
-    pub(super) fn add(&self, octets: usize) {
+    pub(super) fn add(&self, octets: usize, deliveries: usize) {
         self.messages.fetch_add(1, Ordering::Relaxed);
         self.octets.fetch_add(octets, Ordering::Relaxed);
-    }
-
-    /// The worker has come to messages for so many deliveries.
-    pub(super) fn add_deliveries(&self, deliveries: usize) {
         self.deliveries.fetch_add(deliveries, Ordering::Relaxed);
     }
 
-    /// Messages are finished whose deliveries were added before.
     pub(super) fn remove(&self, Load { messages, octets, deliveries }: Load) {
         if messages == 0 {
             return;
         }
-        self.deliveries.fetch_sub(deliveries, Ordering::AcqRel);
-        let before = self.messages.fetch_sub(messages, Ordering::AcqRel);
         self.octets.fetch_sub(octets, Ordering::AcqRel);
-        if before == messages {
+        self.deliveries.fetch_sub(deliveries, Ordering::AcqRel);
+        if self.messages.fetch_sub(messages, Ordering::AcqRel) == messages {
             // Whoever was told and has not looked, or does not publish after all, holds up nobody for longer than this.
             self.room.notify_waiters();
         } else {
-            // Thousands may wait. If all of them were to look each time, nearly all would do so in vain.
-            let told = messages.min(self.waiting.load(Ordering::Relaxed));
+            // Thousands may wait. If all of them were to look each time, nearly all would do so in vain, and lose their places.
+            let told = self.bounds.room(self.load()).min(self.waiting.load(Ordering::Relaxed));
             (0..told).for_each(|_| self.room.notify_one());
         }
     }
@@ -145,8 +147,8 @@ impl Backlog {
             let mut room = pin!(self.room.notified());
             room.as_mut().enable();
             revive();
-            if self.load().messages == 0 {
-                // Nobody is going to tell.
+            if self.bounds.half().allow(self.load()) {
+                // Nobody may be going to tell.
                 return;
             }
             room.await;
@@ -202,7 +204,7 @@ mod tests {
         }
     }
 
-    /// Publishers wait above two messages of 100 octets in all that are much work, and above 32 of 1,600 octets otherwise.
+    /// Publishers wait above 32 messages of 1,600 octets in all, and above two of 100 octets that are much work.
     fn backlog() -> Backlog {
         Backlog::new(Bounds::new(&OutboxLimits::default().max_messages(8).max_bytes(400)))
     }
@@ -220,28 +222,27 @@ mod tests {
     #[test]
     fn a_publisher_waits_above_four_times_what_may_wait_for_a_client_and_not_at_it() {
         let backlog = backlog();
-        (0..32).for_each(|_| backlog.add(50));
+        (0..32).for_each(|_| backlog.add(50, 1));
         assert!(has_room(&backlog), "32 messages, 1,600 octets");
-        backlog.add(0);
+        backlog.add(0, 1);
         assert!(!has_room(&backlog), "33 messages");
         finish(&backlog, 2, 50);
-        backlog.add(51);
+        backlog.add(51, 1);
         assert!(!has_room(&backlog), "1,601 octets");
     }
 
     #[test]
     fn a_publisher_waits_above_a_quarter_of_what_may_wait_for_a_client_where_that_is_much_work_and_not_at_it() {
         let backlog = backlog();
-        backlog.add(50);
-        backlog.add(50);
-        backlog.add_deliveries(MAX_DELIVERIES + 1);
+        backlog.add(50, MAX_DELIVERIES);
+        backlog.add(50, 1);
         assert!(has_room(&backlog), "two of eight messages, 100 of 400 octets");
-        backlog.add(0);
+        backlog.add(0, 0);
         assert!(!has_room(&backlog), "three messages");
         finish(&backlog, 1, 0);
         assert!(has_room(&backlog));
         finish(&backlog, 1, 50);
-        backlog.add(51);
+        backlog.add(51, 0);
         assert!(!has_room(&backlog), "101 octets");
         backlog.remove(Load { messages: 1, octets: 0, deliveries: 1 });
         assert!(has_room(&backlog), "it is as much work as may be");
@@ -250,7 +251,7 @@ mod tests {
     #[test]
     fn who_comes_while_others_wait_goes_on_below_half_of_the_bounds_alone() {
         let backlog = backlog();
-        (0..33).for_each(|_| backlog.add(1));
+        (0..33).for_each(|_| backlog.add(1, 1));
         let mut waiting = Box::pin(backlog.wait_for_room(|| ()));
         assert!(waiting.as_mut().now_or_never().is_none());
         finish(&backlog, 16, 16);
@@ -259,15 +260,15 @@ mod tests {
         assert!(has_room(&backlog), "16 messages");
         finish(&backlog, 8, 8);
         drop(waiting);
-        (0..16).for_each(|_| backlog.add(1));
+        (0..16).for_each(|_| backlog.add(1, 1));
         assert!(has_room(&backlog), "24 messages, and nobody waits any more");
     }
 
     #[test]
-    fn as_many_look_again_as_were_finished_and_everyone_when_nothing_is_left() {
+    fn as_many_look_again_as_may_go_on_and_everyone_when_nothing_is_left() {
         const WAITING: usize = 10;
         let backlog = backlog();
-        (0..33).for_each(|_| backlog.add(1));
+        (0..33).for_each(|_| backlog.add(1, 1));
         let mut waits: Vec<_> =
             (0..WAITING).map(|_| (Arc::new(Flag::default()), Box::pin(backlog.wait_for_room(|| ())))).collect();
         for (flag, wait) in &mut waits {
@@ -278,8 +279,9 @@ mod tests {
             let woken = waits.extract_if(.., |(flag, _)| flag.0.load(Ordering::Relaxed));
             woken.map(|(_, wait)| assert!(wait.now_or_never().is_some())).count()
         };
-        assert_eq!(go_on(2), 2);
-        assert_eq!(go_on(1), 1);
-        assert_eq!(go_on(30), 7, "nothing is left");
+        assert_eq!(go_on(0), 0);
+        assert_eq!(go_on(1), 1, "32 are left");
+        assert_eq!(go_on(2), 3, "as none of them has published");
+        assert_eq!(go_on(30), 6, "nothing is left");
     }
 }

@@ -14,19 +14,23 @@ use super::{
 };
 use crate::outbox::{Batch, Moment, Outbox};
 
-/// How much is done in a turn before everyone else has theirs: 128 writes, less than a millisecond.
+/// How much is done in a turn before everyone else has theirs: 128 writes, a millisecond or two.
 pub(super) const TURN: usize = 128 * WRITE;
 
 /// All lanes of a shard.
 #[derive(Debug)]
 pub(super) struct Flusher {
-    /// What a connection is given at a time.
+    /// What a connection is given at a time: in a turn once by what it is answered, and once with everyone else.
     portion: Load,
+    /// Numbers the turns.
+    turn: u64,
     lanes: Slab<Lane>,
     by_id: FxHashMap<LaneId, usize>,
     seats: Seats,
     /// Lanes that have something to write, the next one first. One that is gone is skipped.
     dirty: VecDeque<LaneId>,
+    /// Lanes that go on in the next turn.
+    put_off: Vec<LaneId>,
     /// What was taken from the log and has not had its turn.
     entries: VecDeque<Entry>,
     /// Numbers the messages of all lanes.
@@ -44,10 +48,12 @@ impl Flusher {
     pub(super) fn new(portion: Load) -> Self {
         Self {
             portion,
+            turn: 0,
             lanes: Slab::new(),
             by_id: FxHashMap::default(),
             seats: Seats::default(),
             dirty: VecDeque::new(),
+            put_off: Vec::new(),
             entries: VecDeque::new(),
             sequence: 0,
             own: Own::default(),
@@ -78,8 +84,10 @@ impl Flusher {
 
     /// Begins a turn. After one that panicked every lane that has messages is looked at anew.
     pub(super) fn begin_turn(&mut self) {
+        self.turn += 1;
         if std::mem::replace(&mut self.is_in_turn, true) {
             self.dirty.clear();
+            self.put_off.clear();
             for (id, slot) in &self.by_id {
                 let lane = &mut self.lanes[*slot];
                 lane.is_dirty = lane.has_messages();
@@ -129,7 +137,7 @@ impl Flusher {
     /// The entry, where what comes before it was not all given to its connection yet: there was more than goes at a time.
     pub(super) fn take(&mut self, entry: Entry, moment: Moment) -> Result<(), Entry> {
         match entry {
-            Entry::Publish { lane, tail } => self.publish(lane, tail),
+            Entry::Publish { lane, tail, audience } => self.publish(lane, tail, audience),
             Entry::Join(joining) => self.join(*joining),
             Entry::Leave { lane, key, outbox } => {
                 if !self.leave(lane, key, &outbox, moment) {
@@ -150,31 +158,34 @@ impl Flusher {
     /// Writes for a turn of `budget`.
     pub(super) fn write(&mut self, mut budget: usize, moment: Moment) {
         while budget > 0 {
-            let Some(id) = self.dirty.pop_front() else { return };
+            let Some(id) = self.dirty.pop_front() else { break };
             let Some(&slot) = self.by_id.get(&id) else { continue };
             let left = loop {
                 let lane = &mut self.lanes[slot];
                 match lane.serve_in_turn(&mut budget, self.portion, &mut self.own, moment, &mut self.tally) {
-                    Left::Shared(seat) if self.serve(seat, moment) => {}
-                    // It is to have time to write before it is given more.
-                    Left::Shared(_) => budget = 0,
+                    Left::Shared(seat) => {
+                        self.serve(seat, moment);
+                        self.lanes[slot].pass();
+                    }
                     left => break left,
                 }
             };
             let lane = &mut self.lanes[slot];
-            if let Left::RoundOver { is_cut } = left {
+            let is_cut = left == Left::RoundOver && lane.is_cut();
+            if left == Left::RoundOver {
                 lane.end_round(&mut self.tally);
-                if is_cut {
-                    budget = 0;
-                }
             }
-            if lane.has_messages() {
+            if !lane.has_messages() {
+                lane.is_dirty = false;
+            } else if is_cut {
+                // Whoever was given a portion has time to write it first.
+                self.put_off.push(id);
+            } else {
                 // The others' turn.
                 self.dirty.push_back(id);
-            } else {
-                lane.is_dirty = false;
             }
         }
+        self.dirty.extend(self.put_off.drain(..));
     }
 
     fn join(&mut self, Joining { lane: id, outbox, key, head }: Joining) {
@@ -185,13 +196,10 @@ impl Flusher {
         self.mark(seat);
     }
 
-    fn publish(&mut self, lane: LaneId, tail: Tail) {
+    fn publish(&mut self, lane: LaneId, tail: Tail, audience: usize) {
         self.sequence += 1;
-        let slot = self.by_id.get(&lane).copied();
-        let audience = slot.map_or(0, |slot| self.lanes[slot].members.len());
-        self.tally.deliveries += audience;
         let message = Message::new(tail, self.sequence, audience);
-        let Some(slot) = slot else {
+        let Some(&slot) = self.by_id.get(&lane) else {
             // Everyone has left.
             return message.count(&mut self.tally);
         };
@@ -248,10 +256,10 @@ impl Flusher {
         }
     }
 
-    /// Gives a connection what is there for it, in the order in which it was published; false where there is more than goes at a
-    /// time.
+    /// Gives a connection what is there for it, in the order in which it was published; false where there is more than goes in a
+    /// turn.
     fn serve(&mut self, seat: usize, moment: Moment) -> bool {
-        let Self { portion, lanes, seats, own, places, tally, .. } = self;
+        let Self { portion, turn, lanes, seats, own, places, tally, .. } = self;
         places.clear();
         let is_due = |place: &Place| {
             let lane = &lanes[place.lane];
@@ -260,48 +268,73 @@ impl Flusher {
         places.extend(seats.places(seat).filter(is_due));
         let outbox = match places.as_slice() {
             [] => return true,
-            [place] => {
-                let lane = &mut lanes[place.lane];
-                let end = lane.portion_end(lane.members[place.member].due, *portion);
-                lane.serve(place.member, end, own, moment, tally);
-                return end == lane.end();
-            }
-            [place, ..] => Arc::clone(&lanes[place.lane].members[place.member].outbox),
+            [place, ..] => &lanes[place.lane].members[place.member].outbox,
         };
-        own.clear();
-        let next = |lanes: &Slab<Lane>, places: &[Place]| {
-            let due = places.iter().filter_map(|place| {
-                let lane = &lanes[place.lane];
-                Some((lane.message(lane.members[place.member].due)?.sequence, *place))
-            });
-            due.min_by_key(|(sequence, _)| *sequence).map(|(_, place)| place)
-        };
-        let mut load = Load::default();
-        let mut is_whole = true;
-        while let Some(place) = next(lanes, places) {
+        // Who does not take anything any more needs no time for it.
+        let portion = if outbox.is_open() { *portion } else { Load::MAX };
+        let mut given = seats.given(seat, *turn);
+        let is_whole = if let [place] = places.as_slice() {
             let lane = &mut lanes[place.lane];
-            let member = &lane.members[place.member];
-            let due = member.due;
-            if let Some(message) = lane.message(due) {
-                load.add(message.tail.octets.len(), 0);
-                if load.exceeds(*portion) && load.messages > 1 {
-                    is_whole = false;
-                    break;
-                }
-                own.add(lane.head(member.shape), message, member.key, Origin { lane: place.lane, number: due });
+            let due = lane.members[place.member].due;
+            let end = lane.portion_end(due, portion, &mut given);
+            if end > due {
+                lane.serve(place.member, end, own, moment, tally);
             }
-            lane.given(due, true);
-            lane.members[place.member].due += 1;
-        }
-        match outbox.deliver(own, moment) {
-            Ok(()) => tally.octets += own.octets().len(),
-            Err(partly) => {
-                for frame in tally.count(&partly) {
-                    let Origin { lane, number } = own.origin(*frame);
-                    lanes[lane].given(number, false);
-                }
-            }
-        }
+            end == lane.end()
+        } else {
+            let outbox = Arc::clone(outbox);
+            serve_merged(lanes, places, &outbox, (portion, &mut given), own, moment, tally)
+        };
+        seats.set_given(seat, *turn, given);
         is_whole
     }
+}
+
+/// Gives a connection that has something due in several lanes what goes into a portion; returns whether that is all.
+fn serve_merged(
+    lanes: &mut Slab<Lane>,
+    places: &[Place],
+    outbox: &Outbox,
+    (portion, given): (Load, &mut Load),
+    own: &mut Own,
+    moment: Moment,
+    tally: &mut Tally,
+) -> bool {
+    own.clear();
+    let next = |lanes: &Slab<Lane>| {
+        let due = places.iter().filter_map(|place| {
+            let lane = &lanes[place.lane];
+            Some((lane.message(lane.members[place.member].due)?.sequence, *place))
+        });
+        due.min_by_key(|(sequence, _)| *sequence).map(|(_, place)| place)
+    };
+    let is_whole = loop {
+        let Some(place) = next(lanes) else { break true };
+        let lane = &mut lanes[place.lane];
+        let member = &lane.members[place.member];
+        let due = member.due;
+        let Some(message) = lane.message(due) else { break true };
+        let mut with = *given;
+        with.add(message.tail.octets.len(), 0);
+        if with.exceeds(portion) && with.messages > 1 {
+            break false;
+        }
+        *given = with;
+        own.add(lane.head(member.shape), message, member.key, Origin { lane: place.lane, number: due });
+        lane.given(due, true);
+        lane.members[place.member].due += 1;
+    };
+    if own.len() == 0 {
+        return is_whole;
+    }
+    match outbox.deliver(own, moment) {
+        Ok(()) => tally.octets += own.octets().len(),
+        Err(partly) => {
+            for frame in tally.count(&partly) {
+                let Origin { lane, number } = own.origin(*frame);
+                lanes[lane].given(number, false);
+            }
+        }
+    }
+    is_whole
 }

@@ -60,8 +60,6 @@ pub(super) struct Tally {
     pub(super) octets: usize,
     /// Messages that connections did not take as they are closing.
     pub(super) refused: usize,
-    /// What the messages that were taken from the log are for.
-    pub(super) deliveries: usize,
     /// Messages that everyone was given.
     pub(super) done: Load,
 }
@@ -85,9 +83,10 @@ pub(super) struct Lane {
     shapes: Shapes,
     /// The members before this one were served in this round.
     next: usize,
-    /// The messages before this one are given to everyone in this round.
+    /// The messages before this one are given to everyone in this round: not those that came after its beginning, as the ones who
+    /// were served before have not got them.
     round: u64,
-    /// There were more when the round began than a member is given at a time.
+    /// For one of them there was more than is given at a time.
     is_cut: bool,
     /// It stands in the queue of those that have something to write.
     pub(super) is_dirty: bool,
@@ -111,8 +110,8 @@ pub(super) struct Member {
 pub(super) enum Left {
     /// Enough was done for a turn.
     BudgetSpent,
-    /// Everyone was served in this round; whether there was more than a member is given at a time.
-    RoundOver { is_cut: bool },
+    /// Everyone was served in this round.
+    RoundOver,
     /// The connection of that seat has its turn, which is in other lanes as well.
     Shared(usize),
 }
@@ -173,13 +172,18 @@ impl Lane {
         }
     }
 
-    /// The number behind the last message that a member is given at a time which is due the message `due`.
-    pub(super) fn portion_end(&self, due: u64, portion: Load) -> u64 {
-        let mut load = Load::default();
+    /// The number behind the last message that goes into a portion, from the message `due` on; `given` is what is in it already,
+    /// and grows.
+    pub(super) fn portion_end(&self, due: u64, portion: Load, given: &mut Load) -> u64 {
         let whole = self.messages[index(due, self.first)..].iter().take_while(|message| {
-            load.add(message.tail.octets.len(), 0);
+            let mut with = *given;
+            with.add(message.tail.octets.len(), 0);
             // A message that is larger than all that goes alone.
-            load.messages == 1 || !load.exceeds(portion)
+            let fits = with.messages == 1 || !with.exceeds(portion);
+            if fits {
+                *given = with;
+            }
+            fits
         });
         due + whole.count() as u64
     }
@@ -194,27 +198,50 @@ impl Lane {
         tally: &mut Tally,
     ) -> Left {
         if self.next == 0 {
-            self.round = self.portion_end(self.first, portion);
-            self.is_cut = self.round < self.end();
+            self.round = self.end();
+            self.is_cut = false;
         }
-        let round = self.round;
+        let end = self.end();
+        // Most members have the same due.
+        let (mut known_due, mut known_end) = (end, end);
         while *budget > 0 {
-            let Some(member) = self.members.get(self.next) else { return Left::RoundOver { is_cut: self.is_cut } };
+            let Some(member) = self.members.get(self.next) else { return Left::RoundOver };
             *budget -= 1;
-            if member.due >= round {
+            if member.due == end {
                 self.next += 1;
             } else if !member.is_alone {
+                let seat = member.seat;
                 *budget = budget.saturating_sub(WRITE);
-                return Left::Shared(member.seat);
-            } else if self.shapes.get(member.shape).is_own() {
-                self.next += 1;
-                *budget = budget.saturating_sub(WRITE);
-                self.serve(self.next - 1, round, own, moment, tally);
+                return Left::Shared(seat);
             } else {
-                self.serve_alike(budget, moment, tally);
+                if member.due != known_due {
+                    (known_due, known_end) = (member.due, self.portion_end(member.due, portion, &mut Load::default()));
+                }
+                if self.shapes.get(member.shape).is_own() {
+                    *budget = budget.saturating_sub(WRITE);
+                    self.serve(self.next, known_end, own, moment, tally);
+                    self.pass();
+                } else {
+                    self.serve_alike(known_end, budget, moment, tally);
+                }
             }
         }
         Left::BudgetSpent
+    }
+
+    /// Goes on behind the next member, who was served.
+    pub(super) fn pass(&mut self) {
+        let end = self.end();
+        if let Some(member) = self.members.get(self.next) {
+            self.round = self.round.min(member.due);
+            self.is_cut |= member.due < end;
+        }
+        self.next += 1;
+    }
+
+    /// Whether more is left than was given to somebody at a time.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// Serves one member alone, up to the message of the number `end`.
@@ -247,11 +274,14 @@ impl Lane {
         }
     }
 
-    /// Serves the next member, and those behind it that get the same octets: here thousands are served.
-    fn serve_alike(&mut self, budget: &mut usize, moment: Moment, tally: &mut Tally) {
-        let Self { messages, first, members, shapes, next, round, .. } = self;
+    /// Serves the next member up to the message of the number `end`, and those behind it that get the same octets: here thousands
+    /// are served.
+    fn serve_alike(&mut self, end: u64, budget: &mut usize, moment: Moment, tally: &mut Tally) {
+        self.round = self.round.min(end);
+        self.is_cut |= end < self.end();
+        let Self { messages, first, members, shapes, next, .. } = self;
         let Member { due, shape: alike, .. } = members[*next];
-        let messages = &mut messages[..index(*round, *first)];
+        let messages = &mut messages[..index(end, *first)];
         let shape = shapes.get_mut(alike);
         shape.composed.go_on(&shape.head, messages, *first, due);
         let messages = &mut messages[index(due, *first)..];
@@ -263,7 +293,7 @@ impl Lane {
                 break;
             }
             *budget = budget.saturating_sub(WRITE);
-            member.due = *round;
+            member.due = end;
             served += 1;
             common.key = member.key;
             match member.outbox.deliver(&mut common, moment) {
@@ -281,7 +311,7 @@ impl Lane {
 
     /// Ends a round: what everyone was given goes.
     pub(super) fn end_round(&mut self, tally: &mut Tally) {
-        let given = usize::try_from(self.round - self.first).unwrap_or(usize::MAX).min(self.messages.len());
+        let given = index(self.round, self.first);
         self.messages.drain(..given).for_each(|message| message.count(tally));
         self.first += given as u64;
         self.shapes.forget_before(self.first);

@@ -26,6 +26,9 @@ use crate::{
 const OUTBOXES: usize = 4;
 const LANES: u64 = 3;
 
+/// Stands for the members of a lane, which the flusher only hands back.
+const AUDIENCE: usize = 7;
+
 /// What a connection is given at a time.
 const PORTION: Load = Load { messages: 3, octets: 12, deliveries: usize::MAX };
 
@@ -39,8 +42,8 @@ enum Op {
     Leave(usize),
     /// Something for one connection alone.
     Push(usize),
-    /// A turn of that budget.
-    Write(usize),
+    /// A turn of twice that budget.
+    Turn(usize),
     /// A socket takes so many octets more.
     Allow { outbox: usize, octets: usize },
     /// A connection's task writes what waits.
@@ -53,7 +56,7 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (0..OUTBOXES, 0..LANES, 0..2_usize).prop_map(|(outbox, lane, id)| Op::Join { outbox, lane, id }),
         2 => any::<usize>().prop_map(Op::Leave),
         2 => (0..OUTBOXES).prop_map(Op::Push),
-        6 => (1..60_usize).prop_map(Op::Write),
+        6 => (1..60_usize).prop_map(Op::Turn),
         3 => (0..OUTBOXES, 0..200_usize).prop_map(|(outbox, octets)| Op::Allow { outbox, octets }),
         2 => (0..OUTBOXES).prop_map(Op::Flush),
     ]
@@ -133,17 +136,16 @@ struct World {
 }
 
 impl World {
-    fn take(&mut self, entry: Entry) {
-        let mut entry = Some(entry);
-        while let Some(next) = entry {
-            entry = self.flusher.take(next, Moment::now()).err();
-        }
-        self.done += self.flusher.take_tally().done.messages;
-    }
-
-    fn write(&mut self, budget: usize) {
-        self.flusher.write(budget, Moment::now());
-        self.done += self.flusher.take_tally().done.messages;
+    /// A turn, as a shard has it.
+    fn turn(&mut self, budget: usize) {
+        let moment = Moment::now();
+        self.flusher.begin_turn();
+        let left = self.flusher.take_some(budget, moment);
+        self.flusher.write(budget + left, moment);
+        self.flusher.end_turn();
+        let done = self.flusher.take_tally().done;
+        self.done += done.messages;
+        assert_eq!(done.deliveries, done.messages * AUDIENCE);
     }
 
     fn run(&mut self, op: Op) {
@@ -162,18 +164,18 @@ impl World {
                     self.handed += frames.len() as u64;
                     connection.expected.extend((!frames.is_empty()).then_some(frames));
                 }
-                self.take(Entry::Publish { lane, tail });
+                self.flusher.append(vec![Entry::Publish { lane, tail, audience: AUDIENCE }]);
             }
             Op::Join { outbox, lane, id } => {
                 self.members.push((outbox, lane, number, id));
                 let outbox = Arc::clone(&self.connections[outbox].outbox);
                 let head = Bytes::from(format!("s{id}:"));
-                self.take(Entry::Join(Box::new(Joining { lane, outbox, key: number, head })));
+                self.flusher.append(vec![Entry::Join(Box::new(Joining { lane, outbox, key: number, head }))]);
             }
             Op::Leave(place) if !self.members.is_empty() => {
                 let (outbox, lane, key, _) = self.members.remove(place % self.members.len());
                 let outbox = Arc::clone(&self.connections[outbox].outbox);
-                self.take(Entry::Leave { lane, key, outbox });
+                self.flusher.append(vec![Entry::Leave { lane, key, outbox }]);
             }
             Op::Leave(_) => {}
             Op::Push(place) => {
@@ -181,9 +183,9 @@ impl World {
                 self.connections[place].expected.push(vec![wire.clone()]);
                 let outbox = Arc::clone(&self.connections[place].outbox);
                 outbox.expect(&Deferred::Push(wire.clone().into()));
-                self.take(Entry::Outbox { outbox, deferred: Deferred::Push(wire.into()) });
+                self.flusher.append(vec![Entry::Outbox { outbox, deferred: Deferred::Push(wire.into()) }]);
             }
-            Op::Write(budget) => self.write(budget),
+            Op::Turn(budget) => self.turn(budget),
             Op::Allow { outbox, octets } => self.connections[outbox].taken.0.lock().0 += octets,
             Op::Flush(place) => self.connections[place].flush(),
         }
@@ -191,6 +193,12 @@ impl World {
 }
 
 impl World {
+    fn finish(&mut self) {
+        while !self.flusher.is_clean() {
+            self.turn(100);
+        }
+    }
+
     fn new(meters: &Meters) -> Self {
         Self {
             flusher: Flusher::new(PORTION),
@@ -214,21 +222,53 @@ fn a_connection_is_given_a_portion_at_a_time() {
         for lane in lanes {
             world.run(Op::Join { outbox: 0, lane: *lane, id: 0 });
         }
-        world.run(Op::Allow { outbox: 0, octets: usize::MAX });
-        (0..8).for_each(|number| world.run(Op::Publish(lanes[number % lanes.len()])));
-        let outbox = Arc::clone(&world.connections[0].outbox);
-        let push = Entry::Outbox { outbox, deferred: Deferred::Push(Bytes::from_static(b"behind them;")) };
-        let frames =
-            |world: &World| world.connections[0].taken.0.lock().1.iter().filter(|octet| **octet == b';').count();
-        let mut seen = Vec::new();
-        world.write(1000);
-        seen.push(frames(&world));
-        let Err(push) = world.flusher.take(push, Moment::now()) else { panic!("five are in front of it") };
-        seen.push(frames(&world));
-        world.connections[0].outbox.expect(&Deferred::Push(Bytes::from_static(b"behind them;")));
-        assert!(world.flusher.take(push, Moment::now()).is_ok());
-        seen.push(frames(&world));
-        assert_eq!(seen, [3, 6, 9], "in {} lanes", lanes.len());
+        let waits = |world: &World| world.connections[0].outbox.waiting_bytes();
+        (0..7).for_each(|number| world.run(Op::Publish(lanes[number % lanes.len()])));
+        let mut most = 0;
+        // With everyone else alone: nothing is answered.
+        while !world.flusher.is_clean() {
+            let before = waits(&world);
+            world.turn(1000);
+            most = most.max(waits(&world) - before);
+        }
+        let frame = "s0:m3;".len();
+        assert_eq!((most, waits(&world)), (3 * frame, 7 * frame), "in {} lanes", lanes.len());
+    }
+}
+
+/// Answers, however many: in a turn what is in front of them is a portion in all, and then one with everyone else.
+#[test]
+fn what_is_in_front_of_answers_is_given_in_portions_too() {
+    let mut world = World::new(&Meters::new());
+    world.run(Op::Join { outbox: 0, lane: 0, id: 0 });
+    world.run(Op::Allow { outbox: 0, octets: usize::MAX });
+    for _ in 0..20 {
+        world.run(Op::Publish(0));
+        world.run(Op::Push(0));
+    }
+    let messages = |world: &World| world.connections[0].taken.0.lock().1.iter().filter(|octet| **octet == b'm').count();
+    let mut seen = vec![0];
+    while !world.flusher.is_clean() {
+        world.turn(1000);
+        seen.push(messages(&world));
+    }
+    assert_eq!(seen.last(), Some(&20));
+    assert!(seen.is_sorted_by(|before, after| after - before <= 3 + 3), "{seen:?}");
+}
+
+/// One that is behind everywhere does not hold up those who share a lane with it.
+#[test]
+fn who_is_behind_holds_up_nobody() {
+    let mut world = World::new(&Meters::new());
+    for (outbox, lane) in [(0, 0), (0, 1), (1, 0)] {
+        world.run(Op::Join { outbox, lane, id: 0 });
+    }
+    (0..40).for_each(|_| world.run(Op::Publish(1)));
+    for number in 0..4 {
+        world.run(Op::Publish(0));
+        world.turn(100);
+        let seen = world.connections[1].outbox.waiting_bytes();
+        assert!(seen > number * "s0:m3;".len(), "message {number}");
     }
 }
 
@@ -240,9 +280,7 @@ proptest! {
         for op in ops {
             world.run(op);
         }
-        while !world.flusher.is_clean() {
-            world.write(100);
-        }
+        world.finish();
         for connection in &world.connections {
             connection.taken.0.lock().0 = usize::MAX;
             connection.flush();
@@ -253,6 +291,7 @@ proptest! {
         while !world.members.is_empty() {
             world.run(Op::Leave(0));
         }
+        world.finish();
         prop_assert!(world.flusher.is_empty(), "who has left everything is forgotten");
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use slab::Slab;
 
+use super::backlog::Load;
 use crate::outbox::Outbox;
 
 /// Where a connection is a member: the lane, and its place there.
@@ -21,6 +22,15 @@ struct Seat {
     first: Place,
     /// Most connections are in few lanes.
     more: Vec<Place>,
+    given: Given,
+}
+
+/// What a connection was given alone in a turn.
+#[derive(Clone, Copy, Debug, Default)]
+struct Given {
+    turn: u64,
+    messages: usize,
+    octets: usize,
 }
 
 /// All connections that are in a lane.
@@ -49,14 +59,14 @@ impl Seats {
         }
         let entry = self.seats.vacant_entry();
         let seat = entry.key();
-        entry.insert(Seat { outbox: id(outbox), first: place(seat), more: Vec::new() });
+        entry.insert(Seat { outbox: id(outbox), first: place(seat), more: Vec::new(), given: Given::default() });
         self.by_outbox.insert(id(outbox), seat);
         seat
     }
 
     /// Takes a place away; a connection without one is forgotten. Returns whether it has another one.
     pub(super) fn leave(&mut self, seat: usize, place: Place) -> bool {
-        let Seat { outbox, first, more } = &mut self.seats[seat];
+        let Seat { outbox, first, more, .. } = &mut self.seats[seat];
         if *first != place {
             more.retain(|other| *other != place);
             return true;
@@ -92,6 +102,17 @@ impl Seats {
     pub(super) fn places(&self, seat: usize) -> impl Iterator<Item = Place> {
         let Seat { first, more, .. } = &self.seats[seat];
         std::iter::once(*first).chain(more.iter().copied())
+    }
+
+    /// What a connection was given so far in a turn.
+    pub(super) fn given(&self, seat: usize, turn: u64) -> Load {
+        let Given { turn: last, messages, octets } = self.seats[seat].given;
+        if last == turn { Load { messages, octets, deliveries: 0 } } else { Load::default() }
+    }
+
+    /// Sets what a connection was given so far in a turn.
+    pub(super) fn set_given(&mut self, seat: usize, turn: u64, Load { messages, octets, .. }: Load) {
+        self.seats[seat].given = Given { turn, messages, octets };
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -40,6 +40,8 @@ pub(crate) enum Entry {
     Publish {
         lane: LaneId,
         tail: Tail,
+        /// How many members the lane has.
+        audience: usize,
     },
 }
 
@@ -93,8 +95,8 @@ impl Shard {
 
     /// Appends an entry. It has its place from now on, and takes effect soon.
     pub(crate) fn append(self: &Arc<Self>, entry: Entry) {
-        if let Entry::Publish { tail, .. } = &entry {
-            self.backlog.add(tail.octets.len());
+        if let Entry::Publish { tail, audience, .. } = &entry {
+            self.backlog.add(tail.octets.len(), *audience);
         }
         let mut log = self.log.lock();
         // Before anybody can see what the entry leads to.
@@ -182,14 +184,13 @@ impl Shard {
         false
     }
 
-    fn account(&self, Tally { octets, messages, refused, deliveries, done }: Tally) {
+    fn account(&self, Tally { octets, messages, refused, done }: Tally) {
         if messages > 0 {
             self.meters.traffic.sent(Command::Message, messages, octets);
         }
         if refused > 0 {
             self.meters.destinations.dropped_closing.add(refused as u64);
         }
-        self.backlog.add_deliveries(deliveries);
         self.backlog.remove(done);
     }
 }
@@ -295,7 +296,7 @@ mod tests {
         }
         recorders[1].panics.store(true, Ordering::Relaxed);
         for _ in 0..3 {
-            shard.append(Entry::Publish { lane: 1, tail: message(&meters) });
+            shard.append(Entry::Publish { lane: 1, tail: message(&meters), audience: 1 });
             home.block_on(async {
                 for _ in 0..8 {
                     tokio::task::yield_now().await;
@@ -316,13 +317,13 @@ mod tests {
         let home = runtime();
         let shard = Arc::new(Shard::new(bounds(), Arc::clone(&meters), Some(home.handle().clone())));
         for _ in 0..5 {
-            shard.append(Entry::Publish { lane: 1, tail: message(&meters) });
+            shard.append(Entry::Publish { lane: 1, tail: message(&meters), audience: 1 });
         }
         assert!(!shard.is_idle(), "nobody runs the runtime");
         drop(home);
         runtime().block_on(shard.wait_for_room());
         assert!(shard.is_idle());
-        shard.append(Entry::Publish { lane: 1, tail: message(&meters) });
+        shard.append(Entry::Publish { lane: 1, tail: message(&meters), audience: 1 });
         assert!(shard.is_idle(), "whoever appends does the work now");
     }
 }
