@@ -23,7 +23,7 @@ pub(super) struct Load {
 /// How much a shard may hold, by what may wait for one client.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
-    /// A quarter of that. A connection is given no more at a time, then it has time to write. A shard holds as much in any case.
+    /// A quarter of that, which a connection is given at a time. A shard holds as much in any case.
     pub(super) portion: Load,
     /// Four times that, as long as it isn't much work. The more a busy shard holds, the more of it goes to the same connections
     /// and is written together.
@@ -37,7 +37,7 @@ pub(super) struct Backlog {
     messages: AtomicUsize,
     octets: AtomicUsize,
     deliveries: AtomicUsize,
-    /// Told of each message that is finished: one of those who wait may go on for it.
+    /// Told once for each of those who wait that there is room for.
     room: Notify,
     /// How many wait.
     waiting: AtomicUsize,
@@ -90,7 +90,7 @@ impl Bounds {
     /// How many may go on, if their messages are small and for few.
     fn room(self, load: Load) -> usize {
         let fitting = [self.most, self.portion].into_iter().find(|bound| !load.exceeds(*bound));
-        fitting.map_or(0, |bound| bound.messages - load.messages + 1)
+        fitting.map_or(0, |bound| (bound.messages - load.messages).saturating_add(1))
     }
 }
 
@@ -246,6 +246,12 @@ mod tests {
         assert!(!has_room(&backlog), "101 octets");
         backlog.remove(Load { messages: 1, octets: 0, deliveries: 1 });
         assert!(has_room(&backlog), "it is as much work as may be");
+    }
+
+    #[test]
+    fn what_is_not_bounded_has_room() {
+        let limits = OutboxLimits::default().max_messages(usize::MAX).max_bytes(usize::MAX);
+        assert!(has_room(&Backlog::new(Bounds::new(&limits))));
     }
 
     #[test]

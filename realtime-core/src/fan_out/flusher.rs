@@ -111,18 +111,32 @@ impl Flusher {
 
     /// Has entries of the log take effect, as far as `budget` goes; returns what is left of it.
     pub(super) fn take_some(&mut self, mut budget: usize, moment: Moment) -> usize {
-        while budget > 0
-            && let Some(entry) = self.entries.pop_front()
-        {
+        while budget > 0 && !self.entries.is_empty() {
+            if !self.prepare(moment) {
+                return 0;
+            }
+            let Some(entry) = self.entries.pop_front() else { break };
             // A message is only put into its lane; anything else may be written.
             let cost = if matches!(entry, Entry::Publish { .. }) { 1 } else { WRITE };
             budget = budget.saturating_sub(cost);
-            if let Err(entry) = self.take(entry, moment) {
-                self.entries.push_front(entry);
-                return 0;
-            }
+            self.take(entry);
         }
         budget
+    }
+
+    /// Gives connections what is in front of the next entry of the log; false where that is more than goes in a turn. If one of
+    /// them panics, the entry is still there.
+    fn prepare(&mut self, moment: Moment) -> bool {
+        let seats = match self.entries.front() {
+            Some(Entry::Outbox { outbox, .. }) => [self.seats.of(outbox), None],
+            Some(Entry::Leave { lane, outbox, .. }) => {
+                // The last member may come to stand among those who were served in this round.
+                let last = self.by_id.get(lane).and_then(|slot| self.lanes[*slot].members.last());
+                [self.seats.of(outbox), last.map(|member| member.seat)]
+            }
+            Some(Entry::Join(_) | Entry::Publish { .. }) | None => [None, None],
+        };
+        seats.into_iter().flatten().all(|seat| self.serve(seat, moment))
     }
 
     /// Gives back the room that was used.
@@ -131,28 +145,14 @@ impl Flusher {
         self.places = Vec::new();
     }
 
-    /// Takes one entry of the log.
-    ///
-    /// # Errors
-    /// The entry, where what comes before it was not all given to its connection yet: there was more than goes at a time.
-    pub(super) fn take(&mut self, entry: Entry, moment: Moment) -> Result<(), Entry> {
+    /// Takes one entry of the log, before which everything is given.
+    fn take(&mut self, entry: Entry) {
         match entry {
             Entry::Publish { lane, tail, audience } => self.publish(lane, tail, audience),
             Entry::Join(joining) => self.join(*joining),
-            Entry::Leave { lane, key, outbox } => {
-                if !self.leave(lane, key, &outbox, moment) {
-                    return Err(Entry::Leave { lane, key, outbox });
-                }
-            }
-            Entry::Outbox { outbox, deferred } => {
-                let is_served = self.seats.of(&outbox).is_none_or(|seat| self.serve(seat, moment));
-                if !is_served {
-                    return Err(Entry::Outbox { outbox, deferred });
-                }
-                outbox.perform_deferred(deferred);
-            }
+            Entry::Leave { lane, key, outbox } => self.leave(lane, key, &outbox),
+            Entry::Outbox { outbox, deferred } => outbox.perform_deferred(deferred),
         }
-        Ok(())
     }
 
     /// Writes for a turn of `budget`.
@@ -210,29 +210,16 @@ impl Flusher {
         }
     }
 
-    /// False, with nothing left, where somebody has more due than goes at a time.
-    fn leave(&mut self, id: LaneId, key: SubscriberKey, outbox: &Arc<Outbox>, moment: Moment) -> bool {
-        let Some(seat) = self.seats.of(outbox) else { return true };
-        // It was a member when these were published.
-        if !self.serve(seat, moment) {
-            return false;
-        }
-        let slot = self.by_id.get(&id).copied();
-        let place = slot.and_then(|slot| {
+    fn leave(&mut self, id: LaneId, key: SubscriberKey, outbox: &Arc<Outbox>) {
+        outbox.forget_now(key);
+        let Some(seat) = self.seats.of(outbox) else { return };
+        let Some(&slot) = self.by_id.get(&id) else { return };
+        let place = {
             let lane = &self.lanes[slot];
             self.seats.places(seat).find(|place| place.lane == slot && lane.members[place.member].key == key)
-        });
-        let Some(place) = place else {
-            outbox.forget_now(key);
-            return true;
         };
-        let slot = place.lane;
+        let Some(place) = place else { return };
         let last = Place { lane: slot, member: self.lanes[slot].members.len() - 1 };
-        // It may come to stand among those who were served in this round.
-        if last != place && !self.serve(self.lanes[slot].members[last.member].seat, moment) {
-            return false;
-        }
-        outbox.forget_now(key);
         let stays = self.seats.leave(seat, place);
         self.lanes[slot].remove(place.member);
         if let Some(moved) = self.lanes[slot].members.get(place.member) {
@@ -245,7 +232,6 @@ impl Flusher {
             self.lanes.remove(slot).end_all(&mut self.tally);
             self.by_id.remove(&id);
         }
-        true
     }
 
     /// Tells a connection's places whether it has another one.
@@ -276,7 +262,8 @@ impl Flusher {
         let is_whole = if let [place] = places.as_slice() {
             let lane = &mut lanes[place.lane];
             let due = lane.members[place.member].due;
-            let end = lane.portion_end(due, portion, &mut given);
+            let head = lane.head(lane.members[place.member].shape).len();
+            let end = lane.portion_end(due, head, portion, &mut given);
             if end > due {
                 lane.serve(place.member, end, own, moment, tally);
             }
@@ -314,13 +301,14 @@ fn serve_merged(
         let member = &lane.members[place.member];
         let due = member.due;
         let Some(message) = lane.message(due) else { break true };
+        let head = lane.head(member.shape);
         let mut with = *given;
-        with.add(message.tail.octets.len(), 0);
+        with.add(head.len() + message.tail.octets.len(), 0);
         if with.exceeds(portion) && with.messages > 1 {
             break false;
         }
         *given = with;
-        own.add(lane.head(member.shape), message, member.key, Origin { lane: place.lane, number: due });
+        own.add(head, message, member.key, Origin { lane: place.lane, number: due });
         lane.given(due, true);
         lane.members[place.member].due += 1;
     };

@@ -172,12 +172,12 @@ impl Lane {
         }
     }
 
-    /// The number behind the last message that goes into a portion, from the message `due` on; `given` is what is in it already,
-    /// and grows.
-    pub(super) fn portion_end(&self, due: u64, portion: Load, given: &mut Load) -> u64 {
+    /// The number behind the last message that goes into a portion, from the message `due` on, each behind a head of so many
+    /// octets; `given` is what is in it already, and grows.
+    pub(super) fn portion_end(&self, due: u64, head: usize, portion: Load, given: &mut Load) -> u64 {
         let whole = self.messages[index(due, self.first)..].iter().take_while(|message| {
             let mut with = *given;
-            with.add(message.tail.octets.len(), 0);
+            with.add(head + message.tail.octets.len(), 0);
             // A message that is larger than all that goes alone.
             let fits = with.messages == 1 || !with.exceeds(portion);
             if fits {
@@ -202,8 +202,8 @@ impl Lane {
             self.is_cut = false;
         }
         let end = self.end();
-        // Most members have the same due.
-        let (mut known_due, mut known_end) = (end, end);
+        // It is the same for most members.
+        let (mut known, mut upto) = ((end, 0), end);
         while *budget > 0 {
             let Some(member) = self.members.get(self.next) else { return Left::RoundOver };
             *budget -= 1;
@@ -214,15 +214,16 @@ impl Lane {
                 *budget = budget.saturating_sub(WRITE);
                 return Left::Shared(seat);
             } else {
-                if member.due != known_due {
-                    (known_due, known_end) = (member.due, self.portion_end(member.due, portion, &mut Load::default()));
+                let (due, head) = (member.due, self.shapes.head(member.shape).len());
+                if known != (due, head) {
+                    (known, upto) = ((due, head), self.portion_end(due, head, portion, &mut Load::default()));
                 }
                 if self.shapes.get(member.shape).is_own() {
                     *budget = budget.saturating_sub(WRITE);
-                    self.serve(self.next, known_end, own, moment, tally);
+                    self.serve(self.next, upto, own, moment, tally);
                     self.pass();
                 } else {
-                    self.serve_alike(known_end, budget, moment, tally);
+                    self.serve_alike(upto, budget, moment, tally);
                 }
             }
         }

@@ -16,9 +16,9 @@
 //! - A shard is worked on by one thread at a time. A publisher waits for nothing but the log's lock, which is held for as long
 //!   as an append takes.
 //! - A large lane has its turn in small pieces, so that no other waits for it.
-//! - What is not written yet is bounded: publishers that can wait do so, in the order in which they came.
-//! - A connection is given a quarter of what its outbox takes at a time, and then has time to write, so that one who reads all the
-//!   time is not taken for slow.
+//! - What is not written yet is bounded: publishers that can wait do so, and those who wait go before those who come.
+//! - In a turn a connection is given at most a quarter of what its outbox takes in front of what it is answered, and as much with
+//!   everyone else, so that one who reads all the time is not taken for slow.
 //!
 //! Where there is no runtime, whoever appends does the work.
 

@@ -30,7 +30,7 @@ const LANES: u64 = 3;
 const AUDIENCE: usize = 7;
 
 /// What a connection is given at a time.
-const PORTION: Load = Load { messages: 3, octets: 12, deliveries: usize::MAX };
+const PORTION: Load = Load { messages: 3, octets: 24, deliveries: usize::MAX };
 
 #[derive(Clone, Copy, Debug)]
 enum Op {

@@ -102,7 +102,7 @@ impl TrafficMeters {
         self.refusals.get(code).add(1);
     }
 
-    pub(super) fn stats(&self) -> TrafficStats {
+    pub(crate) fn stats(&self) -> TrafficStats {
         let by_command = |counters: &[Counter], name: &str, more: &Counter| {
             let named = Command::ALL.iter().map(|command| command.as_str()).zip(counters).chain([(name, more)]);
             let counted = named.map(|(name, counter)| (name.to_owned(), counter.value()));
