@@ -22,11 +22,11 @@ pub(crate) fn curves(parlor: &Subject, limit: &Subject) -> Vec<Contest> {
             subscribers,
             ..plain
         }),
-        grow("curve-topics", "other topics", &[100, 1000, 10_000, 100_000], &[parlor], &|topics| FanOut {
+        grow("curve-topics", "other topics", &[100, 1000, 10_000, 100_000], &both, &|topics| FanOut {
             topics,
             ..plain
         }),
-        grow("curve-sessions", "other sessions", &[100, 1000, 10_000, 18_800], &[parlor], &|bystanders| FanOut {
+        grow("curve-sessions", "other sessions", &[100, 1000, 10_000, 18_800], &both, &|bystanders| FanOut {
             bystanders,
             ..plain
         }),
