@@ -54,16 +54,24 @@ async function between(answer) {
   return { url: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
 }
 
-/** Listens in a page until a message comes that is `live`; resolves with all that was heard since the stream began anew. */
-async function heardAfterReturn(url, destination, { onPosition }) {
+/**
+ * Listens in a page until a message comes that is `live`; resolves with all that was heard since the stream began anew. Nothing is
+ * published before the page says that it listens: it would come for nobody.
+ */
+async function heardAfterReturn(url, destination, { onOpen, onPosition }) {
   const page = await pageAt(url);
+  await page.exposeFunction("began", onOpen);
   await page.exposeFunction("returned", () => publish(small, destination, "live"));
   await page.exposeFunction("placed", onPosition);
   const heard = await page.evaluate((place) => new Promise((resolve) => {
     const source = new EventSource(place);
     const said = [];
     let opened = 0;
-    source.onopen = () => (opened += 1) === 2 && window.returned();
+    source.onopen = () => {
+      opened += 1;
+      if (opened === 1) window.began();
+      if (opened === 2) window.returned();
+    };
     source.onerror = () => source.readyState === EventSource.CLOSED && resolve("it gave up");
     source.addEventListener("parlor.recovered", ({ data }) => said.push(`parlor.recovered ${data}`));
     source.onmessage = ({ data, lastEventId }) => {
@@ -86,10 +94,10 @@ async function anAncientPosition() {
     if (!request.url.startsWith("/events")) return false;
     if (isDown) response.destroy();
     else stream = response;
-    if (!isDown && request.headers["last-event-id"] === undefined) setImmediate(() => publish(small, destination, "first"));
     return isDown;
   });
   const heard = await heardAfterReturn(network.url, destination, {
+    onOpen: () => publish(small, destination, "first"),
     async onPosition() {
       isDown = true;
       stream.destroy();
@@ -114,7 +122,7 @@ async function bogusPositions() {
       response.end(`retry: 10\nid: ${bogus}\ndata: from another server\n\n`);
       return true;
     });
-    const heard = await heardAfterReturn(network.url, "/topic/bogus", { onPosition() {} });
+    const heard = await heardAfterReturn(network.url, "/topic/bogus", { onOpen() {}, onPosition() {} });
     assert.deepEqual(asked, [undefined, bogus], "the browser has sent it");
     assert.deepEqual(heard, GAP, bogus);
     network.close();

@@ -8,7 +8,13 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::Duration,
 };
+
+/// The longest that a script may run: several times what the slowest takes on two cores beside other tests.
+const LONGEST: Duration = Duration::from_secs(420);
 
 /// The root of the repository.
 pub fn root() -> &'static Path {
@@ -57,7 +63,7 @@ impl Server {
             .find_map(|line| line.split_once("://")?.1.split('/').next()?.parse().ok())
             .expect("the server says where it listens");
         // Whatever it prints later must not block it.
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+        thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
         Self { child, addr }
     }
 
@@ -134,14 +140,27 @@ fn show(printed: &str) {
 }
 
 fn run(program: &Path, script: &Path, variables: &[(&str, String)]) -> String {
-    let output = Command::new(program)
+    let child = Command::new(program)
         .arg(script)
         .envs(variables.iter().map(|(name, value)| (name, value)))
-        .output()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .expect("the script runs");
+    let id = child.id().to_string();
+    let (end, ended) = mpsc::channel::<()>();
+    // Else one that waits for what never comes would hold up all tests, and nobody would read what it printed.
+    let watch = thread::spawn(move || {
+        let is_late = ended.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout);
+        is_late && Command::new("kill").args(["-KILL", &id]).status().expect("kill runs").success()
+    });
+    let output = child.wait_with_output().expect("the script ends");
+    drop(end);
+    let is_late = watch.join().expect("the watch ends");
     let text = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{} failed:\n{text}\n{errors}", script.display());
+    let late = if is_late { format!(" within {} s", LONGEST.as_secs()) } else { String::new() };
+    assert!(output.status.success(), "{} has not succeeded{late}:\n{text}\n{errors}", script.display());
     text.into_owned()
 }
 
