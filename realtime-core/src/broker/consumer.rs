@@ -13,6 +13,7 @@ use crate::{
         Broker,
         shared_queue::{Handed, Named, SharedQueue},
     },
+    clock,
     delivery::Settled,
     destination::Destination,
     telemetry::DestinationMeters,
@@ -63,9 +64,9 @@ impl Consumer {
         settled
     }
 
-    /// When a message in flight times out.
-    pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.queue.next_deadline()
+    /// When time-outs are to be looked at.
+    pub(crate) fn next_look(&self) -> Option<Instant> {
+        self.queue.next_look(self.key, clock::now())
     }
 
     /// Takes back what was in flight for too long.

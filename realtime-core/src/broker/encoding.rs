@@ -133,8 +133,8 @@ impl Dialect {
 /// A MESSAGE as one WebSocket frame.
 fn encode_message(version: Version, subscription: Option<&str>, head: &Head<'_>, publication: &Publication) -> Bytes {
     // The header's length depends on the payload's, so it is written into the room in front of the payload.
-    let mut wire = vec![0; websocket::MAX_HEADER];
-    wire.reserve(publication.body.len() + 256);
+    let mut wire = Vec::with_capacity(websocket::MAX_HEADER + publication.body.len() + 512);
+    wire.resize(websocket::MAX_HEADER, 0);
     parlor_stomp::encode_message_opening(subscription, version, &mut wire);
     let opcode = encode_rest(version, head, publication, &mut wire);
     let mut header = Vec::with_capacity(websocket::MAX_HEADER);

@@ -202,6 +202,7 @@ impl Receiver {
             // A queue has no history: who wants to resume there is told with its first message.
             first: (subscriber.begins == Begins::Resuming).then(|| recovered_header(false)),
             stalled: Arc::new(AtomicBool::new(false)),
+            looks_at: None,
             ids: HashMap::new(),
         }
     }

@@ -64,6 +64,9 @@ pub(super) struct Receiver {
     pub(super) first: Option<(&'static str, &'static str)>,
     /// The connection had no room when it was its turn.
     pub(super) stalled: Arc<AtomicBool>,
+    /// When its task looks at the time-outs by itself. That may be too early, where what it was for is settled; to have the task
+    /// look once for nothing is less work than to tell it of each message.
+    pub(super) looks_at: Option<Instant>,
     /// What earlier versions name messages by.
     pub(super) ids: HashMap<Arc<str>, u64>,
 }
@@ -174,9 +177,13 @@ impl SharedQueue {
         self.with(|state| (state.queue.expire(now).dead, state.hand_out())).unwrap_or_default()
     }
 
-    /// When something will have been in flight for too long.
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.state.lock().queue.next_deadline()
+    /// When the task of a consumer is to call [`expire`](Self::expire); until it asks again, it counts on being told.
+    pub(super) fn next_look(&self, consumer: u64, now: Instant) -> Option<Instant> {
+        let State { queue, receivers, .. } = &mut *self.state.lock();
+        let receiver = receivers.get_mut(&consumer)?;
+        let planned = receiver.looks_at.filter(|planned| *planned > now);
+        receiver.looks_at = planned.into_iter().chain(queue.next_deadline()).min();
+        receiver.looks_at
     }
 
     /// Ready when less than half of what may wait does: room for those who can wait themselves.
@@ -261,8 +268,8 @@ impl State {
             handed.messages += 1;
             handed.octets += wire.len();
             handed.queued |= receiver.outbox.push(wire) == Pushed::Queued;
-            if delivery.ack.is_some() && queue.in_flight_of(delivery.consumer) == 1 {
-                // Its task must look at the time-out of what it has now.
+            // Whatever its task looks at by itself is for a message before this one, which times out earlier.
+            if delivery.ack.is_some() && receiver.looks_at.is_none() && queue.in_flight_of(delivery.consumer) == 1 {
                 receiver.outbox.rouse();
             }
         }

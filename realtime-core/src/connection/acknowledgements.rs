@@ -104,9 +104,9 @@ impl Acknowledgements {
         }
     }
 
-    /// When a message in flight times out.
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.consumers().iter().filter_map(|consumer| consumer.next_deadline()).min()
+    /// When time-outs are to be looked at.
+    pub(super) fn next_look(&self) -> Option<Instant> {
+        self.consumers().iter().filter_map(|consumer| consumer.next_look()).min()
     }
 
     /// Takes back what was in flight for too long.

@@ -303,6 +303,29 @@ async fn rule_12_an_ack_counts_while_a_handler_is_busy() {
     jobs.assert_silent().during(FIVE_MINUTES).await;
 }
 
+/// The connection looks at its time-outs when the first message would have timed out, whatever became of it.
+#[tokio::test(start_paused = true)]
+async fn rule_12_each_message_has_its_own_time_whatever_was_acknowledged_before_it() {
+    let time = Duration::from_secs(10);
+    let delivery = DeliveryRules::default().ack_timeout("/queue/**", time);
+    let realtime = builder().delivery(delivery).build().unwrap();
+    let worker = TestClient::connect(&realtime, "ada").await;
+    let jobs = worker.subscribe("/queue/jobs").ack(AckMode::ClientIndividual).await;
+    for number in 1..=5 {
+        publish(&realtime, "/queue/jobs", number..=number).await;
+        worker.ack(&jobs.expect_json(number).within(MOMENT).await).await;
+        jobs.assert_silent().during(time / 4).await;
+        // What is acknowledged at once is between those that are not.
+        publish(&realtime, "/queue/jobs", 10 + number..=10 + number).await;
+        let forgotten = jobs.expect_json(10 + number).within(MOMENT).await;
+        assert!(!is_redelivered(&forgotten));
+        jobs.assert_silent().during(time - MOMENT).await;
+        let again = jobs.expect_json(10 + number).within(2 * MOMENT).await;
+        assert!(is_redelivered(&again));
+        worker.ack(&again).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn rule_12_more_acks_than_the_inbox_holds_count_while_a_handler_is_busy() {
     async fn stuck() {

@@ -65,7 +65,7 @@ impl Driver {
             self.finish_deadline(),
             self.assembly_deadline(),
             outbox.deadline(),
-            self.shared.acknowledgements.next_deadline(),
+            self.shared.acknowledgements.next_look(),
             self.transaction_deadline(),
             self.pace.next_beat(),
         ];
