@@ -8,6 +8,10 @@ const { CHROMIUM, INSTALLED } = process.env;
 export const installed = createRequire(`${INSTALLED}/`);
 const { chromium } = installed("playwright-core");
 
+// A script that is ended from outside takes with it what it has started: its exit handlers run. Playwright closes its browser at
+// once, so that what waits for a page fails and says where; whoever waits for something else ends here, before it is killed.
+process.on("SIGTERM", () => setTimeout(() => process.exit(1), 10_000));
+
 /** What every Chromium of ours is started with. */
 export const ARGUMENTS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

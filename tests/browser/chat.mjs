@@ -3,6 +3,7 @@
 // The study room is started, killed in the middle and started again on the same data.
 
 import assert from "node:assert/strict";
+import { within } from "../interop/within.mjs";
 import { browser, finish, hears, kill, makeRoom, person, say, screenshot, start, step } from "./study-room.mjs";
 
 let { server, url } = await start("127.0.0.1:0");
@@ -90,18 +91,20 @@ step("an unknown address is a page with a way on");
 
 const stranger = await (await browser.newContext()).newPage();
 await stranger.goto(url);
-const refused = await stranger.evaluate(() => new Promise((resolve) => {
+const refused = stranger.evaluate(() => new Promise((resolve) => {
   const socket = new WebSocket(`${location.origin.replace("http", "ws")}/ws`, "v12.stomp");
   socket.onopen = () => resolve("opened");
   socket.onclose = ({ code }) => resolve(code);
 }));
-assert.equal(refused, 1006, "without a cookie the handshake is refused");
+assert.equal(await within(refused, "answer to the handshake"), 1006, "without a cookie the handshake is refused");
 await stranger.goto(roomUrl);
 assert.ok(stranger.url().includes("/?next="), "a stranger comes to the door");
 step("a third without a cookie is refused at the handshake");
 
 const tab = await ada.context().newPage();
 await tab.goto(roomUrl);
+// Only then has the page's script come so far as to hear a click.
+await hears(tab, "And on we go");
 await tab.getByRole("button", { name: "Log out" }).click();
 await ada.getByText("You were logged out elsewhere").waitFor();
 step("a log-out in one tab reaches the other");

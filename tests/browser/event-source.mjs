@@ -9,6 +9,7 @@ import { readFileSync } from "node:fs";
 import http from "node:http";
 
 import { cutAThousandTimes, publish } from "../interop/cut-streams.mjs";
+import { within } from "../interop/within.mjs";
 import { launch, step } from "./browser.mjs";
 
 const broker = new URL(process.env.BROKER_URL);
@@ -63,7 +64,7 @@ async function heardAfterReturn(url, destination, { onOpen, onPosition }) {
   await page.exposeFunction("began", onOpen);
   await page.exposeFunction("returned", () => publish(small, destination, "live"));
   await page.exposeFunction("placed", onPosition);
-  const heard = await page.evaluate((place) => new Promise((resolve) => {
+  const hearing = page.evaluate((place) => new Promise((resolve) => {
     const source = new EventSource(place);
     const said = [];
     let opened = 0;
@@ -80,6 +81,7 @@ async function heardAfterReturn(url, destination, { onOpen, onPosition }) {
       if (data === "live") resolve(said);
     };
   }), `/events?destination=${destination}`);
+  const heard = await within(hearing, `live message on ${destination}`);
   await page.close();
   return heard;
 }

@@ -16,7 +16,7 @@ import { Window } from "./tabs.mjs";
 
 const broker = new URL(process.env.BROKER_URL);
 const origin = new URL(process.env.ORIGIN); // a free port that the broker takes for the page's
-const PERIOD = Number(process.env.PERIOD ?? 300); // milliseconds between heart-beats; three of them are less than a second
+const PERIOD = Number(process.env.PERIOD ?? 330); // milliseconds between heart-beats; three of them are less than a second
 const HIDDEN = 1_000 * Number(process.env.HIDDEN_SECONDS ?? 5);
 const PING = Buffer.of(0x89, 0x00);
 const PONG = Buffer.of(0x8a, 0x80);

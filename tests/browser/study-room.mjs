@@ -32,8 +32,10 @@ export async function start(addr, settings = {}) {
       JWT_SECRET: SECRET,
       ...settings,
     },
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
+  // Not inherited: where this script is killed, nobody waits for what the server could still say.
+  server.stderr.on("data", (octets) => process.stderr.write(octets));
   // However this script ends, the server ends with it.
   process.on("exit", () => server.kill("SIGKILL"));
   for await (const line of createInterface({ input: server.stdout })) {

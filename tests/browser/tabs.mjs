@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
+import { within } from "../interop/within.mjs";
 import { ARGUMENTS, installed } from "./browser.mjs";
 
 const WebSocket = installed("ws");
@@ -80,7 +81,7 @@ export class Window {
   async close() {
     const exit = once(this.#child, "exit");
     this.send("Browser.close").catch(() => {});
-    await exit;
+    await within(exit, "end of Chromium");
     this.#forget();
   }
 

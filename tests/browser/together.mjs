@@ -15,10 +15,14 @@ const read = (page) => page.evaluate(() => {
   return { left, end: Date.now() + 1_000 * left };
 });
 
-/** All timers end at the same moment; what they show is rounded to a second, and a busy machine is a moment late. */
+/** All timers end at the same moment; what they show is rounded to a second, and a busy machine may be late, but not each time. */
 async function endTogether(...pages) {
-  const ends = (await Promise.all(pages.map(read))).map(({ end }) => end);
-  assert.ok(Math.max(...ends) - Math.min(...ends) < 2_000, `all show the same: ${ends}`);
+  let ends;
+  for (let time = 0; time < 3; time += 1) {
+    ends = (await Promise.all(pages.map(read))).map(({ end }) => end);
+    if (Math.max(...ends) - Math.min(...ends) < 2_000) return;
+  }
+  assert.fail(`all show the same: ${ends}`);
 }
 
 /** All timers stand still at the same second; resolves with it. */

@@ -8,6 +8,7 @@ import { createRequire } from "node:module";
 
 import { cutAThousandTimes, publish } from "./cut-streams.mjs";
 import { WatchedStream } from "./watched-stream.mjs";
+import { within } from "./within.mjs";
 
 const { EventSource } = createRequire(`${process.env.INSTALLED}/`)("eventsource");
 const broker = new URL(process.env.BROKER_URL);
@@ -24,7 +25,7 @@ async function resumed(server, destination, position) {
   });
   const heard = [];
   try {
-    return await new Promise((resolve, reject) => {
+    return await within(new Promise((resolve, reject) => {
       const hear = ({ type, data }) => {
         heard.push(`${type} ${data}`);
         if (type === "message") resolve(heard);
@@ -33,7 +34,7 @@ async function resumed(server, destination, position) {
       source.onmessage = hear;
       source.onerror = ({ message }) => reject(new Error(message));
       source.onopen = () => publish(server, destination, "live").catch(reject);
-    });
+    }), `live message on ${destination}`);
   } finally {
     source.close();
   }
@@ -42,11 +43,11 @@ async function resumed(server, destination, position) {
 async function positionsThatProveNothing() {
   const destination = "/topic/ancient";
   const source = new EventSource(new URL(`/events?destination=${destination}`, small));
-  const position = await new Promise((resolve, reject) => {
+  const position = await within(new Promise((resolve, reject) => {
     source.onopen = () => publish(small, destination, "first").catch(reject);
     source.onmessage = ({ lastEventId }) => resolve(lastEventId);
     source.onerror = ({ message }) => reject(new Error(message));
-  });
+  }), `first message on ${destination}`);
   source.close();
   assert.deepEqual(await resumed(small, destination, position), ['parlor.recovered {"recovered":true}', "message live"]);
   // It keeps five.

@@ -16,6 +16,9 @@ use std::{
 /// The longest that a script may run: several times what the slowest takes on two cores beside other tests.
 const LONGEST: Duration = Duration::from_secs(420);
 
+/// How long one that was too late may take to end what it has started, and to say what it waited for.
+const FAREWELL: Duration = Duration::from_secs(15);
+
 /// The root of the repository.
 pub fn root() -> &'static Path {
     let mut folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
@@ -151,8 +154,15 @@ fn run(program: &Path, script: &Path, variables: &[(&str, String)]) -> String {
     let (end, ended) = mpsc::channel::<()>();
     // Else one that waits for what never comes would hold up all tests, and nobody would read what it printed.
     let watch = thread::spawn(move || {
-        let is_late = ended.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout);
-        is_late && Command::new("kill").args(["-KILL", &id]).status().expect("kill runs").success()
+        let is_ended_late = |patience, signal: &str| {
+            ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout)
+                && Command::new("kill").args([signal, &id]).status().expect("kill runs").success()
+        };
+        let is_late = is_ended_late(LONGEST, "-TERM");
+        if is_late {
+            is_ended_late(FAREWELL, "-KILL");
+        }
+        is_late
     });
     let output = child.wait_with_output().expect("the script ends");
     drop(end);

@@ -80,7 +80,7 @@ fn stompjs_and_stomp_py_chat() {
         let cookie = room.sign_up("Ada");
         let id = room.create_room(&cookie, "Algebra");
         let variables = [("STUDY_ROOM_URL", format!("http://{}", room.addr)), ("COOKIE", cookie), ("ROOM", id)];
-        run_script(Path::new("node"), "interop/study_room.mjs", &variables);
+        run_in_place(Path::new("node"), "interop/study_room.mjs", &variables);
         run_script(&python, "interop/study_room.py", &variables);
     }
 }

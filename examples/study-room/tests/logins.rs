@@ -159,7 +159,7 @@ fn rule_19_whoever_logs_out_has_left_at_once_here_everywhere_and_while_away() {
         assert_eq!(witness.announced(), told("entered", "Ada"));
         if away {
             drop(ada);
-            while logins(&room, &cookie)[0]["is_open"] == json!(true) {}
+            room.wait_until_away(&cookie);
         }
         assert_eq!(room.request("POST", &format!("/api/{path}"), Some(&cookie), None).status, 204);
         assert_eq!(witness.announced(), told("left", "Ada"), "{path}, long before the grace is over");

@@ -5,7 +5,8 @@
     unreachable_pub,
     clippy::unwrap_used,
     clippy::panic,
-    reason = "each test file uses a part, and may fail"
+    clippy::disallowed_methods,
+    reason = "each test file uses a part, may fail, and reads the time"
 )]
 
 pub mod cluster;
@@ -16,7 +17,7 @@ use std::{
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use parlor::stomp::{AckMode, ClientConfig, ClientEvent, ClientSession, MessageEvent};
@@ -142,6 +143,15 @@ impl Room {
         let answer = self.request("POST", "/api/rooms", Some(cookie), Some(&serde_json::json!({ "name": name })));
         assert_eq!(answer.status, 201, "{answer:?}");
         answer.json["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until the only login of an account has nothing open.
+    pub fn wait_until_away(&self, cookie: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        let logins = || self.request("GET", "/api/logins", Some(cookie), None).json["logins"].clone();
+        while logins()[0]["is_open"].as_bool() != Some(false) {
+            assert!(Instant::now() < deadline, "what was closed still counts as open");
+        }
     }
 
     fn finish(&mut self) {
