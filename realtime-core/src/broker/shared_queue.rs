@@ -321,3 +321,63 @@ impl Receiver {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::task::noop_waker_ref;
+    use parlor_stomp::Version;
+
+    use super::*;
+    use crate::{
+        broker::{Begins, Publication, Subscriber, model_tests::Kept},
+        outbox::OutboxLimits,
+        session_id::SessionId,
+    };
+
+    const KEY: u64 = 7;
+    const TIME: Duration = Duration::from_secs(10);
+
+    fn publish(queue: &SharedQueue) {
+        let (message_id, destination) = ("m".into(), "/topic/a".into());
+        let message = Stored { message_id, destination, publication: Publication::text("x"), place: None };
+        assert!(matches!(queue.publish(Arc::new(message)), Some(Ok(Handed { messages: 1, .. }))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_looks_at_time_outs_by_itself_is_not_told_of_messages_and_none_of_them_is_overlooked() {
+        let outbox = Arc::new(Outbox::new(Box::new(Kept::default()), OutboxLimits::default()));
+        let subscriber = Subscriber {
+            session: SessionId::random(),
+            encoding: Encoding::Stomp { version: Version::V1_2, subscription: Some("0".into()) },
+            outbox: Arc::clone(&outbox),
+            ack: AckMode::ClientIndividual,
+            prefetch: usize::MAX,
+            begins: Begins::Live,
+        };
+        let queue = SharedQueue::new(QueueLimits::default().ack_timeout(TIME), Usage::default());
+        queue.add(KEY, Receiver::new(&subscriber));
+        queue.set_ready(KEY, true);
+        let is_told = || outbox.poll_flush(&mut Context::from_waker(noop_waker_ref())).is_ready();
+        let begin = clock::now();
+
+        publish(&queue);
+        assert!(is_told(), "it looks at nothing yet");
+        assert_eq!(queue.next_look(KEY, begin), Some(begin + TIME));
+        queue.settle(KEY, Named::Delivery(1), true);
+        assert_eq!(queue.next_look(KEY, begin), Some(begin + TIME), "it goes on looking at what is settled");
+
+        tokio::time::advance(TIME / 4).await;
+        let second = clock::now();
+        publish(&queue);
+        assert!(!is_told(), "it looks earlier than that times out");
+        assert_eq!(queue.next_look(KEY, second), Some(begin + TIME));
+        assert_eq!(queue.next_look(KEY, begin + TIME), Some(second + TIME), "the look was for nothing");
+        queue.settle(KEY, Named::Delivery(2), true);
+        assert_eq!(queue.next_look(KEY, second + TIME), None);
+
+        publish(&queue);
+        assert!(is_told(), "it looks at nothing any more");
+    }
+}
