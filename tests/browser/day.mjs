@@ -11,7 +11,7 @@ import {
 } from "./study-room.mjs";
 
 const GRACE = 5; // seconds; a reload on a busy machine takes less
-const AT_ONCE = 1_000; // milliseconds until the others see what one does, on a busy machine too; what it really takes is printed
+const AT_ONCE = 200; // milliseconds until the others see what one does
 
 const { server, url } = await start("127.0.0.1:0", { STUDY_ROOM_GRACE: `${GRACE}`, STUDY_ROOM_SETTLING: "0" });
 
@@ -107,9 +107,8 @@ for (const [word, watcher] of [["Break", ada], ["Away", cy], ["Studying", ada], 
   await bob.waitForTimeout(300);
 }
 console.log(`a status is seen by others after ${times.join(", ")} ms`);
-// A busy machine may be late once; what people see is the others.
-const median = times.toSorted((one, other) => one - other)[times.length >> 1];
-assert.ok(median < AT_ONCE && Math.max(...times) < 5 * AT_ONCE, `${times} ms, where ${AT_ONCE} are at once`);
+// A busy machine is late now and then, and what waits for something is so each time.
+assert.ok(Math.min(...times) < AT_ONCE && Math.max(...times) < 25 * AT_ONCE, `${times} ms, where ${AT_ONCE} are at once`);
 assert.ok(await choice(tab, "Break").isChecked(), "the other tab shows it");
 const third = await bob.context().newPage();
 await third.goto(roomUrl);
@@ -141,7 +140,7 @@ assert.deepEqual(await announced(ada), ["Bob entered", "Cy entered"], "one tab o
 const closed = Date.now();
 await bob.close();
 await ada.getByText("Bob left").waitFor();
-assert.ok(Date.now() - closed >= 1_000 * GRACE - 500, "not before the grace is over");
+assert.ok(Date.now() - closed >= 1_000 * GRACE, "not before the grace is over");
 await entry(ada, "Bob", "Offline").waitFor();
 await lobby.locator(".occupancy", { hasText: "2 in" }).waitFor();
 await screenshot(ada, "members-left-wide");

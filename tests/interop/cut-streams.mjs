@@ -8,7 +8,7 @@ import net from "node:net";
 const CUTS = 1000;
 const STREAMS = 10;
 const PATIENCE = 60_000; // milliseconds for anything that all streams do
-const LONGEST = 200_000; // milliseconds for all cuts: with the rest it is less than a script may take
+const LONGEST = 200_000; // milliseconds for all cuts
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
 
 /** Publishes a value and waits for the answer. */
@@ -22,6 +22,7 @@ export function publish(server, destination, data) {
       response.on("end", () => (response.statusCode === 200 ? resolve() : reject(new Error(`${response.statusCode}`))));
     });
     request.on("error", reject);
+    request.setTimeout(PATIENCE, () => request.destroy(new Error("no answer to what was published")));
     request.end(body);
   });
 }

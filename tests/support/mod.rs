@@ -16,7 +16,8 @@ use std::{
 /// The longest that a script may run: several times what the slowest takes on two cores beside other tests.
 const LONGEST: Duration = Duration::from_secs(420);
 
-/// How long one that was too late may take to end what it has started, and to say what it waited for.
+/// How long one that was too late may take to end what it has started; where that is a browser, what waits for a page fails and
+/// says where. What it starts has pipes of its own: whoever holds the script's would hold up the test.
 const FAREWELL: Duration = Duration::from_secs(15);
 
 /// The root of the repository.

@@ -133,7 +133,7 @@ impl Dialect {
 /// A MESSAGE as one WebSocket frame.
 fn encode_message(version: Version, subscription: Option<&str>, head: &Head<'_>, publication: &Publication) -> Bytes {
     // The header's length depends on the payload's, so it is written into the room in front of the payload.
-    let mut wire = Vec::with_capacity(websocket::MAX_HEADER + publication.body.len() + 512);
+    let mut wire = Vec::with_capacity(websocket::MAX_HEADER + publication.body.len() + 256);
     wire.resize(websocket::MAX_HEADER, 0);
     parlor_stomp::encode_message_opening(subscription, version, &mut wire);
     let opcode = encode_rest(version, head, publication, &mut wire);

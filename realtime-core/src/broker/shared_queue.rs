@@ -177,7 +177,7 @@ impl SharedQueue {
         self.with(|state| (state.queue.expire(now).dead, state.hand_out())).unwrap_or_default()
     }
 
-    /// When the task of a consumer is to call [`expire`](Self::expire); until it asks again, it counts on being told.
+    /// When the task of a consumer is to call [`expire`](Self::expire); given none, it counts on being told of the next message.
     pub(super) fn next_look(&self, consumer: u64, now: Instant) -> Option<Instant> {
         let State { queue, receivers, .. } = &mut *self.state.lock();
         let receiver = receivers.get_mut(&consumer)?;
@@ -268,7 +268,7 @@ impl State {
             handed.messages += 1;
             handed.octets += wire.len();
             handed.queued |= receiver.outbox.push(wire) == Pushed::Queued;
-            // Whatever its task looks at by itself is for a message before this one, which times out earlier.
+            // What its task looks at by itself is for a message before this one, which times out no later.
             if delivery.ack.is_some() && receiver.looks_at.is_none() && queue.in_flight_of(delivery.consumer) == 1 {
                 receiver.outbox.rouse();
             }
@@ -337,16 +337,11 @@ mod tests {
     };
 
     const KEY: u64 = 7;
+    const OTHER: u64 = 8;
     const TIME: Duration = Duration::from_secs(10);
 
-    fn publish(queue: &SharedQueue) {
-        let (message_id, destination) = ("m".into(), "/topic/a".into());
-        let message = Stored { message_id, destination, publication: Publication::text("x"), place: None };
-        assert!(matches!(queue.publish(Arc::new(message)), Some(Ok(Handed { messages: 1, .. }))));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_task_that_looks_at_time_outs_by_itself_is_not_told_of_messages_and_none_of_them_is_overlooked() {
+    /// A consumer, and its connection.
+    fn consumer(queue: &SharedQueue, key: u64) -> Arc<Outbox> {
         let outbox = Arc::new(Outbox::new(Box::new(Kept::default()), OutboxLimits::default()));
         let subscriber = Subscriber {
             session: SessionId::random(),
@@ -356,14 +351,30 @@ mod tests {
             prefetch: usize::MAX,
             begins: Begins::Live,
         };
+        queue.add(key, Receiver::new(&subscriber));
+        queue.set_ready(key, true);
+        outbox
+    }
+
+    /// Whether the task of that connection is told to look.
+    fn is_told(outbox: &Outbox) -> bool {
+        outbox.poll_flush(&mut Context::from_waker(noop_waker_ref())).is_ready()
+    }
+
+    fn publish(queue: &SharedQueue) {
+        let (message_id, destination) = ("m".into(), "/topic/a".into());
+        let message = Stored { message_id, destination, publication: Publication::text("x"), place: None };
+        assert!(matches!(queue.publish(Arc::new(message)), Some(Ok(Handed { messages: 1, .. }))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_looks_at_time_outs_by_itself_is_not_told_of_messages_and_none_of_them_is_overlooked() {
         let queue = SharedQueue::new(QueueLimits::default().ack_timeout(TIME), Usage::default());
-        queue.add(KEY, Receiver::new(&subscriber));
-        queue.set_ready(KEY, true);
-        let is_told = || outbox.poll_flush(&mut Context::from_waker(noop_waker_ref())).is_ready();
+        let outbox = consumer(&queue, KEY);
         let begin = clock::now();
 
         publish(&queue);
-        assert!(is_told(), "it looks at nothing yet");
+        assert!(is_told(&outbox), "it looks at nothing yet");
         assert_eq!(queue.next_look(KEY, begin), Some(begin + TIME));
         queue.settle(KEY, Named::Delivery(1), true);
         assert_eq!(queue.next_look(KEY, begin), Some(begin + TIME), "it goes on looking at what is settled");
@@ -371,13 +382,31 @@ mod tests {
         tokio::time::advance(TIME / 4).await;
         let second = clock::now();
         publish(&queue);
-        assert!(!is_told(), "it looks earlier than that times out");
+        assert!(!is_told(&outbox), "it looks earlier than that times out");
         assert_eq!(queue.next_look(KEY, second), Some(begin + TIME));
         assert_eq!(queue.next_look(KEY, begin + TIME), Some(second + TIME), "the look was for nothing");
         queue.settle(KEY, Named::Delivery(2), true);
         assert_eq!(queue.next_look(KEY, second + TIME), None);
 
         publish(&queue);
-        assert!(is_told(), "it looks at nothing any more");
+        assert!(is_told(&outbox), "it looks at nothing any more");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_looks_at_what_came_back_from_another_connection() {
+        let queue = SharedQueue::new(QueueLimits::default().ack_timeout(TIME), Usage::default());
+        let (one, other) = (consumer(&queue, KEY), consumer(&queue, OTHER));
+        let begin = clock::now();
+        publish(&queue);
+        assert!(is_told(&one) && !is_told(&other));
+        assert_eq!([KEY, OTHER].map(|key| queue.next_look(key, begin)), [Some(begin + TIME); 2], "both look");
+
+        tokio::time::advance(TIME / 4).await;
+        let returned = clock::now();
+        let (settled, dead, handed) = queue.settle(KEY, Named::Delivery(1), false);
+        assert_eq!((settled, dead.len(), handed.messages), (Settled::Settled(1), 0, 1), "the other one has it");
+        assert!(!is_told(&other), "it looks earlier than that times out");
+        let looks = [begin, begin + TIME].map(|now| queue.next_look(OTHER, now));
+        assert_eq!(looks, [Some(begin + TIME), Some(returned + TIME)]);
     }
 }
