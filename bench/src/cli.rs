@@ -165,6 +165,9 @@ struct Common {
     /// Print all rounds as JSON instead of a table
     #[arg(long)]
     json: bool,
+    /// Have the generator ask again and again for what has come, so that no server pays for waking it; it is then always busy
+    #[arg(long)]
+    spin: bool,
 }
 
 impl Common {
@@ -173,7 +176,7 @@ impl Common {
     }
 
     fn rounds(&self) -> Rounds {
-        Rounds { rounds: self.rounds.unwrap_or(5).max(1), seconds: self.seconds, warm_up: false }
+        Rounds { rounds: self.rounds.unwrap_or(5).max(1), seconds: self.seconds, warm_up: false, spins: self.spin }
     }
 
     /// The subjects that were asked for, or these.
@@ -261,6 +264,9 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
             common.run(&curves)
         }
         Command::Quick { common } => quick(&common),
+        Command::Compare { common, .. } if common.spin => {
+            Err("the document is about clients that sleep; `--spin` is for the other commands".into())
+        }
         Command::Compare { common, subscribers, only, output } => {
             let rounds = Rounds { rounds: common.rounds.unwrap_or(15).max(1), warm_up: true, ..common.rounds() };
             let wishes = Wishes { rounds, subscribers, subjects: common.subjects.clone(), only, output };

@@ -15,7 +15,7 @@ use rustix::{
     time::Timespec,
 };
 
-use crate::clock::SECOND;
+use crate::clock::{self, SECOND};
 
 /// The most events of one wait; the rest is given by the next one. Few, so that what is due meanwhile goes in time: after about
 /// half a millisecond.
@@ -25,6 +25,8 @@ const BATCH: usize = 128;
 pub(crate) struct Poller {
     epoll: OwnedFd,
     events: Vec<Event>,
+    /// Whether it asks again and again instead of sleeping, so that whoever sends to it pays for no wake-up.
+    spins: bool,
 }
 
 /// What a socket is ready for.
@@ -36,8 +38,8 @@ pub(crate) struct Ready {
 }
 
 impl Poller {
-    pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { epoll: epoll::create(CreateFlags::CLOEXEC)?, events: Vec::with_capacity(BATCH) })
+    pub(crate) fn new(spins: bool) -> io::Result<Self> {
+        Ok(Self { epoll: epoll::create(CreateFlags::CLOEXEC)?, events: Vec::with_capacity(BATCH), spins })
     }
 
     /// Begins to watch for what can be read.
@@ -54,6 +56,19 @@ impl Poller {
     /// Waits until a socket is ready, or for so many nanoseconds; without a time, for as long as it takes. Returns how many
     /// are ready.
     pub(crate) fn wait(&mut self, nanoseconds: Option<u64>) -> io::Result<usize> {
+        if !self.spins {
+            return self.sleep(nanoseconds);
+        }
+        let end = nanoseconds.map_or(u64::MAX, |time| clock::now().saturating_add(time));
+        loop {
+            let ready = self.sleep(Some(0))?;
+            if ready > 0 || clock::now() >= end {
+                return Ok(ready);
+            }
+        }
+    }
+
+    fn sleep(&mut self, nanoseconds: Option<u64>) -> io::Result<usize> {
         let time = nanoseconds.map(|time| Timespec {
             tv_sec: i64::try_from(time / SECOND).unwrap_or(i64::MAX),
             // Below 10^9.

@@ -49,6 +49,8 @@ pub(crate) struct Rounds {
     pub(crate) seconds: f64,
     /// Whether a round goes before that is told apart: a virtual machine compiles what it runs often.
     pub(crate) warm_up: bool,
+    /// Whether the generator asks again and again for what has come, instead of sleeping until something has.
+    pub(crate) spins: bool,
 }
 
 impl Contestant {
@@ -97,7 +99,8 @@ impl Contest {
                 order.reverse();
             }
             for place in order {
-                let outcome = self.measure(&self.contestants[place], time, pool).map_err(|error| error.to_string());
+                let outcome =
+                    self.measure(&self.contestants[place], time, rounds.spins, pool).map_err(|error| error.to_string());
                 let name = if round < warm_ups {
                     "warm-up".to_owned()
                 } else {
@@ -123,7 +126,13 @@ impl Contest {
         }
     }
 
-    fn measure(&self, contestant: &Contestant, time: u64, pool: &mut Pool) -> Result<Sample, Box<dyn Error>> {
+    fn measure(
+        &self,
+        contestant: &Contestant,
+        time: u64,
+        spins: bool,
+        pool: &mut Pool,
+    ) -> Result<Sample, Box<dyn Error>> {
         let scenario = &*contestant.scenario;
         let mut variation = scenario.variation();
         let takes_size = contestant.subject.is_limit() || contestant.subject.language.dialect == "raw-echo";
@@ -134,7 +143,7 @@ impl Contest {
         let fresh = scenario.needs_fresh_server();
         let server = pool.server(&contestant.subject, &contestant.options(), fresh)?;
         let dialect = dialect::of(&contestant.subject.language, &variation)?;
-        scenario.measure(&Stage { server, dialect: &*dialect, run, time })
+        scenario.measure(&Stage { server, dialect: &*dialect, run, time, spins })
     }
 
     /// Octets of a delivery as Parlor writes it, where it takes part: what the limit is to write as well.
@@ -151,7 +160,7 @@ impl Contest {
         // Without what a scenario demands besides: nobody has a token here.
         let server = pool.server(&parlor.subject, &[], false)?;
         let dialect = dialect::of(&parlor.subject.language, &variation)?;
-        let frame = Stage { server, dialect: &*dialect, run, time: 0 }.frame(scenario)?;
+        let frame = Stage { server, dialect: &*dialect, run, time: 0, spins: false }.frame(scenario)?;
         pool.frames.insert(key, frame);
         Ok(Some(frame))
     }

@@ -86,12 +86,13 @@ pub(crate) struct Effort {
 }
 
 impl<'a> Load<'a> {
-    /// A load without clients; `body` octets go into each message.
+    /// A load without clients; `body` octets go into each message. It `spins` where it never sleeps.
     pub(crate) fn new(
         address: SocketAddr,
         dialect: &'a dyn Dialect,
         run: u8,
         body: usize,
+        spins: bool,
     ) -> Result<Self, Box<dyn Error>> {
         if body < stamp::LENGTH {
             return Err(format!("a body has at least {} octets, those of its stamp", stamp::LENGTH).into());
@@ -99,7 +100,7 @@ impl<'a> Load<'a> {
         Ok(Self {
             address,
             dialect,
-            poller: Poller::new()?,
+            poller: Poller::new(spins)?,
             clients: Vec::new(),
             free: Vec::new(),
             streams: Vec::new(),

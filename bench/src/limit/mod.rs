@@ -50,7 +50,7 @@ impl Limit {
     pub(crate) fn bind(port: u16, coalescing: bool) -> Result<Self, Box<dyn Error>> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         listener.set_nonblocking(true)?;
-        let poller = Poller::new()?;
+        let poller = Poller::new(false)?;
         poller.add(&listener, LISTENER)?;
         Ok(Self {
             listener,

@@ -70,12 +70,14 @@ pub(crate) struct Stage<'a> {
     pub(crate) run: u8,
     /// How long to measure, in nanoseconds; a tenth of it goes before, to warm up.
     pub(crate) time: u64,
+    /// Whether the generator never sleeps.
+    pub(crate) spins: bool,
 }
 
 impl Stage<'_> {
     /// A load without clients.
     pub(crate) fn load(&self, body: usize) -> Result<Load<'_>, Box<dyn Error>> {
-        Load::new(self.server.address, self.dialect, self.run, body)
+        Load::new(self.server.address, self.dialect, self.run, body, self.spins)
     }
 
     /// Measures lanes after a warm-up.
