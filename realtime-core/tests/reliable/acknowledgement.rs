@@ -303,7 +303,6 @@ async fn rule_12_an_ack_counts_while_a_handler_is_busy() {
     jobs.assert_silent().during(FIVE_MINUTES).await;
 }
 
-/// The connection looks at its time-outs when the first message would have timed out, whatever became of it.
 #[tokio::test(start_paused = true)]
 async fn rule_12_each_message_has_its_own_time_whatever_was_acknowledged_before_it() {
     let time = Duration::from_secs(10);
