@@ -32,6 +32,10 @@ mod scheduled {
             self.0.try_lock().ok()
         }
 
+        pub(crate) fn is_locked(&self) -> bool {
+            self.0.try_lock().is_err()
+        }
+
         pub(crate) fn get_mut(&mut self) -> &mut T {
             self.0.get_mut().expect("no thread panicked")
         }

@@ -387,7 +387,7 @@ impl Outbox {
 
     /// As [`forget`](Self::forget), for who stands upstream.
     pub(crate) fn forget_now(&self, subscription: u64) {
-        self.state.lock().queue.forget(subscription);
+        self.state.lock().forget(subscription);
     }
 
     fn perform(&self, deferred: Deferred) -> Pushed {
@@ -419,7 +419,7 @@ impl Outbox {
                 Pushed::Queued
             }
             Deferred::Forget(subscription) => {
-                state.queue.forget(subscription);
+                state.forget(subscription);
                 Pushed::Written
             }
             Deferred::Stop(closing) => {

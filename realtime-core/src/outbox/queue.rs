@@ -2,7 +2,11 @@
 //!
 //! Nothing here writes or wakes anybody. A frame whose writing has begun is only ever the first and is never dropped.
 
-use std::{collections::VecDeque, io::IoSlice};
+use std::{
+    collections::VecDeque,
+    io::IoSlice,
+    ops::{Deref, DerefMut},
+};
 
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
@@ -22,6 +26,10 @@ pub(super) const MAX_UNSAID: usize = 16_384;
 
 /// The header that says how many messages are missing.
 const DROPPED: &str = "dropped";
+
+/// A queue that has its memory from the first frame on that waits: most clients read whatever they are sent.
+#[derive(Default)]
+pub(super) struct LazyQueue(Option<Box<Queue>>);
 
 #[derive(Default)]
 pub(super) struct Queue {
@@ -86,6 +94,37 @@ impl Queued {
             }
             Kind::Ended | Kind::Subscription { overflow: Overflow::DropOldest | Overflow::LatestOnly, .. } => true,
         }
+    }
+}
+
+/// What every queue is in which nothing ever waited.
+static UNUSED: Queue =
+    Queue { entries: VecDeque::new(), head_written: 0, waiting: 0, peak: 0, given_up: 0, losses: None };
+
+impl LazyQueue {
+    /// The queue, if anything ever waited in it.
+    pub(super) fn used(&mut self) -> Option<&mut Queue> {
+        self.0.as_deref_mut()
+    }
+
+    /// As [`Queue::is_untroubled`].
+    #[inline]
+    pub(super) fn is_untroubled(&self) -> bool {
+        self.0.as_ref().is_none_or(|queue| queue.is_untroubled())
+    }
+}
+
+impl Deref for LazyQueue {
+    type Target = Queue;
+
+    fn deref(&self) -> &Queue {
+        self.0.as_deref().unwrap_or(&UNUSED)
+    }
+}
+
+impl DerefMut for LazyQueue {
+    fn deref_mut(&mut self) -> &mut Queue {
+        self.0.get_or_insert_default()
     }
 }
 
@@ -241,8 +280,7 @@ impl Queue {
     }
 
     /// Whether nothing waits, and no subscription's next frame has to say that some are missing.
-    #[inline]
-    pub(super) fn is_untroubled(&self) -> bool {
+    fn is_untroubled(&self) -> bool {
         self.entries.is_empty() && self.losses.as_ref().is_none_or(|losses| losses.unsaid.is_empty())
     }
 

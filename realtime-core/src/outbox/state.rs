@@ -13,32 +13,34 @@ use crate::{
     closing::Closing,
     outbox::{
         Annotate, OutboxLimits, Overflow, Pushed, Writer,
-        queue::{Kind, Queue},
+        queue::{Kind, LazyQueue, Queue},
         upstream::Expected,
     },
 };
 
+/// In this order in memory: what each delivery looks at is together, as it lies cold where many are served one after another.
+#[repr(C)]
 pub(super) struct State {
     /// Gone once the connection has ended, so that handles that outlive it keep no socket open.
     pub(super) writer: Option<Writer>,
-    pub(super) queue: Queue,
+    /// When the client's token ends.
+    pub(super) expires: Option<Instant>,
+    pub(super) phase: Phase,
+    pub(super) queue: LazyQueue,
+    pub(super) last_write: Instant,
     /// What waits upstream.
     pub(super) expected: Expected,
-    /// The driver goes on with what it holds back once less than half of what may wait does.
-    pub(super) awaits_half: bool,
-    pub(super) phase: Phase,
     pub(super) driver: Option<Waker>,
     /// Those who wait for room.
     pub(super) waiting: Vec<Waker>,
+    /// Asked to drain; the driver has not been told yet.
+    pub(super) draining: Option<Box<Closing>>,
+    /// The driver goes on with what it holds back once less than half of what may wait does.
+    pub(super) awaits_half: bool,
     /// A queue has begun and the driver does not know yet.
     pub(super) queue_begun: bool,
     /// The driver shall look at its timers.
     pub(super) roused: bool,
-    /// Asked to drain; the driver has not been told yet.
-    pub(super) draining: Option<Box<Closing>>,
-    /// When the client's token ends.
-    pub(super) expires: Option<Instant>,
-    pub(super) last_write: Instant,
     pub(super) needs_flush: bool,
 }
 
@@ -54,7 +56,7 @@ impl State {
     pub(super) fn new(writer: Writer) -> Self {
         Self {
             writer: Some(writer),
-            queue: Queue::default(),
+            queue: LazyQueue::default(),
             expected: Expected::default(),
             awaits_half: false,
             phase: Phase::Open,
@@ -99,8 +101,8 @@ impl State {
         match self.phase {
             Phase::Open => self.give_up(Closing::token_expired()),
             // The end was under way: what waited in front of the farewell is late now.
-            Phase::Finishing => self.queue.give_up_but_farewell(),
-            Phase::Stopped(_) => self.queue.give_up(),
+            Phase::Finishing => self.of_queue(Queue::give_up_but_farewell),
+            Phase::Stopped(_) => self.of_queue(Queue::give_up),
             Phase::Failed => {}
         }
     }
@@ -221,15 +223,27 @@ impl State {
 
     /// Drops what has not begun to be written and asks the driver for the end.
     pub(super) fn give_up(&mut self, closing: Closing) {
-        self.queue.give_up();
+        self.of_queue(Queue::give_up);
         self.phase = Phase::Stopped(Some(Box::new(closing)));
         self.wake();
     }
 
     pub(super) fn fail(&mut self) {
         self.phase = Phase::Failed;
-        self.queue.clear();
+        self.of_queue(Queue::clear);
         self.wake();
+    }
+
+    /// As [`Outbox::forget`](super::Outbox::forget).
+    pub(super) fn forget(&mut self, subscription: u64) {
+        self.of_queue(|queue| queue.forget(subscription));
+    }
+
+    /// Does something to the queue, which one in which nothing ever waited needs not.
+    fn of_queue(&mut self, act: impl FnOnce(&mut Queue)) {
+        if let Some(queue) = self.queue.used() {
+            act(queue);
+        }
     }
 
     /// Has those look again who wait for room.

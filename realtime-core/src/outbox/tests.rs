@@ -76,6 +76,25 @@ fn an_idle_socket_is_written_to_directly() {
     assert_eq!((pipe.taken().as_str(), outbox.waiting_bytes()), ("one", 0));
 }
 
+/// There may be hundred thousands of them.
+#[test]
+fn an_outbox_in_which_nothing_ever_waited_has_no_memory_for_a_queue() {
+    let pipe = Pipe::default();
+    pipe.allow(3);
+    let outbox = pipe.outbox(OutboxLimits::default());
+    outbox.push(wire("one"));
+    outbox.forget(1);
+    assert!(outbox.state.lock().queue.used().is_none());
+    assert_eq!(outbox.push(wire("two")), Pushed::Queued);
+    assert!(outbox.state.lock().queue.used().is_some());
+    assert!(size_of::<Outbox>() <= 232, "{} octets", size_of::<Outbox>());
+    let unused = pipe.outbox(OutboxLimits::default());
+    unused.stop(Closing::normal());
+    unused.finish([]);
+    unused.release();
+    assert!(unused.state.lock().queue.used().is_none());
+}
+
 #[test]
 fn the_rest_of_a_partial_write_goes_first() {
     let pipe = Pipe::default();
