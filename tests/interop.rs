@@ -11,7 +11,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use support::{Server, available, has, installed, run_in_place, run_script};
+use support::{Server, available, has, installed, run_in_place};
 
 const REQUIRED: &str = "PARLOR_REQUIRE_INTEROP";
 
@@ -90,7 +90,7 @@ fn stomp_py_speaks_1_2_over_websocket() {
     if available("stomp.py", python.exists(), REQUIRED) {
         let broker = Server::broker(&HEART_BEAT);
         let url = format!("ws://{}/ws", broker.addr);
-        run_script(&python, "interop/stomp_py.py", &[("BROKER_URL", url)]);
+        run_in_place(&python, "interop/stomp_py.py", &[("BROKER_URL", url)]);
     }
 }
 
@@ -100,6 +100,6 @@ fn the_websocket_suite_finds_nothing() {
     if available("kosoku", installed().join("venv/bin/kosoku").exists(), REQUIRED) {
         let broker = Server::broker(&[]);
         let address = format!("{}/echo", broker.addr);
-        run_script(&python, "interop/autobahn.py", &[("ECHO_ADDRESS", address)]);
+        run_in_place(&python, "interop/autobahn.py", &[("ECHO_ADDRESS", address)]);
     }
 }

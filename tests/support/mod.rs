@@ -112,14 +112,6 @@ impl Drop for Server {
     }
 }
 
-/// Runs a script of `tests/` beside the installed clients and shows what it printed; panics where it fails.
-pub fn run_script(program: &Path, script: &str, variables: &[(&str, String)]) {
-    let source = root().join("tests").join(script);
-    let copy = installed().join(source.file_name().expect("a script has a name"));
-    fs::copy(&source, &copy).expect("the script can be copied beside the clients");
-    show(&run(program, &copy, variables));
-}
-
 /// Runs a script of several files, which are a folder of `tests/`, and returns what it printed; panics where it fails.
 pub fn run_folder(program: &Path, folder: &str, script: &str, variables: &[(&str, String)]) -> String {
     let source = root().join("tests").join(folder);

@@ -8,7 +8,7 @@ mod support;
 
 use std::path::Path;
 
-use programs::{available, has, installed, root, run_in_place, run_script};
+use programs::{available, has, installed, root, run_in_place};
 use support::{Folder, Room};
 
 #[test]
@@ -81,6 +81,6 @@ fn stompjs_and_stomp_py_chat() {
         let id = room.create_room(&cookie, "Algebra");
         let variables = [("STUDY_ROOM_URL", format!("http://{}", room.addr)), ("COOKIE", cookie), ("ROOM", id)];
         run_in_place(Path::new("node"), "interop/study_room.mjs", &variables);
-        run_script(&python, "interop/study_room.py", &variables);
+        run_in_place(&python, "interop/study_room.py", &variables);
     }
 }

@@ -213,9 +213,8 @@ impl Lane {
             if member.due == end {
                 self.next += 1;
             } else if !member.is_alone {
-                let seat = member.seat;
                 *budget = budget.saturating_sub(WRITE);
-                return Left::Shared(seat);
+                return Left::Shared(member.seat);
             } else {
                 let (due, head) = (member.due, self.shapes.head(member.shape).len());
                 if known != (due, head) {

@@ -51,8 +51,9 @@ pub(crate) struct TcpWriter(OwnedWriteHalf);
 
 impl WireWriter for TcpWriter {
     /// The system call itself, where rustix makes it without the C library: there it is a point where threads may be cancelled,
-    /// which costs as much as all that is ours. The runtime isn't asked whether there is room: the socket knows best, and what the runtime keeps for each is one
-    /// cold line of memory more. Where there is none, `poll_write` finds that out once again, and has the runtime wait.
+    /// which costs as much as all that is ours. The runtime isn't asked whether there is room: the socket knows best, and what the
+    /// runtime keeps for each is one cold line of memory more. Where there is none, `poll_write` finds that out once again, and has
+    /// the runtime wait.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn try_write(&mut self, octets: &[u8]) -> io::Result<usize> {
         Ok(rustix::net::send(self.0.as_ref(), octets, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
