@@ -28,8 +28,8 @@ mod session;
 mod version;
 
 pub use codec::{
-    Connected, Decoder, Encoded, MessageHead, encode_frame, encode_message_into, encode_message_opening,
-    encode_message_rest, encode_receipt,
+    Connected, Decoder, Encoded, MessageHead, encode_frame, encode_message_header, encode_message_into,
+    encode_message_opening, encode_message_rest, encode_receipt,
 };
 pub use command::Command;
 pub use fault::Fault;

@@ -38,6 +38,11 @@ impl Consumer {
         self.key
     }
 
+    /// Whether something waits for room in the connection.
+    pub(crate) fn stalled(&self) -> &Arc<AtomicBool> {
+        &self.stalled
+    }
+
     /// Gives it messages from now on.
     pub(crate) fn begin(&self) {
         self.count(self.queue.set_ready(self.key, true));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use parlor_stomp::{MessageHead, Version};
 
 use crate::{
@@ -48,34 +48,70 @@ pub(super) struct Head<'a> {
     pub(super) destination: &'a str,
     /// Its place in the history of its destination, where that has one.
     pub(super) position: Option<&'a str>,
-    pub(super) handing: Handing<'a>,
 }
 
 /// How a message is handed out by a queue.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Handing<'a> {
-    /// What settles this delivery.
-    pub(super) ack: Option<&'a str>,
+pub(super) struct Handing {
+    /// What settles this delivery: the consumer, and which of its deliveries.
+    pub(super) ack: Option<(u64, u64)>,
     /// Somebody was given the message before.
     pub(super) is_redelivered: bool,
+}
+
+/// A MESSAGE but for how it begins, as it was encoded for somebody: everyone who speaks that version gets the same.
+#[derive(Debug)]
+pub(super) struct Rest {
+    version: Version,
+    octets: Bytes,
+    opcode: Opcode,
 }
 
 impl<'a> Head<'a> {
     /// A message outside of any history that nobody acknowledges.
     pub(super) fn new(message_id: &'a str, destination: &'a str) -> Self {
-        Self { message_id, destination, position: None, handing: Handing::default() }
+        Self { message_id, destination, position: None }
     }
 }
 
 impl Encoding {
     /// A message as one MESSAGE or one event.
     pub(super) fn encode(&self, head: &Head<'_>, publication: &Publication) -> Bytes {
-        match self {
-            Self::Event => encode_event(head, publication),
-            Self::Stomp { version, subscription } => {
-                encode_message(*version, subscription.as_deref(), head, publication)
+        self.encode_handed(head, publication, Handing::default(), &mut None)
+    }
+
+    /// A message that a queue hands out. `rest` is of the same message, or is filled in, for whoever is handed it next.
+    pub(super) fn encode_handed(
+        &self,
+        head: &Head<'_>,
+        publication: &Publication,
+        handing: Handing,
+        rest: &mut Option<Rest>,
+    ) -> Bytes {
+        let Self::Stomp { version, subscription } = self else { return encode_event(head, publication) };
+        let known = rest.as_ref().filter(|rest| rest.version == *version);
+        // The header's length depends on the payload's, so it is written into the room in front of the payload.
+        let room = known.map_or(publication.body.len() + 256, |rest| rest.octets.len() + 128);
+        let mut wire = Vec::with_capacity(websocket::MAX_HEADER + room);
+        wire.resize(websocket::MAX_HEADER, 0);
+        parlor_stomp::encode_message_opening(subscription.as_deref(), *version, &mut wire);
+        handing.encode(*version, &mut wire);
+        let begin = wire.len();
+        let opcode = match known {
+            Some(Rest { octets, opcode, .. }) => {
+                wire.extend_from_slice(octets);
+                *opcode
             }
+            None => encode_rest(*version, head, publication, &mut wire),
+        };
+        let payload = wire.len() - websocket::MAX_HEADER;
+        let start = wire.first_chunk_mut().map_or(0, |room| websocket::encode_header_before(opcode, payload, room));
+        let mut wire = Bytes::from(wire);
+        if known.is_none() {
+            *rest = Some(Rest { version: *version, octets: wire.slice(begin..), opcode });
         }
+        wire.advance(start);
+        wire
     }
 
     pub(super) fn dialect(&self) -> Dialect {
@@ -116,6 +152,24 @@ fn encode_event(head: &Head<'_>, publication: &Publication) -> Bytes {
     event.encode().into()
 }
 
+impl Handing {
+    /// Appends the headers that say so.
+    fn encode(self, version: Version, out: &mut Vec<u8>) {
+        // Earlier versions know the message by its id.
+        if let Some((consumer, delivery)) = self.ack.filter(|_| version >= Version::V1_2) {
+            let mut digits = itoa::Buffer::new();
+            let mut ack = String::with_capacity(40);
+            ack.push_str(digits.format(consumer));
+            ack.push('.');
+            ack.push_str(digits.format(delivery));
+            parlor_stomp::encode_message_header("ack", &ack, version, out);
+        }
+        if self.is_redelivered {
+            parlor_stomp::encode_message_header(REDELIVERED, "true", version, out);
+        }
+    }
+}
+
 impl Dialect {
     /// A message but for how it begins, and the kind of the WebSocket frame that it goes into, where it does.
     pub(super) fn encode_rest(self, head: &Head<'_>, publication: &Publication) -> (Bytes, Option<Opcode>) {
@@ -130,37 +184,16 @@ impl Dialect {
     }
 }
 
-/// A MESSAGE as one WebSocket frame.
-fn encode_message(version: Version, subscription: Option<&str>, head: &Head<'_>, publication: &Publication) -> Bytes {
-    // The header's length depends on the payload's, so it is written into the room in front of the payload.
-    let mut wire = Vec::with_capacity(websocket::MAX_HEADER + publication.body.len() + 256);
-    wire.resize(websocket::MAX_HEADER, 0);
-    parlor_stomp::encode_message_opening(subscription, version, &mut wire);
-    let opcode = encode_rest(version, head, publication, &mut wire);
-    let mut header = Vec::with_capacity(websocket::MAX_HEADER);
-    websocket::encode_header(opcode, wire.len() - websocket::MAX_HEADER, &mut header);
-    let start = websocket::MAX_HEADER - header.len();
-    wire[start..websocket::MAX_HEADER].copy_from_slice(&header);
-    Bytes::from(wire).slice(start..)
-}
-
 /// Appends what follows the opening of a MESSAGE; returns what kind of WebSocket message it is.
 fn encode_rest(version: Version, head: &Head<'_>, publication: &Publication, out: &mut Vec<u8>) -> Opcode {
-    let redelivered = head.handing.is_redelivered.then_some((REDELIVERED, "true"));
     let position = head.position.map(|position| (POSITION, position));
-    let (extensions, count) = match (position, redelivered) {
-        (Some(one), Some(other)) => ([one, other], 2),
-        (Some(one), None) | (None, Some(one)) => ([one, ("", "")], 1),
-        (None, None) => ([("", ""); 2], 0),
-    };
     let head = MessageHead {
         subscription: None,
         message_id: head.message_id,
         destination: head.destination,
         content_type: publication.content_type.as_deref(),
-        // Earlier versions know the message by its id.
-        ack: head.handing.ack.filter(|_| version >= Version::V1_2),
-        extensions: &extensions[..count],
+        ack: None,
+        extensions: position.as_slice(),
         headers: &publication.headers,
     };
     if parlor_stomp::encode_message_rest(&head, &publication.body, version, out) {

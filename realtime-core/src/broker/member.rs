@@ -9,10 +9,10 @@ use bytes::Bytes;
 
 use crate::{
     broker::{
-        encoding::{Encoding, Handing},
+        encoding::Encoding,
         held::{Held, HeldFull, Waiting},
         shared_queue::{Handed, SharedQueue},
-        stored::Stored,
+        stored::{LastEncoded, Stored},
         topic::{Envelope, Reach},
     },
     closing::Closing,
@@ -97,7 +97,7 @@ impl Member {
             };
         }
         if special.queue.is_some() {
-            return self.enqueue(envelope.stored());
+            return self.enqueue(envelope.stored(), &mut envelope.last_encoded.borrow_mut());
         }
         let first = special.first.take();
         self.special = None;
@@ -135,9 +135,7 @@ impl Member {
         let has_room = || match queue {
             Some(queue) => queue.has_room_for(due.len(), due.iter().map(|waiting| waiting.message.octets()).sum()),
             None => {
-                let octets = due
-                    .iter()
-                    .map(|waiting| waiting.message.encode(&self.encoding, Handing::default()).len() + MAX_NOTE);
+                let octets = due.iter().map(|waiting| waiting.message.encode(&self.encoding).len() + MAX_NOTE);
                 self.outbox.has_room_for(due.len(), octets.sum())
             }
         };
@@ -210,9 +208,9 @@ impl Member {
     /// Hands over a message that was kept.
     fn hand_over(&mut self, Waiting { message, lane, overflow }: Waiting) -> Taken {
         if self.special.as_ref().is_some_and(|special| special.queue.is_some()) {
-            return self.enqueue(message);
+            return self.enqueue(message, &mut LastEncoded::default());
         }
-        let wire = message.encode(&self.encoding, Handing::default());
+        let wire = message.encode(&self.encoding);
         let first = self.special.as_mut().and_then(|special| special.first.take());
         let wire = match first {
             Some((name, value)) => self.outbox.annotate(&wire, name, value),
@@ -222,9 +220,9 @@ impl Member {
     }
 
     /// The private queue of an acknowledging subscriber takes a message, or the client was too slow to acknowledge.
-    fn enqueue(&mut self, message: Arc<Stored>) -> Taken {
+    fn enqueue(&mut self, message: Arc<Stored>, last: &mut LastEncoded) -> Taken {
         let queue = self.special.as_ref().and_then(|special| special.queue.as_ref());
-        match queue.and_then(|queue| queue.publish(message)) {
+        match queue.and_then(|queue| queue.publish(message, last)) {
             Some(Ok(Handed { messages: 0, .. })) => Taken::Held,
             Some(Ok(Handed { messages, octets, queued })) => Taken::Sent { messages, octets, queued },
             Some(Err(_)) => self.is_too_slow(),

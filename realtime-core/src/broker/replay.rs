@@ -17,7 +17,6 @@ use futures_util::{
 use crate::{
     broker::{
         ActiveSubscription, Broker, Publication,
-        encoding::Handing,
         member::{MAX_NOTE, Taken},
         shared_queue::SharedQueue,
         subscription::Link,
@@ -149,7 +148,7 @@ impl Replay {
     async fn send(&mut self, stamp: Stamp, entry: &Entry) -> bool {
         let stored = self.link.broker.stored(&self.destination, stamp, entry);
         let way = self.link.with_member(|member| {
-            let octets = || stored.encode(&member.encoding, Handing::default()).len() + MAX_NOTE;
+            let octets = || stored.encode(&member.encoding).len() + MAX_NOTE;
             match member.private_queue() {
                 Some(queue) => Way::Queue(queue),
                 None => Way::Outbox(Arc::clone(&member.outbox), octets()),

@@ -12,13 +12,15 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use bytes::Bytes;
 use parlor_stomp::AckMode;
+use rustc_hash::FxHashMap;
 use tokio::time::Instant;
 
 use crate::{
     broker::{
         encoding::{Encoding, Handing},
-        stored::Stored,
+        stored::{LastEncoded, Stored},
     },
     clock,
     delivery::{Dead, Delivery, Queue, QueueFull, Reference, Returned, Settled},
@@ -43,7 +45,7 @@ pub(super) struct SharedQueue {
 #[derive(Debug)]
 struct State {
     queue: Queue<Arc<Stored>>,
-    receivers: HashMap<u64, Receiver>,
+    receivers: FxHashMap<u64, Receiver>,
     /// Waits for the queue to be less than half full.
     waiting: Option<Waker>,
     limits: QueueLimits,
@@ -92,14 +94,14 @@ pub(super) enum Named<'a> {
 impl SharedQueue {
     pub(super) fn new(limits: QueueLimits, usage: Usage) -> Self {
         let queue = Queue::new(limits);
-        let state = State { queue, receivers: HashMap::new(), waiting: None, limits, retired: false };
+        let state = State { queue, receivers: FxHashMap::default(), waiting: None, limits, retired: false };
         Self { state: Mutex::new(state), usage }
     }
 
     /// Puts a message at the end and hands out what can be; none where the queue is out of the index.
-    pub(super) fn publish(&self, message: Arc<Stored>) -> Option<Result<Handed, QueueFull>> {
+    pub(super) fn publish(&self, message: Arc<Stored>, last: &mut LastEncoded) -> Option<Result<Handed, QueueFull>> {
         let octets = message.octets();
-        self.with(|state| state.queue.publish(message, octets).map(|_| state.hand_out()))
+        self.with(|state| state.queue.publish(message, octets).map(|_| state.hand_out_after(last)))
     }
 
     /// Adds a consumer; false where the queue is out of the index.
@@ -258,12 +260,17 @@ impl Drop for SharedQueue {
 impl State {
     /// Hands out everything that somebody can take.
     fn hand_out(&mut self) -> Handed {
+        self.hand_out_after(&mut LastEncoded::default())
+    }
+
+    /// As [`hand_out`](Self::hand_out), where other queues may just have handed out the same.
+    fn hand_out_after(&mut self, last: &mut LastEncoded) -> Handed {
         let now = clock::now();
         let mut handed = Handed::default();
         let Self { queue, receivers, .. } = self;
         while let Some(delivery) = queue.next(now, |key| receivers.get(&key).is_some_and(Receiver::has_room)) {
             let Some(receiver) = receivers.get_mut(&delivery.consumer) else { continue };
-            let wire = receiver.encode(&delivery);
+            let wire = receiver.encode(&delivery, last);
             receiver.remember(&delivery.message.message_id, delivery.sequence, queue);
             handed.messages += 1;
             handed.octets += wire.len();
@@ -296,10 +303,10 @@ impl Receiver {
         }
     }
 
-    fn encode(&mut self, delivery: &Delivery<Arc<Stored>>) -> bytes::Bytes {
-        let ack = delivery.ack.map(|ack| format!("{}.{ack}", delivery.consumer));
-        let handing = Handing { ack: ack.as_deref(), is_redelivered: delivery.is_redelivered() };
-        let wire = delivery.message.encode(&self.encoding, handing);
+    fn encode(&mut self, delivery: &Delivery<Arc<Stored>>, last: &mut LastEncoded) -> Bytes {
+        let ack = delivery.ack.map(|ack| (delivery.consumer, ack));
+        let handing = Handing { ack, is_redelivered: delivery.is_redelivered() };
+        let wire = delivery.message.encode_handed(&self.encoding, handing, last);
         match self.first.take() {
             Some((name, value)) => self.outbox.annotate(&wire, name, value),
             None => wire,
@@ -364,7 +371,10 @@ mod tests {
     fn publish(queue: &SharedQueue) {
         let (message_id, destination) = ("m".into(), "/topic/a".into());
         let message = Stored { message_id, destination, publication: Publication::text("x"), place: None };
-        assert!(matches!(queue.publish(Arc::new(message)), Some(Ok(Handed { messages: 1, .. }))));
+        assert!(matches!(
+            queue.publish(Arc::new(message), &mut LastEncoded::default()),
+            Some(Ok(Handed { messages: 1, .. }))
+        ));
     }
 
     #[tokio::test(start_paused = true)]

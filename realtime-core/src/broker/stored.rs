@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::{
-    broker::encoding::{Encoding, Handing, Head},
+    broker::encoding::{Encoding, Handing, Head, Rest},
     history::Position,
     publication::Publication,
 };
@@ -21,6 +23,13 @@ pub(super) struct Stored {
     pub(super) place: Option<(Position, Arc<str>)>,
 }
 
+/// What many queues hand out one after another is one message: what of it is the same for all consumers is encoded once.
+#[derive(Debug, Default)]
+pub(super) struct LastEncoded {
+    message: Option<Arc<Stored>>,
+    rest: Option<Rest>,
+}
+
 impl Stored {
     /// What it counts as against bounds: body, headers and names, and 256 octets for itself, so that empty ones count too.
     pub(super) fn octets(&self) -> usize {
@@ -33,9 +42,81 @@ impl Stored {
         self.place.as_ref().map(|(position, _)| *position)
     }
 
-    pub(super) fn encode(&self, encoding: &Encoding, handing: Handing<'_>) -> bytes::Bytes {
+    pub(super) fn encode(&self, encoding: &Encoding) -> Bytes {
+        encoding.encode(&self.head(), &self.publication)
+    }
+
+    /// As a queue hands it out. Where it is the message that was encoded with `last` before, most of that is copied.
+    pub(super) fn encode_handed(
+        self: &Arc<Self>,
+        encoding: &Encoding,
+        handing: Handing,
+        last: &mut LastEncoded,
+    ) -> Bytes {
+        if last.message.as_ref().is_none_or(|message| !Arc::ptr_eq(message, self)) {
+            *last = LastEncoded { message: Some(Arc::clone(self)), rest: None };
+        }
+        encoding.encode_handed(&self.head(), &self.publication, handing, &mut last.rest)
+    }
+
+    fn head(&self) -> Head<'_> {
         let position = self.place.as_ref().map(|(_, token)| &**token);
-        let head = Head { message_id: &self.message_id, destination: &self.destination, position, handing };
-        encoding.encode(&head, &self.publication)
+        Head { position, ..Head::new(&self.message_id, &self.destination) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parlor_stomp::Version;
+
+    use super::*;
+    use crate::{
+        history::Epoch,
+        websocket::{Opcode, encode_frame},
+    };
+
+    fn stored(body: &'static [u8], position: Option<&str>) -> Arc<Stored> {
+        let mut publication = Publication::bytes(body).with_content_type("text/plain");
+        publication.headers.push("colour", "a:b");
+        let place = position.map(|token| (Position { epoch: Epoch::new(1), offset: 1 }, token.into()));
+        Arc::new(Stored { message_id: "m-1".into(), destination: "/topic/a".into(), publication, place })
+    }
+
+    fn encoding(version: Version, subscription: &str) -> Encoding {
+        Encoding::Stomp { version, subscription: Some(subscription.into()) }
+    }
+
+    /// Consumers of all versions, of two messages, one of them text and one not.
+    #[test]
+    fn what_is_copied_from_the_message_before_is_what_would_be_encoded() {
+        let mut last = LastEncoded::default();
+        for message in [stored(b"hello", Some("p-1")), stored(b"\xff\0", None)] {
+            for (number, version) in
+                (1..).zip([Version::V1_2, Version::V1_2, Version::V1_1, Version::V1_0, Version::V1_2])
+            {
+                let encoding = encoding(version, "s:1");
+                for is_redelivered in [false, true] {
+                    let handing = Handing { ack: Some((7, number)), is_redelivered };
+                    let alone = message.encode_handed(&encoding, handing, &mut LastEncoded::default());
+                    assert_eq!(message.encode_handed(&encoding, handing, &mut last), alone, "{version:?} {number}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_only_one_consumer_is_told_stands_in_front() {
+        let handing = Handing { ack: Some((7, 12)), is_redelivered: true };
+        let mut last = LastEncoded::default();
+        let message = stored(b"hello", Some("p-1"));
+        let rest = "message-id:m-1\ndestination:/topic/a\ncontent-type:text/plain\ncontent-length:5\nposition:p-1\ncolour:a\\cb\n\nhello\0";
+        for subscription in ["0", "1"] {
+            let wire = message.encode_handed(&encoding(Version::V1_2, subscription), handing, &mut last);
+            let text = format!("MESSAGE\nsubscription:{subscription}\nack:7.12\nredelivered:true\n{rest}");
+            assert_eq!(wire, encode_frame(Opcode::Text, text.as_bytes()));
+        }
+        // Earlier versions know the message by its id.
+        let wire = message.encode_handed(&encoding(Version::V1_1, "0"), handing, &mut last);
+        assert!(!wire.windows(4).any(|octets| octets == b"ack:"));
     }
 }

@@ -5,7 +5,10 @@
 //! under it. Those who are live are reached by lanes, one append for each; a first message, and one for a single session, is
 //! pushed to its outbox.
 
-use std::{cell::OnceCell, sync::Arc};
+use std::{
+    cell::{OnceCell, RefCell},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 
@@ -15,7 +18,7 @@ use crate::{
         encoding::{Dialect, Encoding, Head},
         member::{Member, Taken},
         members::Members,
-        stored::Stored,
+        stored::{LastEncoded, Stored},
     },
     fan_out::{Entry, Joining, LaneId, Shard, Shards, SubscriberKey, Tail},
     history::Position,
@@ -70,6 +73,7 @@ pub(super) struct Envelope<'a> {
     /// Where it counts as delivered.
     pub(super) meters: Arc<DestinationMeters>,
     pub(super) stored: OnceCell<Arc<Stored>>,
+    pub(super) last_encoded: RefCell<LastEncoded>,
 }
 
 /// What a message reached, or several for one subscriber.
@@ -105,6 +109,7 @@ impl<'a> Envelope<'a> {
             only: None,
             meters,
             stored: OnceCell::new(),
+            last_encoded: RefCell::default(),
         }
     }
 

@@ -9,7 +9,10 @@ mod model_tests;
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use parking_lot::Mutex;
@@ -36,6 +39,8 @@ pub(super) struct Acknowledgements {
 struct Entry {
     subscription: SubscriptionId,
     key: u64,
+    /// Something waits for room in the connection; looked at in each of its turns.
+    stalled: Arc<AtomicBool>,
     consumer: Weak<Consumer>,
 }
 
@@ -53,8 +58,8 @@ impl Acknowledgements {
         {
             entries.remove(oldest);
         }
-        let (subscription, key) = (subscription.clone(), consumer.key());
-        entries.push_back(Entry { subscription, key, consumer: Arc::downgrade(consumer) });
+        let (subscription, key, stalled) = (subscription.clone(), consumer.key(), Arc::clone(consumer.stalled()));
+        entries.push_back(Entry { subscription, key, stalled, consumer: Arc::downgrade(consumer) });
     }
 
     /// Does what an ACK (`accepted`) or NACK says.
@@ -99,7 +104,7 @@ impl Acknowledgements {
 
     /// Hands out what waited for room in the connection.
     pub(super) fn pump(&self) {
-        for consumer in self.consumers() {
+        for consumer in self.consumers_where(|entry| entry.stalled.load(Ordering::Acquire)) {
             consumer.pump();
         }
     }
@@ -145,10 +150,11 @@ impl Acknowledgements {
     }
 
     fn consumers(&self) -> Vec<Arc<Consumer>> {
+        self.consumers_where(|_| true)
+    }
+
+    fn consumers_where(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<Arc<Consumer>> {
         let entries = self.entries.lock();
-        if entries.is_empty() {
-            return Vec::new();
-        }
-        entries.iter().filter_map(|entry| entry.consumer.upgrade()).collect()
+        entries.iter().filter(|entry| wanted(entry)).filter_map(|entry| entry.consumer.upgrade()).collect()
     }
 }

@@ -1,7 +1,5 @@
 //! Frames to octets. A frame is text where all of its octets are UTF-8; of those only the body's can be anything else.
 
-use std::io::Write;
-
 use bytes::Bytes;
 
 use crate::{Command, Headers, HeartBeat, Version, codec::escape::Escaping};
@@ -200,6 +198,22 @@ pub fn encode_message_opening(subscription: Option<&str>, version: Version, out:
     }
 }
 
+/// Appends a header to [the opening](encode_message_opening) of a MESSAGE frame: one that only this recipient gets, as `ack`.
+///
+/// Of a header that is there twice the first counts, so that it takes the place of one of the same name in the rest.
+///
+/// ```
+/// use parlor_stomp::{Version, encode_message_header, encode_message_opening};
+///
+/// let mut out = Vec::new();
+/// encode_message_opening(Some("0"), Version::V1_2, &mut out);
+/// encode_message_header("ack", "7", Version::V1_2, &mut out);
+/// assert_eq!(out, b"MESSAGE\nsubscription:0\nack:7\n");
+/// ```
+pub fn encode_message_header(name: &str, value: &str, version: Version, out: &mut Vec<u8>) {
+    FrameWriter::go_on(Command::Message, version, out).header(name, value);
+}
+
 /// Appends what follows [the opening](encode_message_opening) of a MESSAGE frame; returns whether all of it is UTF-8. The
 /// `subscription` of `head` does not count.
 ///
@@ -298,8 +312,9 @@ impl<'a> FrameWriter<'a> {
     }
 
     pub(crate) fn content_length(&mut self, octets: usize) {
-        // Writing to a vector cannot fail.
-        let _ = writeln!(self.out, "content-length:{octets}");
+        self.out.extend_from_slice(b"content-length:");
+        self.out.extend_from_slice(itoa::Buffer::new().format(octets).as_bytes());
+        self.out.push(b'\n');
     }
 
     fn finish(self, body: &[u8]) -> bool {
