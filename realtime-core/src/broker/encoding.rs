@@ -18,6 +18,9 @@ pub(crate) const POSITION: &str = "position";
 /// The header of a message that somebody was given before.
 const REDELIVERED: &str = "redelivered";
 
+/// The longest value of `ack`: two numbers of 64 bits and a dot.
+const LONGEST_ACK: usize = 41;
+
 /// The header of a message that names it for event streams.
 const EVENT: &str = "event";
 
@@ -59,13 +62,16 @@ pub(super) struct Handing {
     pub(super) is_redelivered: bool,
 }
 
-/// A MESSAGE but for how it begins, as it was encoded for somebody: everyone who speaks that version gets the same.
-#[derive(Debug)]
+/// A message but for how it begins, as it was encoded for somebody: everyone who speaks the version gets the same.
+#[derive(Clone, Debug)]
 pub(super) struct Rest {
-    version: Version,
     octets: Bytes,
     opcode: Opcode,
 }
+
+/// The rests of one message, by version.
+#[derive(Debug, Default)]
+pub(super) struct Rests([Option<Rest>; 3]);
 
 impl<'a> Head<'a> {
     /// A message outside of any history that nobody acknowledges.
@@ -77,19 +83,21 @@ impl<'a> Head<'a> {
 impl Encoding {
     /// A message as one MESSAGE or one event.
     pub(super) fn encode(&self, head: &Head<'_>, publication: &Publication) -> Bytes {
-        self.encode_handed(head, publication, Handing::default(), &mut None)
+        self.encode_handed(head, publication, Handing::default(), None)
     }
 
-    /// A message that a queue hands out. `rest` is of the same message, or is filled in, for whoever is handed it next.
+    /// A message that a queue hands out. `rests` are of the same message; one that is missing is added, for whoever is handed it
+    /// next.
     pub(super) fn encode_handed(
         &self,
         head: &Head<'_>,
         publication: &Publication,
         handing: Handing,
-        rest: &mut Option<Rest>,
+        rests: Option<&mut Rests>,
     ) -> Bytes {
         let Self::Stomp { version, subscription } = self else { return encode_event(head, publication) };
-        let known = rest.as_ref().filter(|rest| rest.version == *version);
+        let mut kept = rests.map(|rests| rests.of(*version));
+        let known = kept.as_deref().and_then(Option::as_ref);
         // The header's length depends on the payload's, so it is written into the room in front of the payload.
         let room = known.map_or(publication.body.len() + 256, |rest| rest.octets.len() + 128);
         let mut wire = Vec::with_capacity(websocket::MAX_HEADER + room);
@@ -104,11 +112,12 @@ impl Encoding {
             }
             None => encode_rest(*version, head, publication, &mut wire),
         };
-        let payload = wire.len() - websocket::MAX_HEADER;
-        let start = wire.first_chunk_mut().map_or(0, |room| websocket::encode_header_before(opcode, payload, room));
+        let mut header = [0; websocket::MAX_HEADER];
+        let start = websocket::encode_header_before(opcode, wire.len() - header.len(), &mut header);
+        wire[start..header.len()].copy_from_slice(&header[start..]);
         let mut wire = Bytes::from(wire);
-        if known.is_none() {
-            *rest = Some(Rest { version: *version, octets: wire.slice(begin..), opcode });
+        if let Some(kept) = kept.as_mut().filter(|kept| kept.is_none()) {
+            **kept = Some(Rest { octets: wire.slice(begin..), opcode });
         }
         wire.advance(start);
         wire
@@ -152,13 +161,31 @@ fn encode_event(head: &Head<'_>, publication: &Publication) -> Bytes {
     event.encode().into()
 }
 
+impl Rests {
+    fn of(&mut self, version: Version) -> &mut Option<Rest> {
+        let [first, second, third] = &mut self.0;
+        match version {
+            Version::V1_0 => first,
+            Version::V1_1 => second,
+            Version::V1_2 => third,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Rests {
+    pub(super) fn octets(&self, version: Version) -> &[u8] {
+        self.0[version as usize].as_ref().map_or(&[], |rest| &rest.octets)
+    }
+}
+
 impl Handing {
     /// Appends the headers that say so.
     fn encode(self, version: Version, out: &mut Vec<u8>) {
         // Earlier versions know the message by its id.
         if let Some((consumer, delivery)) = self.ack.filter(|_| version >= Version::V1_2) {
             let mut digits = itoa::Buffer::new();
-            let mut ack = String::with_capacity(40);
+            let mut ack = String::with_capacity(LONGEST_ACK);
             ack.push_str(digits.format(consumer));
             ack.push('.');
             ack.push_str(digits.format(delivery));

@@ -97,7 +97,7 @@ impl Member {
             };
         }
         if special.queue.is_some() {
-            return self.enqueue(envelope.stored(), &mut envelope.last_encoded.borrow_mut());
+            return self.enqueue(envelope.stored(), Some(&mut envelope.last_encoded.borrow_mut()));
         }
         let first = special.first.take();
         self.special = None;
@@ -208,7 +208,7 @@ impl Member {
     /// Hands over a message that was kept.
     fn hand_over(&mut self, Waiting { message, lane, overflow }: Waiting) -> Taken {
         if self.special.as_ref().is_some_and(|special| special.queue.is_some()) {
-            return self.enqueue(message, &mut LastEncoded::default());
+            return self.enqueue(message, None);
         }
         let wire = message.encode(&self.encoding);
         let first = self.special.as_mut().and_then(|special| special.first.take());
@@ -220,7 +220,7 @@ impl Member {
     }
 
     /// The private queue of an acknowledging subscriber takes a message, or the client was too slow to acknowledge.
-    fn enqueue(&mut self, message: Arc<Stored>, last: &mut LastEncoded) -> Taken {
+    fn enqueue(&mut self, message: Arc<Stored>, last: Option<&mut LastEncoded>) -> Taken {
         let queue = self.special.as_ref().and_then(|special| special.queue.as_ref());
         match queue.and_then(|queue| queue.publish(message, last)) {
             Some(Ok(Handed { messages: 0, .. })) => Taken::Held,

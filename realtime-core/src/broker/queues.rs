@@ -14,7 +14,7 @@ use crate::{
     broker::{
         Address, Begins, Broker, Consumer, Publication, PublishError, Subscriber, recovered_header,
         shared_queue::{Handed, Receiver, SharedQueue, Usage},
-        stored::{LastEncoded, Stored},
+        stored::Stored,
     },
     destination::Destination,
     limits::QueueLimits,
@@ -134,7 +134,7 @@ impl Broker {
             let Some(queue) = self.queue(destination) else {
                 return Err(full(format!("there are {} queues already", queues.settings().max_queues)));
             };
-            match queue.publish(Arc::clone(&message), &mut LastEncoded::default()) {
+            match queue.publish(Arc::clone(&message), None) {
                 Some(Ok(handed)) => break handed,
                 Some(Err(error)) => {
                     // A message that never fits has made the queue perhaps.

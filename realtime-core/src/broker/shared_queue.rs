@@ -99,7 +99,11 @@ impl SharedQueue {
     }
 
     /// Puts a message at the end and hands out what can be; none where the queue is out of the index.
-    pub(super) fn publish(&self, message: Arc<Stored>, last: &mut LastEncoded) -> Option<Result<Handed, QueueFull>> {
+    pub(super) fn publish(
+        &self,
+        message: Arc<Stored>,
+        last: Option<&mut LastEncoded>,
+    ) -> Option<Result<Handed, QueueFull>> {
         let octets = message.octets();
         self.with(|state| state.queue.publish(message, octets).map(|_| state.hand_out_after(last)))
     }
@@ -260,17 +264,17 @@ impl Drop for SharedQueue {
 impl State {
     /// Hands out everything that somebody can take.
     fn hand_out(&mut self) -> Handed {
-        self.hand_out_after(&mut LastEncoded::default())
+        self.hand_out_after(None)
     }
 
     /// As [`hand_out`](Self::hand_out), where other queues may just have handed out the same.
-    fn hand_out_after(&mut self, last: &mut LastEncoded) -> Handed {
+    fn hand_out_after(&mut self, mut last: Option<&mut LastEncoded>) -> Handed {
         let now = clock::now();
         let mut handed = Handed::default();
         let Self { queue, receivers, .. } = self;
         while let Some(delivery) = queue.next(now, |key| receivers.get(&key).is_some_and(Receiver::has_room)) {
             let Some(receiver) = receivers.get_mut(&delivery.consumer) else { continue };
-            let wire = receiver.encode(&delivery, last);
+            let wire = receiver.encode(&delivery, last.as_deref_mut());
             receiver.remember(&delivery.message.message_id, delivery.sequence, queue);
             handed.messages += 1;
             handed.octets += wire.len();
@@ -303,7 +307,7 @@ impl Receiver {
         }
     }
 
-    fn encode(&mut self, delivery: &Delivery<Arc<Stored>>, last: &mut LastEncoded) -> Bytes {
+    fn encode(&mut self, delivery: &Delivery<Arc<Stored>>, last: Option<&mut LastEncoded>) -> Bytes {
         let ack = delivery.ack.map(|ack| (delivery.consumer, ack));
         let handing = Handing { ack, is_redelivered: delivery.is_redelivered() };
         let wire = delivery.message.encode_handed(&self.encoding, handing, last);
@@ -371,10 +375,7 @@ mod tests {
     fn publish(queue: &SharedQueue) {
         let (message_id, destination) = ("m".into(), "/topic/a".into());
         let message = Stored { message_id, destination, publication: Publication::text("x"), place: None };
-        assert!(matches!(
-            queue.publish(Arc::new(message), &mut LastEncoded::default()),
-            Some(Ok(Handed { messages: 1, .. }))
-        ));
+        assert!(matches!(queue.publish(Arc::new(message), None), Some(Ok(Handed { messages: 1, .. }))));
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::{
-    broker::encoding::{Encoding, Handing, Head, Rest},
+    broker::encoding::{Encoding, Handing, Head, Rests},
     history::Position,
     publication::Publication,
 };
@@ -27,7 +27,16 @@ pub(super) struct Stored {
 #[derive(Debug, Default)]
 pub(super) struct LastEncoded {
     message: Option<Arc<Stored>>,
-    rest: Option<Rest>,
+    rests: Rests,
+}
+
+impl LastEncoded {
+    fn rests_of(&mut self, message: &Arc<Stored>) -> &mut Rests {
+        if self.message.as_ref().is_none_or(|last| !Arc::ptr_eq(last, message)) {
+            *self = Self { message: Some(Arc::clone(message)), rests: Rests::default() };
+        }
+        &mut self.rests
+    }
 }
 
 impl Stored {
@@ -46,17 +55,15 @@ impl Stored {
         encoding.encode(&self.head(), &self.publication)
     }
 
-    /// As a queue hands it out. Where it is the message that was encoded with `last` before, most of that is copied.
+    /// As a queue hands it out. Where `last` is of the same message, most of it is copied from there.
     pub(super) fn encode_handed(
         self: &Arc<Self>,
         encoding: &Encoding,
         handing: Handing,
-        last: &mut LastEncoded,
+        last: Option<&mut LastEncoded>,
     ) -> Bytes {
-        if last.message.as_ref().is_none_or(|message| !Arc::ptr_eq(message, self)) {
-            *last = LastEncoded { message: Some(Arc::clone(self)), rest: None };
-        }
-        encoding.encode_handed(&self.head(), &self.publication, handing, &mut last.rest)
+        let rests = last.map(|last| last.rests_of(self));
+        encoding.encode_handed(&self.head(), &self.publication, handing, rests)
     }
 
     fn head(&self) -> Head<'_> {
@@ -97,11 +104,30 @@ mod tests {
                 let encoding = encoding(version, "s:1");
                 for is_redelivered in [false, true] {
                     let handing = Handing { ack: Some((7, number)), is_redelivered };
-                    let alone = message.encode_handed(&encoding, handing, &mut LastEncoded::default());
-                    assert_eq!(message.encode_handed(&encoding, handing, &mut last), alone, "{version:?} {number}");
+                    let alone = message.encode_handed(&encoding, handing, None);
+                    assert_eq!(
+                        message.encode_handed(&encoding, handing, Some(&mut last)),
+                        alone,
+                        "{version:?} {number}"
+                    );
                 }
             }
         }
+    }
+
+    #[test]
+    fn each_version_is_encoded_once_in_whichever_order_consumers_come() {
+        let mut last = LastEncoded::default();
+        let message = stored(b"hello", None);
+        let rests = |last: &LastEncoded| {
+            format!("{:p} {:p}", last.rests.octets(Version::V1_1), last.rests.octets(Version::V1_2))
+        };
+        let mut seen = Vec::new();
+        for version in [Version::V1_1, Version::V1_2, Version::V1_1, Version::V1_2] {
+            message.encode_handed(&encoding(version, "0"), Handing::default(), Some(&mut last));
+            seen.push(rests(&last));
+        }
+        assert_eq!(seen[1..], [&*seen[1]; 3]);
     }
 
     #[test]
@@ -111,12 +137,12 @@ mod tests {
         let message = stored(b"hello", Some("p-1"));
         let rest = "message-id:m-1\ndestination:/topic/a\ncontent-type:text/plain\ncontent-length:5\nposition:p-1\ncolour:a\\cb\n\nhello\0";
         for subscription in ["0", "1"] {
-            let wire = message.encode_handed(&encoding(Version::V1_2, subscription), handing, &mut last);
+            let wire = message.encode_handed(&encoding(Version::V1_2, subscription), handing, Some(&mut last));
             let text = format!("MESSAGE\nsubscription:{subscription}\nack:7.12\nredelivered:true\n{rest}");
             assert_eq!(wire, encode_frame(Opcode::Text, text.as_bytes()));
         }
         // Earlier versions know the message by its id.
-        let wire = message.encode_handed(&encoding(Version::V1_1, "0"), handing, &mut last);
+        let wire = message.encode_handed(&encoding(Version::V1_1, "0"), handing, Some(&mut last));
         assert!(!wire.windows(4).any(|octets| octets == b"ack:"));
     }
 }

@@ -291,15 +291,15 @@ impl Lane {
         let mut common = Common::new(&mut shape.composed, due, messages);
         let mut partly = Vec::new();
         let (mut served, mut whole) = (0, 0);
-        let members = &mut members[*next..];
-        for place in 0..members.len() {
+        for place in *next..members.len() {
+            let member = &members[place];
+            if *budget == 0 || member.due != due || member.shape != alike || !member.is_alone {
+                break;
+            }
             if place.is_multiple_of(FETCHED) {
                 members[place..].iter().take(FETCHED).for_each(|member| member.outbox.fetch());
             }
             let member = &mut members[place];
-            if *budget == 0 || member.due != due || member.shape != alike || !member.is_alone {
-                break;
-            }
             *budget = budget.saturating_sub(WRITE);
             member.due = end;
             served += 1;

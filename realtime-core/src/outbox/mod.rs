@@ -111,10 +111,12 @@ pub(crate) enum FlushEvent {
 }
 
 /// The bounded outbound queue of one connection, and the owner of its write half.
+// In this order in memory, as `State` is.
+#[repr(C)]
 pub struct Outbox {
+    state: Mutex<State>,
     limits: OutboxLimits,
     annotate: Annotate,
-    state: Mutex<State>,
     /// What later frames must not overtake, and the outbox itself, to wait there; none before the first subscription.
     upstream: OnceLock<(Weak<Self>, Weak<dyn Upstream>)>,
 }

@@ -180,7 +180,8 @@ pub fn encode_message_into(head: &MessageHead<'_>, body: &[u8], version: Version
     encode_message_rest(head, body, version, out)
 }
 
-/// Appends the beginning of a MESSAGE frame: all of it that is different for each subscription.
+/// Appends the beginning of a MESSAGE frame: all of it that is different for each subscription. What is different for each delivery
+/// goes behind it, by [`encode_message_header`].
 ///
 /// Who sends one message to many subscriptions encodes [the rest](encode_message_rest) once for all of them.
 ///
@@ -200,7 +201,8 @@ pub fn encode_message_opening(subscription: Option<&str>, version: Version, out:
 
 /// Appends a header to [the opening](encode_message_opening) of a MESSAGE frame: one that only this recipient gets, as `ack`.
 ///
-/// Of a header that is there twice the first counts, so that it takes the place of one of the same name in the rest.
+/// Nothing is appended where the version cannot write the name. From STOMP 1.1 on the first of a repeated header counts, so that this
+/// one takes the place of one of the same name in the rest: [`MessageHead::ack`] should be none there.
 ///
 /// ```
 /// use parlor_stomp::{Version, encode_message_header, encode_message_opening};
