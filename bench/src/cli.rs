@@ -265,7 +265,8 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
         }
         Command::Quick { common } => quick(&common),
         Command::Compare { common, .. } if common.spin => {
-            Err("the document is about clients that sleep; `--spin` is for the other commands".into())
+            Err("the document says of each contest whether its clients sleep; `--spin` is for the other commands"
+                .into())
         }
         Command::Compare { common, subscribers, only, output } => {
             let rounds = Rounds { rounds: common.rounds.unwrap_or(15).max(1), warm_up: true, ..common.rounds() };

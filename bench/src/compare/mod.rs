@@ -165,6 +165,7 @@ fn contests(
     let together = [vec![parlor.clone(), coalescing], peers].concat();
     let open = [
         program::fan_out(&all, subscribers, 1, BODY),
+        program::awake(&all, subscribers),
         program::burst(&together, subscribers),
         program::rate(&all, subscribers, None),
         program::idle(&all, 10_000),

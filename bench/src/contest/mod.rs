@@ -30,8 +30,8 @@ pub(crate) struct Contest {
     pub(crate) reference: Option<String>,
     /// Where contestants are points of a curve: what grows.
     pub(crate) growing: Option<&'static str>,
-    /// More rounds than that say nothing new.
-    pub(crate) most_rounds: usize,
+    /// Whether the generator never sleeps, whatever it does in others.
+    pub(crate) spins: bool,
 }
 
 /// A server in a scenario.
@@ -92,7 +92,7 @@ impl Contest {
             .collect();
         let time = (rounds.seconds * SECOND as f64) as u64;
         let warm_ups = usize::from(rounds.warm_up);
-        let rounds = Rounds { rounds: rounds.rounds.min(self.most_rounds), ..rounds };
+        let rounds = Rounds { spins: rounds.spins || self.spins, ..rounds };
         for round in 0..warm_ups + rounds.rounds {
             let mut order: Vec<_> = (0..entries.len()).collect();
             if round % 2 == 1 {

@@ -21,9 +21,6 @@ const BURST: u32 = 16;
 /// Messages a second at the fixed rate: 20,000 deliveries to 1,000 subscribers.
 const RATE: f64 = 20.0;
 
-/// Rounds of what hardly differs between them: memory.
-const FEW: usize = 5;
-
 /// A contest of one scenario for several subjects.
 fn contest(name: &str, title: &str, note: &str, subjects: &[Subject], scenario: impl Scenario + 'static) -> Contest {
     let scenario: Rc<dyn Scenario> = Rc::new(scenario);
@@ -34,7 +31,7 @@ fn contest(name: &str, title: &str, note: &str, subjects: &[Subject], scenario: 
         contestants: subjects.iter().map(|subject| Contestant::new(subject.clone(), Rc::clone(&scenario))).collect(),
         reference: None,
         growing: None,
-        most_rounds: usize::MAX,
+        spins: false,
     }
 }
 
@@ -50,8 +47,9 @@ impl Contest {
         self
     }
 
-    fn at_most(mut self, rounds: usize) -> Self {
-        self.most_rounds = rounds;
+    /// With a generator that never sleeps.
+    fn awake(mut self) -> Self {
+        self.spins = true;
         self
     }
 
@@ -76,6 +74,20 @@ pub(crate) fn fan_out(subjects: &[Subject], subscribers: usize, in_flight: u32, 
         scenario,
     )
     .against(LIMIT)
+}
+
+/// The same to clients that never sleep.
+pub(crate) fn awake(subjects: &[Subject], subscribers: usize) -> Contest {
+    contest(
+        &format!("awake-{subscribers}"),
+        &format!("Fan-out to {subscribers} subscribers that never sleep, one message in flight"),
+        "As before, but the generator asks again and again for what has come, so that no write wakes it: neither does one to clients \
+         of other machines. What a server does itself counts for more here, and rounds differ less.",
+        subjects,
+        FanOut::new(subscribers, Pace::Closed(1)),
+    )
+    .against(LIMIT)
+    .awake()
 }
 
 /// Sixteen messages in one write.
@@ -160,7 +172,6 @@ pub(crate) fn idle(subjects: &[Subject], sessions: usize) -> Contest {
         subjects,
         Idle { sessions },
     )
-    .at_most(FEW)
 }
 
 /// Connections that come and go.
