@@ -12,15 +12,13 @@ fmt:
     cargo fmt --check --manifest-path bench/peers/axum/Cargo.toml
     cargo fmt --check --manifest-path bench/peers/socketioxide/Cargo.toml
 
-# Clippy, with warnings as errors: everything with the feature that has code of its own, and what is left with none.
+# Clippy, with warnings as errors and every feature, as for the documentation: the two share what they depend on.
 clippy:
-    cargo clippy --workspace --all-targets --features parlor-core/metrics -- -D warnings
-    cargo clippy -p parlor --no-default-features -- -D warnings
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
 
 # The README's test command: unit, property, documentation and integration tests, real clients and browsers included.
 test:
     cargo test --workspace
-    cargo test --workspace --features parlor-core/metrics --test recorder
 
 # The documentation, with warnings as errors.
 docs:
@@ -51,19 +49,19 @@ page:
 readme:
     scripts/check-study-room
 
-# The published packages are complete.
+# The published packages are complete, and what is left without any feature builds without a warning.
 package:
     scripts/check-packages
-
-# Ten seconds of fuzzing for each target.
-fuzz seconds="10":
-    scripts/fuzz {{seconds}}
 
 # A minute of fan-out and bursts against the limit, in turns, and memory of idle sessions. No gate on figures, for CI's machines
 # are shared: to be watched. What is lost or doubled fails.
 bench:
     cargo build --release --example broker
     cargo run --release -p bench -- quick --seconds 3 --rounds 3
+
+# Ten seconds of fuzzing for each target.
+fuzz seconds="10":
+    scripts/fuzz {{seconds}}
 
 # What one message costs in instructions, writes and allocations, whatever the machine does beside: a gate.
 cost:

@@ -1,6 +1,5 @@
-//! A recorder of the `metrics` facade gets the figures that `stats()` shows: `cargo test -p parlor-core --features metrics`.
+//! A recorder of the `metrics` facade gets the figures that `stats()` shows.
 
-#![cfg(feature = "metrics")]
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may fail")]
 
 mod support;
