@@ -1,6 +1,12 @@
 //! The command line.
 
-use std::{error::Error, ffi::OsString, path::PathBuf, process::ExitCode};
+use std::{
+    error::Error,
+    ffi::OsString,
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::{Args, Parser, Subcommand};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -29,13 +35,13 @@ enum Command {
     FanOut {
         #[command(flatten)]
         common: Common,
-        #[arg(long, default_value_t = 1000)]
+        #[arg(long, default_value_t = 1000, value_parser = at_least_one)]
         subscribers: usize,
         /// Messages in flight; the next one goes when one has reached everyone
-        #[arg(long, default_value_t = 1)]
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
         in_flight: u32,
         /// Messages a second instead, whatever the server does
-        #[arg(long)]
+        #[arg(long, value_parser = above_nothing)]
         rate: Option<f64>,
         /// Octets of a message's body, of at least 32
         #[arg(long, default_value_t = BODY)]
@@ -45,16 +51,16 @@ enum Command {
     Burst {
         #[command(flatten)]
         common: Common,
-        #[arg(long, default_value_t = 1000)]
+        #[arg(long, default_value_t = 1000, value_parser = at_least_one)]
         subscribers: usize,
     },
     /// Many small rooms in which everybody talks
     Rooms {
         #[command(flatten)]
         common: Common,
-        #[arg(long, default_value_t = 1000)]
+        #[arg(long, default_value_t = 1000, value_parser = at_least_one)]
         rooms: usize,
-        #[arg(long, default_value_t = 10)]
+        #[arg(long, default_value_t = 10, value_parser = at_least_one)]
         members: usize,
     },
     /// A quiet room beside a busy one
@@ -66,7 +72,7 @@ enum Command {
     Idle {
         #[command(flatten)]
         common: Common,
-        #[arg(long, default_value_t = 10_000)]
+        #[arg(long, default_value_t = 10_000, value_parser = at_least_one)]
         sessions: usize,
     },
     /// Clients that come and go, and subscriptions that do beside a quiet room
@@ -78,14 +84,14 @@ enum Command {
     Sse {
         #[command(flatten)]
         common: Common,
-        #[arg(long, default_value_t = 1000)]
+        #[arg(long, default_value_t = 1000, value_parser = at_least_one)]
         subscribers: usize,
     },
     /// A typed handler that answers, against plain echoes
     Handlers {
         #[command(flatten)]
         common: Common,
-        #[arg(long, default_value_t = 100)]
+        #[arg(long, default_value_t = 100, value_parser = at_least_one)]
         clients: usize,
     },
     /// Acknowledged deliveries and unique subscription ids, against plain ones
@@ -93,7 +99,7 @@ enum Command {
     Kinds {
         #[command(flatten)]
         common: Common,
-        #[arg(long, default_value_t = 1000)]
+        #[arg(long, default_value_t = 1000, value_parser = at_least_one)]
         subscribers: usize,
     },
     /// Cost while subscribers, topics, sessions, payload or ids grow
@@ -104,7 +110,7 @@ enum Command {
         #[arg(long)]
         only: Option<String>,
     },
-    /// What CI looks at in two minutes: fan-out and bursts against the limit, and memory of idle sessions
+    /// What CI looks at: fan-out and bursts against the limit, and memory of idle sessions
     Quick {
         #[command(flatten)]
         common: Common,
@@ -114,11 +120,14 @@ enum Command {
         #[command(flatten)]
         common: Common,
         /// Subscribers of the contests that peers take part in
-        #[arg(long, default_value_t = 1000)]
+        #[arg(long, default_value_t = 1000, value_parser = at_least_one)]
         subscribers: usize,
         /// Only these contests: fan-out-1000, burst, rate, curve for all curves, …; what the document says of the others stays
         #[arg(long, value_delimiter = ',')]
         only: Vec<String>,
+        /// Measure nothing: write the document and its plots anew from benchmarks.json
+        #[arg(long)]
+        render: bool,
         /// The folder of benchmarks.md, benchmarks.json and the plots
         #[arg(long, default_value = "docs")]
         output: PathBuf,
@@ -145,10 +154,10 @@ enum Command {
 #[derive(Args, Debug)]
 struct Common {
     /// Rounds of each contestant [default: 5; compare: 15]
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one)]
     rounds: Option<usize>,
     /// Seconds of a round, after a tenth of it to warm up
-    #[arg(long, default_value_t = 3.0)]
+    #[arg(long, default_value_t = 3.0, value_parser = above_nothing)]
     seconds: f64,
     /// Who takes part: parlor, limit, limit-coalescing, and folders of bench/peers
     #[arg(long, value_delimiter = ',')]
@@ -165,9 +174,22 @@ struct Common {
     /// Print all rounds as JSON instead of a table
     #[arg(long)]
     json: bool,
-    /// Have the generator ask again and again for what has come, so that no server pays for waking it; it is then always busy
+    /// Have the generator ask again and again for what has come, so that no server pays for waking it; it is then always busy. Not
+    /// for `compare`, which has a contest of that kind
     #[arg(long)]
     spin: bool,
+}
+
+/// A number of clients or rounds.
+fn at_least_one(text: &str) -> Result<usize, String> {
+    let number = text.parse().map_err(|error| format!("{error}"))?;
+    if number > 0 { Ok(number) } else { Err("at least 1".to_owned()) }
+}
+
+/// A time or a rate.
+fn above_nothing(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    if number > 0.0 && number.is_finite() { Ok(number) } else { Err("a number above 0".to_owned()) }
 }
 
 impl Common {
@@ -176,7 +198,7 @@ impl Common {
     }
 
     fn rounds(&self) -> Rounds {
-        Rounds { rounds: self.rounds.unwrap_or(5).max(1), seconds: self.seconds, warm_up: false, spins: self.spin }
+        Rounds { rounds: self.rounds.unwrap_or(5), seconds: self.seconds, warm_up: false, spins: self.spin }
     }
 
     /// The subjects that were asked for, or these.
@@ -209,7 +231,7 @@ impl Common {
             comparisons.push(comparison);
         }
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&comparisons)?);
+            print_whole(&serde_json::to_string_pretty(&comparisons)?)?;
         }
         judge(&comparisons)
     }
@@ -265,11 +287,11 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
         }
         Command::Quick { common } => quick(&common),
         Command::Compare { common, .. } if common.spin => {
-            Err("the document says of each contest whether its clients sleep; `--spin` is for the other commands"
-                .into())
+            Err("Leave `--spin` out: the contest `awake` is the one whose clients never sleep.".into())
         }
-        Command::Compare { common, subscribers, only, output } => {
-            let rounds = Rounds { rounds: common.rounds.unwrap_or(15).max(1), warm_up: true, ..common.rounds() };
+        Command::Compare { render: true, output, .. } => compare::render(&output),
+        Command::Compare { common, subscribers, only, output, .. } => {
+            let rounds = Rounds { rounds: common.rounds.unwrap_or(15), warm_up: true, ..common.rounds() };
             let wishes = Wishes { rounds, subscribers, subjects: common.subjects.clone(), only, output };
             compare::compare(&wishes, &common.programs(), Cores::claim()?, &mut tell)
         }
@@ -290,6 +312,14 @@ fn quick(common: &Common) -> Result<(), Box<dyn Error>> {
         ],
         common.rounds(),
     )
+}
+
+/// Prints a long text; who reads no more of it has read enough.
+fn print_whole(text: &str) -> io::Result<()> {
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
+    }
 }
 
 /// Whether Parlor and the limit delivered everything once and in order; what peers do is only written down.

@@ -21,6 +21,9 @@ use crate::{
     subject::{LIMIT, LIMIT_COALESCING, LIMIT_ECHO, Peer, Programs, Subject},
 };
 
+/// Every round of every contest, in the folder of the document.
+const JSON: &str = "benchmarks.json";
+
 /// What is to be compared.
 #[derive(Clone, Debug)]
 pub(crate) struct Wishes {
@@ -68,6 +71,14 @@ pub(crate) fn compare(
     cores: Cores,
     tell: &mut dyn FnMut(&str),
 ) -> Result<(), Box<dyn Error>> {
+    // Before peers are installed, which takes minutes.
+    for name in &wishes.only {
+        let known: Vec<_> =
+            contests(&[], programs, wishes.subscribers)?.into_iter().map(|(contest, _)| contest.name).collect();
+        if !known.iter().any(|contest| is_called(contest, name)) {
+            return Err(format!("There is no contest {name}. There are: {}.", known.join(", ")).into());
+        }
+    }
     let build = Build::describe();
     let mut findings = before(&wishes.output, Machine::describe(cores))?;
     let peers = install(wishes, programs, &mut findings, tell)?;
@@ -95,13 +106,24 @@ pub(crate) fn compare(
 /// of. Nothing is taken over from another machine.
 fn before(output: &Path, machine: Machine) -> Result<Findings, Box<dyn Error>> {
     let fresh = Findings { machine, peers: Vec::new(), missing: BTreeMap::new(), contests: Vec::new() };
-    let path = output.join("benchmarks.json");
-    if !path.exists() {
+    if !output.join(JSON).exists() {
         return Ok(fresh);
     }
-    let written: Findings = serde_json::from_str(&fs::read_to_string(&path)?)
-        .map_err(|error| format!("{} cannot be gone on with: {error}. Remove it to begin anew.", path.display()))?;
+    let written = read(output)?;
     Ok(if written.machine == fresh.machine { written } else { fresh })
+}
+
+/// Writes the document and its plots anew, of what was measured before, on whichever machine.
+pub(crate) fn render(output: &Path) -> Result<(), Box<dyn Error>> {
+    write_document(&read(output)?, output)
+}
+
+fn read(output: &Path) -> Result<Findings, Box<dyn Error>> {
+    let path = output.join(JSON);
+    let text = fs::read_to_string(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    let findings = serde_json::from_str(&text)
+        .map_err(|error| format!("{} cannot be gone on with: {error}. Remove it to begin anew.", path.display()))?;
+    Ok(findings)
 }
 
 impl Findings {
@@ -191,8 +213,15 @@ fn is_called(contest: &str, name: &str) -> bool {
     contest.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
-/// Writes the document, its plots, and every round as JSON.
+/// Writes every round as JSON, and the document.
 fn write(findings: &Findings, output: &Path) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(output)?;
+    fs::write(output.join(JSON), serde_json::to_string_pretty(findings)? + "\n")?;
+    write_document(findings, output)
+}
+
+/// Writes the document and its plots.
+fn write_document(findings: &Findings, output: &Path) -> Result<(), Box<dyn Error>> {
     let plots = output.join("benchmarks");
     fs::create_dir_all(&plots)?;
     for Finding { comparison, .. } in &findings.contests {
@@ -200,9 +229,7 @@ fn write(findings: &Findings, output: &Path) -> Result<(), Box<dyn Error>> {
             fs::write(plots.join(format!("{}.svg", comparison.name)), svg)?;
         }
     }
-    fs::write(output.join("benchmarks.json"), serde_json::to_string_pretty(findings)? + "\n")?;
-    fs::write(output.join("benchmarks.md"), document::document(findings))?;
-    Ok(())
+    Ok(fs::write(output.join("benchmarks.md"), document::document(findings))?)
 }
 
 #[cfg(test)]

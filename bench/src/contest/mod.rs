@@ -116,7 +116,11 @@ impl Contest {
         }
         Comparison {
             name: self.name.clone(),
-            title: self.title.clone(),
+            title: if rounds.spins && !self.spins {
+                format!("{}, with a generator that never sleeps", self.title)
+            } else {
+                self.title.clone()
+            },
             note: self.note.clone(),
             seconds: rounds.seconds,
             columns,

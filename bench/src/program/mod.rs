@@ -82,7 +82,7 @@ pub(crate) fn awake(subjects: &[Subject], subscribers: usize) -> Contest {
         &format!("awake-{subscribers}"),
         &format!("Fan-out to {subscribers} subscribers that never sleep, one message in flight"),
         "As before, but the generator asks again and again for what has come, so that no write wakes it: neither does one to clients \
-         of other machines. What a server does itself counts for more here.",
+         of other machines.",
         subjects,
         FanOut::new(subscribers, Pace::Closed(1)),
     )

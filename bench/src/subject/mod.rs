@@ -101,9 +101,18 @@ impl Subject {
             PARLOR => Ok(Self::parlor(programs)),
             LIMIT | LIMIT_COALESCING | LIMIT_ECHO => Self::limit(name),
             _ => {
-                let peer = Peer::read(&programs.peers.join(name))?;
+                let peers = Peer::all(&programs.peers)?;
+                let Some(peer) = peers.iter().find(|peer| peer.folder_name() == name) else {
+                    let names: Vec<_> = peers.iter().map(Peer::folder_name).collect();
+                    return Err(format!(
+                        "There is no subject {name}. There are {PARLOR}, {LIMIT}, {LIMIT_COALESCING}, {LIMIT_ECHO}, and in {}: {}.",
+                        programs.peers.display(),
+                        names.join(", ")
+                    )
+                    .into());
+                };
                 peer.install()?;
-                Ok(Self::peer(&peer))
+                Ok(Self::peer(peer))
             }
         }
     }

@@ -9,6 +9,9 @@ use std::{
 /// Ticks of `utime` and `stime` in a second: `USER_HZ`, which is 100 on every Linux that is left.
 const TICKS: f64 = 100.0;
 
+/// Seconds that the coarse counter may say too much: some ticks at either end of a measurement.
+const ROUNDING: f64 = 0.05;
+
 /// The CPU time of a tree of processes, by two counters.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct CpuTime {
@@ -19,9 +22,11 @@ pub(crate) struct CpuTime {
 }
 
 impl CpuTime {
-    /// In seconds, by the exact counter.
+    /// In seconds: by the exact counter, unless the coarse one knows of more than its ticks may be off. A thread that ended
+    /// meanwhile has taken what it used out of the exact one.
     pub(crate) fn seconds(self) -> f64 {
-        self.nanoseconds as f64 / 1e9
+        let exact = self.nanoseconds as f64 / 1e9;
+        if self.tick_seconds() > exact + ROUNDING { self.tick_seconds() } else { exact }
     }
 
     /// In seconds, by the coarse one.
@@ -161,6 +166,15 @@ mod tests {
     fn a_name_with_parentheses_does_not_confuse() {
         let text = "7 (a (b) c) S 3 7 7 0 -1 4194304 1 0 0 0 25 17 0 0 20 0 1 0 1 1 1";
         assert_eq!(Stat::parse(text), Some(Stat { parent: 3, user: 25, system: 17 }));
+    }
+
+    #[test]
+    fn what_a_thread_used_counts_also_once_it_has_ended() {
+        let time = |nanoseconds, ticks| CpuTime { nanoseconds, ticks }.seconds();
+        assert_eq!(time(172_000_000, 67), 0.67);
+        // As far as both may differ by rounding, the exact one is right.
+        assert_eq!(time(600_000_000, 65), 0.6);
+        assert_eq!(time(600_000_000, 55), 0.6);
     }
 
     #[test]
