@@ -94,7 +94,8 @@ export class Connection {
   /** As `ask`, and whether the connection lives on after a RECEIPT. */
   async outcome(command, headers = {}, body = "") {
     const answer = await this.ask(command, headers, body);
-    return answer === "RECEIPT" && !(await this.lives()) ? "RECEIPT, then a close" : answer;
+    // Whether a RECEIPT comes in front of a close that it cannot prevent is chance.
+    return answer === "RECEIPT" && !(await this.lives()) ? "a close" : answer;
   }
 
   /** What the server has said last: "ERROR", "a close", or "nothing". */
