@@ -56,10 +56,11 @@ package:
     scripts/check-packages
 
 # A minute of fan-out and bursts against the limit, in turns, and memory of idle sessions. No gate on figures, for CI's machines
-# are shared: to be watched. What is lost or doubled fails.
+# are shared: to be watched. What is lost or doubled fails. Both programs are built together, or else most of what they depend on
+# would be built twice.
 bench:
-    cargo build --release --example broker
-    cargo run --release -p bench -- quick --seconds 3 --rounds 3
+    cargo build --release -p parlor -p bench --example broker --bin bench
+    target/release/bench quick --seconds 3 --rounds 3
 
 # Ten seconds of fuzzing for each target.
 fuzz seconds="10":
@@ -67,8 +68,7 @@ fuzz seconds="10":
 
 # What one message costs in instructions, writes and allocations, whatever the machine does beside: a gate.
 cost:
-    cargo build --release --example broker
-    cargo build --release -p bench
+    cargo build --release -p parlor -p bench --example broker --bin bench
     scripts/check-hot-path
 
 # Everything, with all peers that can be installed, into docs/benchmarks.md: two to three hours of a machine that does nothing else.
