@@ -16,6 +16,7 @@ use crate::{
     compare::{self, Wishes},
     contest::{Comparison, Contest, Pool, Rounds},
     cores::Cores,
+    generator::Reception,
     limit::Limit,
     program, report,
     scenario::BODY,
@@ -175,9 +176,13 @@ struct Common {
     #[arg(long)]
     json: bool,
     /// Have the generator ask again and again for what has come, so that no server pays for waking it; it is then always busy. Not
-    /// for `compare`, which has a contest of that kind
+    /// for `compare`
     #[arg(long)]
     spin: bool,
+    /// Have the clients begin as if they answered what they receive, so that the kernel acknowledges every other delivery, in the
+    /// server's time. Not for `compare`, which has a contest of that kind
+    #[arg(long)]
+    interactive: bool,
 }
 
 /// A number of clients or rounds.
@@ -198,7 +203,8 @@ impl Common {
     }
 
     fn rounds(&self) -> Rounds {
-        Rounds { rounds: self.rounds.unwrap_or(5), seconds: self.seconds, warm_up: false, spins: self.spin }
+        let reception = Reception { spins: self.spin, interactive: self.interactive };
+        Rounds { rounds: self.rounds.unwrap_or(5), seconds: self.seconds, warm_up: false, reception }
     }
 
     /// The subjects that were asked for, or these.
@@ -286,8 +292,9 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
             common.run(&curves)
         }
         Command::Quick { common } => quick(&common),
-        Command::Compare { common, .. } if common.spin => {
-            Err("Leave `--spin` out: the contest `awake` is the one whose clients never sleep.".into())
+        Command::Compare { common, .. } if common.spin || common.interactive => {
+            Err("Leave `--spin` and `--interactive` out: in `compare`, each contest says how its clients receive."
+                .into())
         }
         Command::Compare { render: true, output, .. } => compare::render(&output),
         Command::Compare { common, subscribers, only, output, .. } => {

@@ -6,6 +6,8 @@ use std::{
     os::fd::{AsFd, BorrowedFd},
 };
 
+use rustix::net::sockopt::set_tcp_quickack;
+
 /// Octets of the shared read buffer, and so the longest frame that can be received.
 pub(crate) const SCRATCH: usize = 256 * 1024;
 
@@ -45,6 +47,15 @@ impl Socket {
     /// Connects, which on one machine takes no time as long as the other side accepts.
     pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
         Self::new(TcpStream::connect(address)?)
+    }
+
+    /// Begins or ends what Linux calls the interactive mode of a connection (`TCP_QUICKACK` of tcp(7)), as whoever answers what it
+    /// receives comes into by itself, and leaves after 40 ms without an answer.
+    ///
+    /// An interactive receiver acknowledges every other small segment, when it arrives: on the loopback device, in the time of
+    /// whoever sends. One that listens acknowledges each when it is read, in its own time.
+    pub(crate) fn set_interactive(&self, interactive: bool) -> io::Result<()> {
+        Ok(set_tcp_quickack(&self.stream, !interactive)?)
     }
 
     /// One `recv` behind what was kept before.
@@ -125,5 +136,39 @@ fn write(mut stream: &TcpStream, octets: &[u8]) -> io::Result<usize> {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use rustix::net::sockopt::tcp_quickack;
+
+    use super::*;
+
+    #[test]
+    fn who_listens_is_not_interactive_until_it_answers() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
+        let mut socket = Socket::connect(listener.local_addr().expect("it is bound")).expect("it listens");
+        let (mut peer, _) = listener.accept().expect("it has connected");
+        let interactive = |socket: &Socket| !tcp_quickack(&socket.stream).expect("it is a TCP socket");
+        for wished in [false, true, false] {
+            socket.set_interactive(wished).expect("it is connected");
+            assert_eq!(interactive(&socket), wished);
+        }
+        let mut asked = |socket: &mut Socket| {
+            peer.write_all(b"?").expect("it is open");
+            while matches!(socket.receive(&mut [0; 8]).expect("it is open"), Received::Nothing) {}
+        };
+        asked(&mut socket);
+        assert!(!interactive(&socket), "who reads still listens");
+        // An answer after more than 40 ms is none to the kernel.
+        let answers = (0..100).any(|_| {
+            asked(&mut socket);
+            socket.send(b"!").expect("it is open");
+            interactive(&socket)
+        });
+        assert!(answers, "who answers at once does not");
     }
 }

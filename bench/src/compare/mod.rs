@@ -72,9 +72,9 @@ pub(crate) fn compare(
     tell: &mut dyn FnMut(&str),
 ) -> Result<(), Box<dyn Error>> {
     // Before peers are installed, which takes minutes.
+    let known: Vec<_> =
+        contests(&[], programs, wishes.subscribers)?.into_iter().map(|(contest, _)| contest.name).collect();
     for name in &wishes.only {
-        let known: Vec<_> =
-            contests(&[], programs, wishes.subscribers)?.into_iter().map(|(contest, _)| contest.name).collect();
         if !known.iter().any(|contest| is_called(contest, name)) {
             return Err(format!("There is no contest {name}. There are: {}.", known.join(", ")).into());
         }
@@ -187,7 +187,7 @@ fn contests(
     let together = [vec![parlor.clone(), coalescing], peers].concat();
     let open = [
         program::fan_out(&all, subscribers, 1, BODY),
-        program::awake(&all, subscribers),
+        program::interactive(&all, subscribers),
         program::burst(&together, subscribers),
         program::rate(&all, subscribers, None),
         program::idle(&all, 10_000),

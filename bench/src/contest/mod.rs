@@ -8,6 +8,7 @@ use std::{error::Error, rc::Rc};
 use crate::{
     clock::SECOND,
     dialect::{self, Variation},
+    generator::Reception,
     sample::{Column, Sample},
     scenario::{Scenario, Stage},
     subject::{PARLOR, Subject},
@@ -30,8 +31,8 @@ pub(crate) struct Contest {
     pub(crate) reference: Option<String>,
     /// Where contestants are points of a curve: what grows.
     pub(crate) growing: Option<&'static str>,
-    /// Whether the generator never sleeps, whatever it does in others.
-    pub(crate) spins: bool,
+    /// How clients receive, besides what is wished for in all contests.
+    pub(crate) reception: Reception,
 }
 
 /// A server in a scenario.
@@ -49,8 +50,8 @@ pub(crate) struct Rounds {
     pub(crate) seconds: f64,
     /// Whether a round goes before that is told apart: a virtual machine compiles what it runs often.
     pub(crate) warm_up: bool,
-    /// Whether the generator asks again and again for what has come, instead of sleeping until something has.
-    pub(crate) spins: bool,
+    /// How clients receive.
+    pub(crate) reception: Reception,
 }
 
 impl Contestant {
@@ -92,7 +93,7 @@ impl Contest {
             .collect();
         let time = (rounds.seconds * SECOND as f64) as u64;
         let warm_ups = usize::from(rounds.warm_up);
-        let rounds = Rounds { spins: rounds.spins || self.spins, ..rounds };
+        let reception = rounds.reception.or(self.reception);
         for round in 0..warm_ups + rounds.rounds {
             let mut order: Vec<_> = (0..entries.len()).collect();
             if round % 2 == 1 {
@@ -100,7 +101,7 @@ impl Contest {
             }
             for place in order {
                 let outcome =
-                    self.measure(&self.contestants[place], time, rounds.spins, pool).map_err(|error| error.to_string());
+                    self.measure(&self.contestants[place], time, reception, pool).map_err(|error| error.to_string());
                 let name = if round < warm_ups {
                     "warm-up".to_owned()
                 } else {
@@ -116,11 +117,7 @@ impl Contest {
         }
         Comparison {
             name: self.name.clone(),
-            title: if rounds.spins && !self.spins {
-                format!("{}, with a generator that never sleeps", self.title)
-            } else {
-                self.title.clone()
-            },
+            title: self.title(reception),
             note: self.note.clone(),
             seconds: rounds.seconds,
             columns,
@@ -130,11 +127,25 @@ impl Contest {
         }
     }
 
+    /// Its title, and what is not usual in it.
+    fn title(&self, reception: Reception) -> String {
+        let mut title = self.title.clone();
+        for (wished, own, words) in [
+            (reception.spins, self.reception.spins, ", with a generator that never sleeps"),
+            (reception.interactive, self.reception.interactive, ", to interactive clients"),
+        ] {
+            if wished && !own {
+                title += words;
+            }
+        }
+        title
+    }
+
     fn measure(
         &self,
         contestant: &Contestant,
         time: u64,
-        spins: bool,
+        reception: Reception,
         pool: &mut Pool,
     ) -> Result<Sample, Box<dyn Error>> {
         let scenario = &*contestant.scenario;
@@ -147,7 +158,7 @@ impl Contest {
         let fresh = scenario.needs_fresh_server();
         let server = pool.server(&contestant.subject, &contestant.options(), fresh)?;
         let dialect = dialect::of(&contestant.subject.language, &variation)?;
-        scenario.measure(&Stage { server, dialect: &*dialect, run, time, spins })
+        scenario.measure(&Stage { server, dialect: &*dialect, run, time, reception })
     }
 
     /// Octets of a delivery as Parlor writes it, where it takes part: what the limit is to write as well.
@@ -164,7 +175,8 @@ impl Contest {
         // Without what a scenario demands besides: nobody has a token here.
         let server = pool.server(&parlor.subject, &[], false)?;
         let dialect = dialect::of(&parlor.subject.language, &variation)?;
-        let frame = Stage { server, dialect: &*dialect, run, time: 0, spins: false }.frame(scenario)?;
+        let frame =
+            Stage { server, dialect: &*dialect, run, time: 0, reception: Reception::default() }.frame(scenario)?;
         pool.frames.insert(key, frame);
         Ok(Some(frame))
     }

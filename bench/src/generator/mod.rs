@@ -33,6 +33,23 @@ pub(crate) use lane::{Lane, Outcome};
 pub(crate) use opening::{Plan, Session, Transport};
 pub(crate) use pace::{Companion, Nobody, Pace};
 
+/// How all clients of a load receive.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Reception {
+    /// Asks again and again for what has come, instead of sleeping until something has.
+    pub(crate) spins: bool,
+    /// Begins as one who answers what it receives, so that the kernel acknowledges every other segment and not each at once: see
+    /// [`set_interactive`](crate::socket::Socket::set_interactive).
+    pub(crate) interactive: bool,
+}
+
+impl Reception {
+    /// What either of two asks for.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self { spins: self.spins || other.spins, interactive: self.interactive || other.interactive }
+    }
+}
+
 /// Clients that connect at the same time.
 const CONNECTING: usize = 32;
 
@@ -40,6 +57,7 @@ const CONNECTING: usize = 32;
 pub(crate) struct Load<'a> {
     address: SocketAddr,
     dialect: &'a dyn Dialect,
+    reception: Reception,
     poller: Poller,
     /// By their numbers; a place is empty once its client was closed.
     clients: Vec<Option<Client>>,
@@ -86,13 +104,13 @@ pub(crate) struct Effort {
 }
 
 impl<'a> Load<'a> {
-    /// A load without clients; `body` octets go into each message. It `spins` where it never sleeps.
+    /// A load without clients; `body` octets go into each message.
     pub(crate) fn new(
         address: SocketAddr,
         dialect: &'a dyn Dialect,
         run: u8,
         body: usize,
-        spins: bool,
+        reception: Reception,
     ) -> Result<Self, Box<dyn Error>> {
         if body < stamp::LENGTH {
             return Err(format!("a body has at least {} octets, those of its stamp", stamp::LENGTH).into());
@@ -100,7 +118,8 @@ impl<'a> Load<'a> {
         Ok(Self {
             address,
             dialect,
-            poller: Poller::new(spins)?,
+            reception,
+            poller: Poller::new(reception.spins)?,
             clients: Vec::new(),
             free: Vec::new(),
             streams: Vec::new(),

@@ -67,7 +67,7 @@ impl Plan {
 }
 
 impl Load<'_> {
-    /// Connects everyone of a plan and waits until they are subscribed; returns their numbers.
+    /// Connects everyone of a plan and waits until they are subscribed and receive as the load is to; returns their numbers.
     pub(crate) fn connect(&mut self, plan: &Plan) -> Result<Vec<usize>, Box<dyn Error>> {
         let mut numbers = Vec::with_capacity(plan.sessions.len());
         let (mut done, mut last) = (0, clock::now());
@@ -93,6 +93,11 @@ impl Load<'_> {
                 let words = waiting.map(Client::last_words).unwrap_or_default();
                 return Err(format!("{done} clients are connected, and no other for 30 seconds{words}").into());
             }
+        }
+        // How the kernel acknowledges would otherwise depend on how long the others took to connect.
+        for number in &numbers {
+            let interactive = self.reception.interactive;
+            self.client(*number)?.socket.set_interactive(interactive)?;
         }
         Ok(numbers)
     }

@@ -8,7 +8,7 @@ use parlor_stomp::AckMode;
 
 use crate::{
     contest::{Comparison, Contest, Contestant, Pool, Rounds},
-    generator::Pace,
+    generator::{Pace, Reception},
     scenario::{Connects, FanOut, Handlers, Idle, Neighbours, Rooms, Scenario, TopicChurn, Way},
     subject::{LIMIT, LIMIT_COALESCING, LIMIT_ECHO, PARLOR, Subject},
 };
@@ -31,7 +31,7 @@ fn contest(name: &str, title: &str, note: &str, subjects: &[Subject], scenario: 
         contestants: subjects.iter().map(|subject| Contestant::new(subject.clone(), Rc::clone(&scenario))).collect(),
         reference: None,
         growing: None,
-        spins: false,
+        reception: Reception::default(),
     }
 }
 
@@ -44,12 +44,6 @@ impl Contest {
 
     fn with(mut self, contestant: Contestant) -> Self {
         self.contestants.push(contestant);
-        self
-    }
-
-    /// With a generator that never sleeps.
-    fn awake(mut self) -> Self {
-        self.spins = true;
         self
     }
 
@@ -76,18 +70,18 @@ pub(crate) fn fan_out(subjects: &[Subject], subscribers: usize, in_flight: u32, 
     .against(LIMIT)
 }
 
-/// The same to clients that never sleep.
-pub(crate) fn awake(subjects: &[Subject], subscribers: usize) -> Contest {
-    contest(
-        &format!("awake-{subscribers}"),
-        &format!("Fan-out to {subscribers} subscribers that never sleep, one message in flight"),
-        "As before, but the generator asks again and again for what has come, so that no write wakes it: neither does one to clients \
-         of other machines.",
+/// The same to clients whose kernel acknowledges in the server's time.
+pub(crate) fn interactive(subjects: &[Subject], subscribers: usize) -> Contest {
+    let contest = contest(
+        &format!("interactive-{subscribers}"),
+        &format!("Fan-out to {subscribers} interactive subscribers, one message in flight"),
+        "As before, but the kernel takes the clients for some that answer what they receive, and acknowledges every other delivery on \
+         the server's core, where it did so for each on the generator's.",
         subjects,
         FanOut::new(subscribers, Pace::Closed(1)),
     )
-    .against(LIMIT)
-    .awake()
+    .against(LIMIT);
+    Contest { reception: Reception { interactive: true, ..Reception::default() }, ..contest }
 }
 
 /// Sixteen messages in one write.

@@ -13,7 +13,7 @@ use std::error::Error;
 use crate::{
     clock,
     dialect::{Dialect, Variation},
-    generator::{Companion, Effort, Faults, Lane, Load, Nobody, Outcome, Plan},
+    generator::{Companion, Effort, Faults, Lane, Load, Nobody, Outcome, Plan, Reception},
     sample::{self, Column, Sample},
     subject::{CpuTime, Server},
 };
@@ -70,14 +70,14 @@ pub(crate) struct Stage<'a> {
     pub(crate) run: u8,
     /// How long to measure, in nanoseconds; a tenth of it goes before, to warm up.
     pub(crate) time: u64,
-    /// Whether the generator never sleeps.
-    pub(crate) spins: bool,
+    /// How clients receive.
+    pub(crate) reception: Reception,
 }
 
 impl Stage<'_> {
     /// A load without clients.
     pub(crate) fn load(&self, body: usize) -> Result<Load<'_>, Box<dyn Error>> {
-        Load::new(self.server.address, self.dialect, self.run, body, self.spins)
+        Load::new(self.server.address, self.dialect, self.run, body, self.reception)
     }
 
     /// Measures lanes after a warm-up.
