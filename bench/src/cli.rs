@@ -176,11 +176,11 @@ struct Common {
     #[arg(long)]
     json: bool,
     /// Have the generator ask again and again for what has come, so that no server pays for waking it; it is then always busy. Not
-    /// for `compare`
+    /// for `compare`, which has a contest of that kind
     #[arg(long)]
     spin: bool,
-    /// Have the clients begin as if they answered what they receive, so that the kernel acknowledges every other delivery, in the
-    /// server's time. Not for `compare`, which has a contest of that kind
+    /// Have the clients begin in the kernel's pingpong mode, as if they answered what they receive: bench/notes/method.md says what that
+    /// is. Not for `compare`, which has a contest of that kind
     #[arg(long)]
     interactive: bool,
 }

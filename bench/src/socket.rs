@@ -49,13 +49,19 @@ impl Socket {
         Self::new(TcpStream::connect(address)?)
     }
 
-    /// Begins or ends what Linux calls the interactive mode of a connection (`TCP_QUICKACK` of tcp(7)), as whoever answers what it
-    /// receives comes into by itself, and leaves after 40 ms without an answer.
+    /// Begins or ends what Linux's source calls the pingpong mode of a connection, which `TCP_QUICKACK` of tcp(7) switches: that of
+    /// whoever answers what it receives, and need not acknowledge it besides.
     ///
-    /// An interactive receiver acknowledges every other small segment, when it arrives: on the loopback device, in the time of
-    /// whoever sends. One that listens acknowledges each when it is read, in its own time.
+    /// It begins by itself when something is sent within 40 ms of what was received, and ends when what was received has waited for so
+    /// long to be acknowledged. In it, small segments are acknowledged two at a time: on the loopback device in the sender's time where
+    /// they exceed 536 octets together, and when they are read otherwise. Outside of it, each is acknowledged when it is read.
     pub(crate) fn set_interactive(&self, interactive: bool) -> io::Result<()> {
-        Ok(set_tcp_quickack(&self.stream, !interactive)?)
+        // Also acknowledges what has not been yet, which would end the mode later.
+        set_tcp_quickack(&self.stream, true)?;
+        if interactive {
+            set_tcp_quickack(&self.stream, false)?;
+        }
+        Ok(())
     }
 
     /// One `recv` behind what was kept before.
@@ -141,7 +147,10 @@ fn write(mut stream: &TcpStream, octets: &[u8]) -> io::Result<usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::{
+        net::TcpListener,
+        time::{Duration, Instant},
+    };
 
     use rustix::net::sockopt::tcp_quickack;
 
@@ -159,16 +168,22 @@ mod tests {
         }
         let mut asked = |socket: &mut Socket| {
             peer.write_all(b"?").expect("it is open");
-            while matches!(socket.receive(&mut [0; 8]).expect("it is open"), Received::Nothing) {}
+            loop {
+                match socket.receive(&mut [0; 8]).expect("it is open") {
+                    Received::Nothing => {}
+                    Received::Octets(octets) => return assert_eq!(octets, 1),
+                    Received::End => panic!("nobody has closed it"),
+                }
+            }
         };
         asked(&mut socket);
         assert!(!interactive(&socket), "who reads still listens");
         // An answer after more than 40 ms is none to the kernel.
-        let answers = (0..100).any(|_| {
+        let end = Instant::now() + Duration::from_secs(10);
+        while !interactive(&socket) {
+            assert!(Instant::now() < end, "who answers at once does not");
             asked(&mut socket);
             socket.send(b"!").expect("it is open");
-            interactive(&socket)
-        });
-        assert!(answers, "who answers at once does not");
+        }
     }
 }

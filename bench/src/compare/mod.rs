@@ -131,6 +131,8 @@ impl Findings {
     fn enter(&mut self, finding: Finding, order: &[String]) {
         self.contests.retain(|other| other.comparison.name != finding.comparison.name);
         self.contests.push(finding);
+        // One that there is no more has no place.
+        self.contests.retain(|other| order.contains(&other.comparison.name));
         self.contests.sort_by_key(|other| order.iter().position(|name| *name == other.comparison.name));
     }
 
@@ -187,12 +189,13 @@ fn contests(
     let together = [vec![parlor.clone(), coalescing], peers].concat();
     let open = [
         program::fan_out(&all, subscribers, 1, BODY),
-        program::interactive(&all, subscribers),
+        program::awake(&all, subscribers),
         program::burst(&together, subscribers),
         program::rate(&all, subscribers, None),
         program::idle(&all, 10_000),
     ];
     let own = [
+        program::interactive(&ours, subscribers),
         program::fan_out(&ours, 10_000, 1, BODY),
         program::idle(&ours, 19_000),
         program::rooms(&ours, 1000, 10),
@@ -253,6 +256,7 @@ mod tests {
         let order = ["fan-out", "burst"].map(str::to_owned);
         let mut findings = before(&output, machine(2)).expect("there is nothing");
         findings.enter(finding("burst", "old"), &order);
+        findings.contests.push(finding("retired", "old"));
         findings.enter(finding("fan-out", "old"), &order);
         write(&findings, &output).expect("the folder can be written");
         let mut findings = before(&output, machine(2)).expect("what was written can be read");

@@ -5,8 +5,8 @@
 //!                                                                    -> lane: latency, who has it all?
 //! ```
 //!
-//! About four microseconds of a CPU go into a `recv`, nearly all of it the kernel's; [`Effort`] says how many it was. All
-//! clients are checked for every message; one of them is also a [`Witness`](crate::dialect::Witness).
+//! Some microseconds of a CPU go into a `recv`, nearly all of them the kernel's, which also acknowledges; [`Effort`] says how many it
+//! was. All clients are checked for every message; one of them is also a [`Witness`](crate::dialect::Witness).
 
 mod client;
 mod flight;
@@ -38,8 +38,7 @@ pub(crate) use pace::{Companion, Nobody, Pace};
 pub(crate) struct Reception {
     /// Asks again and again for what has come, instead of sleeping until something has.
     pub(crate) spins: bool,
-    /// Begins as one who answers what it receives, so that the kernel acknowledges every other segment and not each at once: see
-    /// [`set_interactive`](crate::socket::Socket::set_interactive).
+    /// Begins as one who answers what it receives: see [`set_interactive`](crate::socket::Socket::set_interactive).
     pub(crate) interactive: bool,
 }
 

@@ -94,9 +94,9 @@ impl Load<'_> {
                 return Err(format!("{done} clients are connected, and no other for 30 seconds{words}").into());
             }
         }
-        // How the kernel acknowledges would otherwise depend on how long the others took to connect.
+        // How the kernel acknowledges would otherwise depend on the protocol, and on how long the others took to connect.
+        let interactive = self.reception.interactive;
         for number in &numbers {
-            let interactive = self.reception.interactive;
             self.client(*number)?.socket.set_interactive(interactive)?;
         }
         Ok(numbers)

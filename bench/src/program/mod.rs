@@ -70,13 +70,27 @@ pub(crate) fn fan_out(subjects: &[Subject], subscribers: usize, in_flight: u32, 
     .against(LIMIT)
 }
 
+/// The same to clients that never sleep.
+pub(crate) fn awake(subjects: &[Subject], subscribers: usize) -> Contest {
+    let contest = contest(
+        &format!("awake-{subscribers}"),
+        &format!("Fan-out to {subscribers} subscribers that never sleep, one message in flight"),
+        "As before, but the generator asks again and again for what has come, so that no write wakes it: neither does one to clients \
+         of other machines.",
+        subjects,
+        FanOut::new(subscribers, Pace::Closed(1)),
+    )
+    .against(LIMIT);
+    Contest { reception: Reception { spins: true, ..Reception::default() }, ..contest }
+}
+
 /// The same to clients whose kernel acknowledges in the server's time.
 pub(crate) fn interactive(subjects: &[Subject], subscribers: usize) -> Contest {
     let contest = contest(
         &format!("interactive-{subscribers}"),
         &format!("Fan-out to {subscribers} interactive subscribers, one message in flight"),
-        "As before, but the kernel takes the clients for some that answer what they receive, and acknowledges every other delivery on \
-         the server's core, where it did so for each on the generator's.",
+        "The fan-out to clients that the kernel takes for some that answer what they receive: it acknowledges two deliveries at a time, on \
+         the server's core, instead of each on the generator's. Peers are not here, as that holds for no frames below 269 octets.",
         subjects,
         FanOut::new(subscribers, Pace::Closed(1)),
     )
@@ -117,7 +131,7 @@ pub(crate) fn rooms(subjects: &[Subject], rooms: usize, members: usize) -> Conte
     let mut contest = contest(
         "rooms",
         &format!("{} sessions in {rooms} rooms, everybody talks", rooms * members),
-        "Each session has one message in flight to its room, for four times as long as a round takes elsewhere. More is published than \
+        "Each session has one message in flight to its room, which makes it interactive, for four times as long as a round takes elsewhere. More is published than \
          can be written, so messages wait, and those that wait for the same room are written together; the limit writes each as it \
          comes. Beside it the fan-out to 1,000 subscribers, which it is divided by, and where nothing can be written together.",
         subjects,
@@ -226,7 +240,7 @@ pub(crate) fn kinds(parlor: &Subject, subscribers: usize) -> Contest {
         "kinds",
         &format!("Fan-out to {subscribers} subscribers by kind of subscription"),
         "A subscription id of one's own needs a head of one's own for each message; `client-individual` needs an ACK for it as well, \
-         which the server's time includes.",
+         which the server's time includes, and which makes clients interactive.",
         &[],
         plain,
     );
