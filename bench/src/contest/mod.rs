@@ -128,7 +128,7 @@ impl Contest {
     }
 
     /// Its title, and what is not usual in it.
-    fn title(&self, reception: Reception) -> String {
+    pub(crate) fn title(&self, reception: Reception) -> String {
         let mut title = self.title.clone();
         for (wished, own, words) in [
             (reception.spins, self.reception.spins, ", with a generator that never sleeps"),

@@ -210,7 +210,49 @@ pub(super) fn head(octets: &[u8]) -> Result<Option<usize>, Box<dyn Error>> {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::{Read, Write},
+        net::TcpListener,
+        thread,
+    };
+
+    use rustix::net::sockopt::tcp_quickack;
+
     use super::*;
+    use crate::{
+        dialect::{self, Variation},
+        generator::Reception,
+        subject::{LIMIT_ECHO, Subject},
+    };
+
+    /// Whether clients of a load are interactive once they are connected.
+    fn are_interactive(reception: Reception) -> Vec<bool> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
+        let server = thread::spawn(move || {
+            let upgrade = |_| {
+                let (mut client, _) = listener.accept().expect("it connects");
+                client.read_exact(&mut [0]).expect("it asks");
+                client.write_all(websocket::UPGRADED).expect("it is there");
+                client
+            };
+            [0, 1].map(upgrade)
+        });
+        let language = Subject::limit(LIMIT_ECHO).expect("it is one of three").language;
+        let dialect = dialect::of(&language, &Variation::default()).expect("it is known");
+        let mut load = Load::new(address, &*dialect, 1, 32, reception).expect("the body is long enough");
+        let plan = Plan { sessions: vec![Session::subscriber(Vec::new()); 2], ..Plan::default() };
+        load.connect(&plan).expect("the server upgrades");
+        server.join().expect("it is done");
+        let interactive = |client: &Client| !tcp_quickack(&client.socket).expect("it is a TCP socket");
+        load.clients.iter().flatten().map(interactive).collect()
+    }
+
+    #[test]
+    fn all_clients_begin_to_listen_or_interactive() {
+        assert_eq!(are_interactive(Reception::default()), [false, false]);
+        assert_eq!(are_interactive(Reception { interactive: true, ..Reception::default() }), [true, true]);
+    }
 
     #[test]
     fn a_head_is_waited_for_and_a_refusal_is_told() {

@@ -240,14 +240,37 @@ pub(crate) fn kinds(parlor: &Subject, subscribers: usize) -> Contest {
         "kinds",
         &format!("Fan-out to {subscribers} subscribers by kind of subscription"),
         "A subscription id of one's own needs a head of one's own for each message; `client-individual` needs an ACK for it as well, \
-         which the server's time includes, and which makes clients interactive.",
+         which the server's time includes. Who sends it is interactive, so all are: the kernel does the same for each kind.",
         &[],
         plain,
     );
+    let contest = Contest { reception: Reception { interactive: true, ..Reception::default() }, ..contest };
     kinds
         .into_iter()
         .fold(contest, |contest, (label, scenario)| {
             contest.with(Contestant::new(parlor.clone(), Rc::new(scenario)).labelled(label))
         })
         .against("shared subscription id")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_says_how_clients_receive_where_the_contest_does_not() {
+        let both = Reception { spins: true, interactive: true };
+        let title = |contest: &Contest, wished: Reception| contest.title(wished.or(contest.reception));
+        let plain = fan_out(&[], 10, 1, 128);
+        assert_eq!(title(&plain, Reception::default()), plain.title);
+        let ends = ", with a generator that never sleeps, to interactive clients";
+        assert_eq!(title(&plain, both), plain.title.clone() + ends);
+        for (contest, ends) in [
+            (awake(&[], 10), ", to interactive clients"),
+            (interactive(&[], 10), ", with a generator that never sleeps"),
+        ] {
+            assert_eq!(title(&contest, Reception::default()), contest.title);
+            assert_eq!(title(&contest, both), contest.title.clone() + ends);
+        }
+    }
 }
