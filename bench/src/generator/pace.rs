@@ -20,8 +20,8 @@ const FIRST_PROBE: u64 = SECOND / 4;
 /// How often a probe is repeated: two minutes in all.
 const PROBES: u32 = 9;
 
-/// Segments of a connection that Linux acknowledges when they arrive, in the sender's time, whoever reads them
-/// (`TCP_MAX_QUICKACKS` of its source); again after a pause of 200 ms or more.
+/// Segments that Linux acknowledges to one who listens when they arrive, in the sender's time, at the beginning of a connection and
+/// after a pause of 200 ms or more (`TCP_MAX_QUICKACKS` of its source).
 const QUICK_ACKS: u32 = 16;
 
 /// How messages follow one another.
