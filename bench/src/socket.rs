@@ -147,14 +147,12 @@ fn write(mut stream: &TcpStream, octets: &[u8]) -> io::Result<usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        net::TcpListener,
-        time::{Duration, Instant},
-    };
+    use std::net::TcpListener;
 
     use rustix::net::sockopt::tcp_quickack;
 
     use super::*;
+    use crate::clock::{self, SECOND};
 
     #[test]
     fn who_listens_is_not_interactive_until_it_answers() {
@@ -179,9 +177,9 @@ mod tests {
         asked(&mut socket);
         assert!(!interactive(&socket), "who reads still listens");
         // An answer after more than 40 ms is none to the kernel.
-        let end = Instant::now() + Duration::from_secs(10);
+        let end = clock::now() + 10 * SECOND;
         while !interactive(&socket) {
-            assert!(Instant::now() < end, "who answers at once does not");
+            assert!(clock::now() < end, "who answers at once does not");
             asked(&mut socket);
             socket.send(b"!").expect("it is open");
         }
