@@ -14,6 +14,9 @@ use crate::{
 /// Topics that one bystander holds; servers bound the subscriptions of a session.
 const TOPICS_OF_ONE: usize = 100;
 
+/// The destination that subscribers of another topic hear nothing of.
+const QUIET: usize = 99_998;
+
 /// The target of an event stream of destination 0.
 const EVENTS: &str = "/events?destination=/topic/bench-00000";
 
@@ -27,6 +30,8 @@ pub(crate) struct FanOut {
     pub(crate) ids: usize,
     pub(crate) ack: AckMode,
     pub(crate) way: Way,
+    /// Each subscriber has subscribed to another topic besides, which nobody publishes to.
+    pub(crate) hears_another: bool,
     /// Other sessions that are connected and hear nothing.
     pub(crate) bystanders: usize,
     /// Other topics that somebody is subscribed to and nobody publishes to.
@@ -52,6 +57,7 @@ impl FanOut {
             ids: 1,
             ack: AckMode::Auto,
             way: Way::WebSocket,
+            hears_another: false,
             bystanders: 0,
             topics: 0,
         }
@@ -64,6 +70,9 @@ impl FanOut {
                 session.transport = Transport::EventStream(EVENTS.to_owned());
             }
             plan.witness = false;
+        }
+        if self.hears_another {
+            plan.sessions[..self.subscribers].iter_mut().for_each(|session| session.destinations.push(QUIET));
         }
         // Destinations from 1 on are nobody's.
         let topics: Vec<_> = (1..=self.topics).collect();
