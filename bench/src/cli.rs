@@ -288,7 +288,11 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
         Command::Kinds { common, subscribers } => common.run(&[program::kinds(&common.parlor(), subscribers)]),
         Command::Curves { common, only } => {
             let mut curves = program::curves(&common.parlor(), &Subject::limit(LIMIT)?);
+            let known: Vec<_> = curves.iter().map(|curve| curve.name.clone()).collect();
             curves.retain(|curve| only.as_ref().is_none_or(|only| curve.name.contains(only.as_str())));
+            if curves.is_empty() {
+                return Err(format!("There is no such curve. There are: {}.", known.join(", ")).into());
+            }
             common.run(&curves)
         }
         Command::Quick { common } => quick(&common),

@@ -90,7 +90,7 @@ pub(crate) fn interactive(subjects: &[Subject], subscribers: usize) -> Contest {
         &format!("interactive-{subscribers}"),
         &format!("Fan-out to {subscribers} interactive subscribers, one message in flight"),
         "The fan-out to clients that the kernel takes for some that answer what they receive: it acknowledges two deliveries at a time, on \
-         the server's core, instead of each on the generator's. Peers are not here, as that holds for no frames below 269 octets.",
+         the server's core, instead of each on the generator's. Most peers' frames are too small for that, so they are not here.",
         subjects,
         FanOut::new(subscribers, Pace::Closed(1)),
     )
