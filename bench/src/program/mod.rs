@@ -131,9 +131,10 @@ pub(crate) fn rooms(subjects: &[Subject], rooms: usize, members: usize) -> Conte
     let mut contest = contest(
         "rooms",
         &format!("{} sessions in {rooms} rooms, everybody talks", rooms * members),
-        "Each session has one message in flight to its room, which makes it interactive, for four times as long as a round takes elsewhere. More is published than \
-         can be written, so messages wait, and those that wait for the same room are written together; the limit writes each as it \
-         comes. Beside it the fan-out to 1,000 subscribers, which it is divided by, and where nothing can be written together.",
+        "Each session has one message in flight to its room, which makes it interactive, for four times as long as a round \
+         takes elsewhere. More is published than can be written, so messages wait, and those that wait for the same room are \
+         written together; the limit writes each as it comes. Beside it the fan-out to 1,000 subscribers, which it is divided \
+         by, and where nothing can be written together.",
         subjects,
         Rooms { rooms, members },
     );
