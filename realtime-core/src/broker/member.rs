@@ -33,11 +33,13 @@ pub(super) struct Member {
     pub(super) session: SessionId,
     pub(super) outbox: Arc<Outbox>,
     pub(super) encoding: Encoding,
-    /// What few subscribers have. Without it, it is a member of a lane.
+    /// Where its messages wait until they are acknowledged. With it, or with what follows, it is in no lane.
+    pub(super) queue: Option<Arc<SharedQueue>>,
+    /// What few subscribers have.
     pub(super) special: Option<Box<Special>>,
 }
 
-/// How a subscriber differs from one that is live, gets every message once and says nothing.
+/// How a subscriber differs from one that is live.
 #[derive(Debug, Default)]
 pub(super) struct Special {
     /// Live messages that wait until the subscription's first reply is sent, or what came before is.
@@ -46,8 +48,6 @@ pub(super) struct Special {
     pub(super) seen: Option<Position>,
     /// A header of the next message alone.
     pub(super) first: Option<(&'static str, &'static str)>,
-    /// Where its messages wait until they are acknowledged.
-    pub(super) queue: Option<Arc<SharedQueue>>,
 }
 
 /// What became of a message for one subscriber.
@@ -76,7 +76,7 @@ impl Special {
 
     /// Whether nothing is special any more.
     fn is_plain(&self) -> bool {
-        self.held.is_none() && self.seen.is_none() && self.first.is_none() && self.queue.is_none()
+        self.held.is_none() && self.seen.is_none() && self.first.is_none()
     }
 }
 
@@ -84,23 +84,21 @@ impl Member {
     /// Hands over a live message, not by a lane.
     pub(super) fn deliver(&mut self, key: SubscriberKey, envelope: &Envelope<'_>) -> Taken {
         let (lane, overflow) = (envelope.lane(key), envelope.overflow);
-        let Some(special) = &mut self.special else {
-            return self.push(lane, overflow, envelope.encode(&self.encoding));
-        };
-        if special.has_seen(envelope.place.map(|(position, _)| position)) {
-            return Taken::Held;
+        if let Some(special) = &mut self.special {
+            if special.has_seen(envelope.place.map(|(position, _)| position)) {
+                return Taken::Held;
+            }
+            if let Some(held) = &mut special.held {
+                return match held.push(Waiting { message: envelope.stored(), lane, overflow }) {
+                    Ok(()) => Taken::Held,
+                    Err(HeldFull) => self.handler_is_too_slow(),
+                };
+            }
         }
-        if let Some(held) = &mut special.held {
-            return match held.push(Waiting { message: envelope.stored(), lane, overflow }) {
-                Ok(()) => Taken::Held,
-                Err(HeldFull) => self.handler_is_too_slow(),
-            };
-        }
-        if special.queue.is_some() {
+        let first = self.special.take().and_then(|special| special.first);
+        if self.queue.is_some() {
             return self.enqueue(envelope.stored(), Some(&mut envelope.last_encoded.borrow_mut()));
         }
-        let first = special.first.take();
-        self.special = None;
         let wire = envelope.encode(&self.encoding);
         let wire = match first {
             Some((name, value)) => self.outbox.annotate(&wire, name, value),
@@ -111,7 +109,7 @@ impl Member {
 
     /// Whether it is a member of a lane.
     pub(super) fn is_plain(&self) -> bool {
-        self.special.is_none()
+        self.queue.is_none() && self.special.is_none()
     }
 
     /// Hands over a message of the history, for which there is room: what was missed is owed whole.
@@ -154,19 +152,18 @@ impl Member {
             self.outbox.push(sse::note(name, value).into());
             return;
         }
-        let special = self.special.get_or_insert_default();
-        match &special.queue {
+        match &self.queue {
             Some(queue) => queue.announce(key, header),
-            None => special.first = Some(header),
+            None => self.special.get_or_insert_default().first = Some(header),
         }
     }
 
     /// Sends a reply, which no policy drops.
     pub(super) fn send_first(&mut self, key: SubscriberKey, wire: Bytes) {
-        let first = self.special.as_mut().and_then(|special| match &special.queue {
+        let first = match &self.queue {
             Some(queue) => queue.take_announced(key),
-            None => special.first.take(),
-        });
+            None => self.special.as_mut().and_then(|special| special.first.take()),
+        };
         self.outbox.push(match first {
             Some((name, value)) => self.outbox.annotate(&wire, name, value),
             None => wire,
@@ -175,7 +172,7 @@ impl Member {
 
     /// Where its messages wait until they are acknowledged.
     pub(super) fn private_queue(&self) -> Option<Arc<SharedQueue>> {
-        self.special.as_ref()?.queue.clone()
+        self.queue.clone()
     }
 
     /// Whether messages were forgotten that it held back.
@@ -207,7 +204,7 @@ impl Member {
 
     /// Hands over a message that was kept.
     fn hand_over(&mut self, Waiting { message, lane, overflow }: Waiting) -> Taken {
-        if self.special.as_ref().is_some_and(|special| special.queue.is_some()) {
+        if self.queue.is_some() {
             return self.enqueue(message, None);
         }
         let wire = message.encode(&self.encoding);
@@ -221,8 +218,7 @@ impl Member {
 
     /// The private queue of an acknowledging subscriber takes a message, or the client was too slow to acknowledge.
     fn enqueue(&mut self, message: Arc<Stored>, last: Option<&mut LastEncoded>) -> Taken {
-        let queue = self.special.as_ref().and_then(|special| special.queue.as_ref());
-        match queue.and_then(|queue| queue.publish(message, last)) {
+        match self.queue.as_ref().and_then(|queue| queue.publish(message, last)) {
             Some(Ok(Handed { messages: 0, .. })) => Taken::Held,
             Some(Ok(Handed { messages, octets, queued })) => Taken::Sent { messages, octets, queued },
             Some(Err(_)) => self.is_too_slow(),

@@ -16,6 +16,20 @@ pub(super) struct Members {
     places: Option<Box<FxHashMap<SubscriberKey, usize>>>,
 }
 
+/// A subscriber, and where it was found last.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spot {
+    pub(super) key: SubscriberKey,
+    place: usize,
+}
+
+impl Spot {
+    /// Of a subscriber that was not looked for yet.
+    pub(super) fn of(key: SubscriberKey) -> Self {
+        Self { key, place: usize::MAX }
+    }
+}
+
 impl Members {
     pub(super) fn insert(&mut self, key: SubscriberKey, member: Member) {
         if self.members.is_empty() {
@@ -53,6 +67,14 @@ impl Members {
     pub(super) fn get_mut(&mut self, key: SubscriberKey) -> Option<&mut Member> {
         let place = self.place(key)?;
         self.members.get_mut(place).map(|(_, member)| member)
+    }
+
+    /// As [`get_mut`](Self::get_mut), and by the table only where it has moved since it was last found.
+    pub(super) fn at(&mut self, spot: &mut Spot) -> Option<&mut Member> {
+        if self.members.get(spot.place).is_none_or(|(key, _)| *key != spot.key) {
+            spot.place = self.place(spot.key)?;
+        }
+        self.members.get_mut(spot.place).map(|(_, member)| member)
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (SubscriberKey, &mut Member)> {

@@ -99,7 +99,7 @@ impl Queues {
         if table.len() >= self.settings().max_queues {
             return None;
         }
-        let queue = Arc::new(SharedQueue::new(limits(), Arc::clone(&self.usage)));
+        let queue = Arc::new(SharedQueue::new(limits(), Some(Arc::clone(&self.usage))));
         table.insert(destination.clone(), Arc::clone(&queue));
         Some(queue)
     }
@@ -203,7 +203,7 @@ impl Receiver {
             first: (subscriber.begins == Begins::Resuming).then(|| recovered_header(false)),
             stalled: Arc::new(AtomicBool::new(false)),
             looks_at: None,
-            ids: HashMap::new(),
+            ids: None,
         }
     }
 }

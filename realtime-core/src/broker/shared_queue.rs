@@ -14,7 +14,6 @@ use std::{
 
 use bytes::Bytes;
 use parlor_stomp::AckMode;
-use rustc_hash::FxHashMap;
 use tokio::time::Instant;
 
 use crate::{
@@ -23,7 +22,7 @@ use crate::{
         stored::{LastEncoded, Stored},
     },
     clock,
-    delivery::{Dead, Delivery, Queue, QueueFull, Reference, Returned, Settled},
+    delivery::{Dead, Delivery, Queue, QueueFull, Reference, Returned, Settled, SmallMap},
     limits::QueueLimits,
     outbox::{Outbox, Pushed},
     sync::{Mutex, MutexGuard},
@@ -39,16 +38,16 @@ pub(super) type Usage = Arc<AtomicUsize>;
 #[derive(Debug)]
 pub(super) struct SharedQueue {
     state: Mutex<State>,
-    usage: Usage,
+    /// None where it is one subscription's alone, which has bounds of its own.
+    usage: Option<Usage>,
 }
 
 #[derive(Debug)]
 struct State {
     queue: Queue<Arc<Stored>>,
-    receivers: FxHashMap<u64, Receiver>,
+    receivers: SmallMap<u64, Receiver, 1>,
     /// Waits for the queue to be less than half full.
     waiting: Option<Waker>,
-    limits: QueueLimits,
     /// Taken out of the index: whoever still holds it must look again.
     retired: bool,
 }
@@ -69,8 +68,9 @@ pub(super) struct Receiver {
     /// When its task looks at the time-outs by itself. That may be too early, where what it was for is settled; to have the task
     /// look once for nothing is less work than to tell it of each message.
     pub(super) looks_at: Option<Instant>,
-    /// What earlier versions name messages by.
-    pub(super) ids: HashMap<Arc<str>, u64>,
+    /// What earlier versions name messages by; most clients speak a later one.
+    #[expect(clippy::box_collection, reason = "the map itself would be another line of memory in every consumer")]
+    pub(super) ids: Option<Box<HashMap<Arc<str>, u64>>>,
 }
 
 /// What was handed out.
@@ -92,9 +92,9 @@ pub(super) enum Named<'a> {
 }
 
 impl SharedQueue {
-    pub(super) fn new(limits: QueueLimits, usage: Usage) -> Self {
+    pub(super) fn new(limits: QueueLimits, usage: Option<Usage>) -> Self {
         let queue = Queue::new(limits);
-        let state = State { queue, receivers: FxHashMap::default(), waiting: None, limits, retired: false };
+        let state = State { queue, receivers: SmallMap::default(), waiting: None, retired: false };
         Self { state: Mutex::new(state), usage }
     }
 
@@ -195,8 +195,8 @@ impl SharedQueue {
     /// Ready when less than half of what may wait does: room for those who can wait themselves.
     pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state.lock();
-        let messages = state.queue.waiting() + state.queue.in_flight();
-        if messages <= state.limits.max_messages / 2 && state.queue.bytes() <= state.limits.max_bytes / 2 {
+        let (messages, limits) = (state.queue.waiting() + state.queue.in_flight(), state.queue.limits());
+        if messages <= limits.max_messages / 2 && state.queue.bytes() <= limits.max_bytes / 2 {
             return Poll::Ready(());
         }
         state.waiting = Some(cx.waker().clone());
@@ -205,7 +205,8 @@ impl SharedQueue {
 
     /// Whether so many messages of so many octets in all could wait now.
     pub(super) fn has_room_for(&self, messages: usize, octets: usize) -> bool {
-        let State { queue, limits, .. } = &*self.state.lock();
+        let state = self.state.lock();
+        let (queue, limits) = (&state.queue, state.queue.limits());
         queue.waiting() + queue.in_flight() + messages <= limits.max_messages
             && queue.bytes().saturating_add(octets) <= limits.max_bytes
     }
@@ -241,10 +242,14 @@ impl SharedQueue {
         let before = state.queue.bytes();
         let done = work(&mut state);
         let after = state.queue.bytes();
-        if after >= before {
-            self.usage.fetch_add(after - before, Ordering::Relaxed);
-        } else {
-            self.usage.fetch_sub(before - after, Ordering::Relaxed);
+        match &self.usage {
+            Some(usage) if after > before => {
+                usage.fetch_add(after - before, Ordering::Relaxed);
+            }
+            Some(usage) if after < before => {
+                usage.fetch_sub(before - after, Ordering::Relaxed);
+            }
+            _ => {}
         }
         if after < before
             && let Some(waiting) = state.waiting.take()
@@ -257,7 +262,9 @@ impl SharedQueue {
 
 impl Drop for SharedQueue {
     fn drop(&mut self) {
-        self.usage.fetch_sub(self.state.get_mut().queue.bytes(), Ordering::Relaxed);
+        if let Some(usage) = &self.usage {
+            usage.fetch_sub(self.state.get_mut().queue.bytes(), Ordering::Relaxed);
+        }
     }
 }
 
@@ -290,7 +297,9 @@ impl State {
     fn reference(&self, consumer: u64, named: Named<'_>) -> Option<Reference> {
         match named {
             Named::Delivery(ack) => Some(Reference::Ack(ack)),
-            Named::Message(id) => self.receivers.get(&consumer)?.ids.get(id).copied().map(Reference::Sequence),
+            Named::Message(id) => {
+                self.receivers.get(&consumer)?.ids.as_ref()?.get(id).copied().map(Reference::Sequence)
+            }
         }
     }
 }
@@ -321,10 +330,11 @@ impl Receiver {
         if self.mode == AckMode::Auto || self.encoding.has_ack_header() {
             return;
         }
-        if self.ids.len() >= MAX_REMEMBERED {
-            self.ids.retain(|_, sequence| queue.is_in_flight(*sequence));
+        let ids = self.ids.get_or_insert_default();
+        if ids.len() >= MAX_REMEMBERED {
+            ids.retain(|_, sequence| queue.is_in_flight(*sequence));
         }
-        match self.ids.entry(Arc::clone(id)) {
+        match ids.entry(Arc::clone(id)) {
             Entry::Occupied(_) => {}
             Entry::Vacant(place) => {
                 place.insert(sequence);
@@ -380,7 +390,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_task_that_looks_at_time_outs_by_itself_is_not_told_of_messages_and_none_of_them_is_overlooked() {
-        let queue = SharedQueue::new(QueueLimits::default().ack_timeout(TIME), Usage::default());
+        let queue = SharedQueue::new(QueueLimits::default().ack_timeout(TIME), None);
         let outbox = consumer(&queue, KEY);
         let begin = clock::now();
 
@@ -405,7 +415,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_task_looks_at_what_came_back_from_another_connection() {
-        let queue = SharedQueue::new(QueueLimits::default().ack_timeout(TIME), Usage::default());
+        let queue = SharedQueue::new(QueueLimits::default().ack_timeout(TIME), None);
         let (one, other) = (consumer(&queue, KEY), consumer(&queue, OTHER));
         let begin = clock::now();
         publish(&queue);

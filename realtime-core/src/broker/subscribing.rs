@@ -62,9 +62,8 @@ impl Broker {
             Begins::Resuming => Some(Held::replaying(limits)),
         };
         let queue = consumer.as_ref().map(|consumer| Arc::clone(&consumer.queue));
-        let special =
-            (held.is_some() || queue.is_some()).then(|| Box::new(Special { held, seen: None, first: None, queue }));
-        let mut member = Some(Member { session, outbox, encoding, special });
+        let special = held.map(|held| Box::new(Special { held: Some(held), seen: None, first: None }));
+        let mut member = Some(Member { session, outbox, encoding, queue, special });
         let topic = loop {
             let topic = self.inner.index.enter(&place);
             if let Some(mut state) = topic.lock()
@@ -93,7 +92,7 @@ impl Broker {
             Place::Pattern(_) => self.inner.prefixes.topic.clone(),
         };
         let limits = self.limits_of(&destination, self.inner.queues.settings().acknowledgements);
-        let queue = Arc::new(SharedQueue::new(limits, Arc::default()));
+        let queue = Arc::new(SharedQueue::new(limits, None));
         let receiver = Receiver::new(subscriber);
         let stalled = Arc::clone(&receiver.stalled);
         queue.add(key, receiver);

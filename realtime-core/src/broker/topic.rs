@@ -17,7 +17,7 @@ use crate::{
         Publication,
         encoding::{Dialect, Encoding, Head},
         member::{Member, Taken},
-        members::Members,
+        members::{Members, Spot},
         stored::{LastEncoded, Stored},
     },
     fan_out::{Entry, Joining, LaneId, Shard, Shards, SubscriberKey, Tail},
@@ -39,7 +39,7 @@ pub(super) struct TopicState {
     shards: Arc<Shards>,
     members: Members,
     /// Those that are in no lane.
-    special: Vec<SubscriberKey>,
+    special: Vec<Spot>,
     lanes: Vec<Lane>,
     /// Found at the first message.
     meters: Option<Arc<DestinationMeters>>,
@@ -235,16 +235,23 @@ impl TopicState {
             }
         }
         // After the lanes: one that becomes plain by this message must not get it twice.
-        for key in std::mem::take(&mut self.special) {
-            if let Some(member) = self.members.get_mut(key)
-                && envelope.only.is_none_or(|only| only == member.session)
-            {
-                let taken = member.deliver(key, envelope);
-                reach.count(taken);
-                if taken != Taken::Dropped {
-                    heard(member.session);
-                }
+        let (members, mut plain) = (&mut self.members, Vec::new());
+        self.special.retain_mut(|spot| {
+            let Some(member) = members.at(spot) else { return false };
+            if envelope.only.is_some_and(|only| only != member.session) {
+                return true;
             }
+            let taken = member.deliver(spot.key, envelope);
+            reach.count(taken);
+            if taken != Taken::Dropped {
+                heard(member.session);
+            }
+            if member.is_plain() {
+                plain.push(spot.key);
+            }
+            !member.is_plain()
+        });
+        for key in plain {
             self.place(key);
         }
         reach
@@ -288,7 +295,7 @@ impl TopicState {
             if member.is_plain() {
                 self.leave(key, &member);
             } else {
-                self.special.retain(|other| *other != key);
+                self.special.retain(|other| other.key != key);
                 member.outbox.forget(key);
             }
         }
@@ -303,13 +310,13 @@ impl TopicState {
         match (was_plain, member.is_plain()) {
             (true, true) | (false, false) => {}
             (false, true) => {
-                self.special.retain(|other| *other != key);
+                self.special.retain(|other| other.key != key);
                 self.place(key);
             }
             (true, false) => {
                 let (session, outbox, encoding) = (member.session, Arc::clone(&member.outbox), member.encoding.clone());
-                self.leave(key, &Member { session, outbox, encoding, special: None });
-                self.special.push(key);
+                self.leave(key, &Member { session, outbox, encoding, queue: None, special: None });
+                self.special.push(Spot::of(key));
             }
         }
         Some(worked)
@@ -323,7 +330,7 @@ impl TopicState {
     fn place(&mut self, key: SubscriberKey) {
         let Some(member) = self.members.get_mut(key) else { return };
         if !member.is_plain() {
-            self.special.push(key);
+            self.special.push(Spot::of(key));
             return;
         }
         let (dialect, head, outbox) = (member.encoding.dialect(), member.encoding.head(), Arc::clone(&member.outbox));

@@ -1,12 +1,10 @@
 //! One consumer of a queue: what it has and has not settled yet.
 
-use std::collections::BTreeMap;
-
 use parlor_stomp::AckMode;
 use tokio::time::Instant;
 
 use crate::{
-    delivery::{Reference, Settled},
+    delivery::{Reference, Settled, SmallMap},
     limits::QueueLimits,
 };
 
@@ -23,7 +21,7 @@ pub(super) struct Consumer<M> {
     next_ack: u64,
     /// The highest sequence that it was ever given; they start at 1.
     highest: u64,
-    in_flight: BTreeMap<u64, InFlight<M>>,
+    in_flight: SmallMap<u64, InFlight<M>, 2>,
     bytes: usize,
 }
 
@@ -53,7 +51,7 @@ impl<M> Consumer<M> {
             turn,
             next_ack: 1,
             highest: 0,
-            in_flight: BTreeMap::new(),
+            in_flight: SmallMap::default(),
             bytes: 0,
         }
     }
@@ -83,7 +81,7 @@ impl<M> Consumer<M> {
     /// The next delivery that a word about `ack` settles: in the mode `client` all up to it, oldest first.
     pub(super) fn settled_by(&self, ack: u64) -> Option<u64> {
         match self.mode {
-            AckMode::Client => self.in_flight.keys().next().copied().filter(|&first| first <= ack),
+            AckMode::Client => self.in_flight.first_key().copied().filter(|&first| first <= ack),
             AckMode::Auto | AckMode::ClientIndividual => self.in_flight.contains_key(&ack).then_some(ack),
         }
     }
@@ -93,7 +91,7 @@ impl<M> Consumer<M> {
         &self,
         key: u64,
         reference: Reference,
-        now_at: &BTreeMap<u64, (u64, u64)>,
+        now_at: &SmallMap<u64, (u64, u64), 2>,
     ) -> Result<u64, Settled> {
         match reference {
             Reference::Ack(ack) if (1..self.next_ack).contains(&ack) => Ok(ack),
@@ -121,8 +119,13 @@ impl<M> Consumer<M> {
         self.in_flight.len()
     }
 
-    /// The names of all deliveries that are not settled, oldest first.
+    /// When the oldest delivery that is not settled times out.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.in_flight.first_key_value().map(|(_, message)| message.deadline)
+    }
+
+    /// The name of the oldest delivery that is not settled.
     pub(super) fn first(&self) -> Option<u64> {
-        self.in_flight.keys().next().copied()
+        self.in_flight.first_key().copied()
     }
 }

@@ -20,6 +20,7 @@ mod model;
 mod model_tests;
 mod queue;
 mod settled;
+mod small_map;
 #[cfg(test)]
 mod tests;
 
@@ -29,3 +30,4 @@ pub(crate) use handed::Delivery;
 pub(crate) use model::Model;
 pub(crate) use queue::{Queue, QueueFull};
 pub(crate) use settled::{Reference, Settled};
+pub(crate) use small_map::SmallMap;

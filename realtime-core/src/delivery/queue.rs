@@ -1,14 +1,12 @@
 //! The queue: messages in order, each for one of the consumers.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use parlor_stomp::AckMode;
 use tokio::time::Instant;
 
 use crate::{
     clock,
     delivery::{
-        Cause, Dead, Delivery, Reference, Returned, Settled,
+        Cause, Dead, Delivery, Reference, Returned, Settled, SmallMap,
         consumer::{Consumer, InFlight, Stored},
     },
     limits::QueueLimits,
@@ -28,14 +26,14 @@ use crate::{
 pub(crate) struct Queue<M> {
     limits: QueueLimits,
     /// Messages that nobody has, by sequence.
-    waiting: BTreeMap<u64, Stored<M>>,
-    consumers: BTreeMap<u64, Consumer<M>>,
+    waiting: SmallMap<u64, Stored<M>, 1>,
+    consumers: SmallMap<u64, Consumer<M>, 1>,
     /// The consumers that are free, by turn: the one that waited longest is first.
-    free: BTreeMap<u64, u64>,
+    free: SmallMap<u64, u64, 1>,
     /// Who has the messages that are in flight, by sequence, and by which ack value.
-    in_flight: BTreeMap<u64, (u64, u64)>,
-    /// When they time out: the moment, the consumer and the ack value.
-    deadlines: BTreeSet<(Instant, u64, u64)>,
+    in_flight: SmallMap<u64, (u64, u64), 2>,
+    /// When the oldest delivery of each consumer times out: the moment and the consumer. Later ones do so no earlier.
+    deadlines: SmallMap<(Instant, u64), (), 1>,
     /// Octets of all messages, waiting and in flight.
     bytes: usize,
     next_sequence: u64,
@@ -58,11 +56,11 @@ impl<M: Clone> Queue<M> {
     pub(crate) fn new(limits: QueueLimits) -> Self {
         Self {
             limits,
-            waiting: BTreeMap::new(),
-            consumers: BTreeMap::new(),
-            free: BTreeMap::new(),
-            in_flight: BTreeMap::new(),
-            deadlines: BTreeSet::new(),
+            waiting: SmallMap::default(),
+            consumers: SmallMap::default(),
+            free: SmallMap::default(),
+            in_flight: SmallMap::default(),
+            deadlines: SmallMap::default(),
             bytes: 0,
             next_sequence: 1,
             next_turn: 1,
@@ -138,7 +136,9 @@ impl<M: Clone> Queue<M> {
             let (message, deadline) = (stored.message.clone(), clock::after(now, self.limits.ack_timeout));
             let ack = consumer.keep(InFlight { sequence, deadline, stored });
             self.in_flight.insert(sequence, (key, ack));
-            self.deadlines.insert((deadline, key, ack));
+            if consumer.in_flight() == 1 {
+                self.deadlines.insert((deadline, key), ());
+            }
             (Some(ack), message)
         };
         if consumer.is_free() {
@@ -168,8 +168,9 @@ impl<M: Clone> Queue<M> {
     /// Takes back what was in flight for longer than the time-out, each message by itself in every mode.
     pub(crate) fn expire(&mut self, now: Instant) -> Returned<M> {
         let mut returned = Returned::default();
-        while let Some(&(_, key, ack)) = self.deadlines.first().filter(|&&(deadline, ..)| deadline <= now) {
-            let Some(message) = self.take(key, ack) else { break };
+        while let Some(&(_, key)) = self.deadlines.first_key().filter(|&&(deadline, _)| deadline <= now) {
+            let oldest = self.consumers.get(&key).and_then(Consumer::first);
+            let Some(message) = oldest.and_then(|ack| self.take(key, ack)) else { break };
             self.give_back(message, key, Cause::TimedOut, &mut returned);
             self.pass_turn(key);
         }
@@ -178,7 +179,7 @@ impl<M: Clone> Queue<M> {
 
     /// When [`expire`](Self::expire) has something to do next.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.first().map(|&(deadline, ..)| deadline)
+        self.deadlines.first_key().map(|&(deadline, _)| deadline)
     }
 
     /// Messages that nobody has.
@@ -199,6 +200,11 @@ impl<M: Clone> Queue<M> {
     /// Messages that this consumer has and has not settled.
     pub(crate) fn in_flight_of(&self, consumer: u64) -> usize {
         self.consumers.get(&consumer).map_or(0, Consumer::in_flight)
+    }
+
+    /// What it keeps to.
+    pub(crate) fn limits(&self) -> &QueueLimits {
+        &self.limits
     }
 
     /// Octets of all of these.
@@ -238,9 +244,19 @@ impl<M: Clone> Queue<M> {
 
     /// Takes a message that is in flight out of all tables.
     fn take(&mut self, key: u64, ack: u64) -> Option<InFlight<M>> {
-        let message = self.consumers.get_mut(&key)?.take(ack)?;
+        let consumer = self.consumers.get_mut(&key)?;
+        let before = consumer.deadline();
+        let message = consumer.take(ack)?;
         self.in_flight.remove(&message.sequence);
-        self.deadlines.remove(&(message.deadline, key, ack));
+        let after = consumer.deadline();
+        if after != before {
+            if let Some(deadline) = before {
+                self.deadlines.remove(&(deadline, key));
+            }
+            if let Some(deadline) = after {
+                self.deadlines.insert((deadline, key), ());
+            }
+        }
         Some(message)
     }
 

@@ -111,14 +111,14 @@ pub(crate) enum FlushEvent {
 }
 
 /// The bounded outbound queue of one connection, and the owner of its write half.
-// In this order in memory, as `State` is.
+// In this order in memory, as `State` is: what each push looks at is together.
 #[repr(C)]
 pub struct Outbox {
+    /// What later frames must not overtake, and the outbox itself, to wait there; none before the first subscription.
+    upstream: OnceLock<(Weak<Self>, Weak<dyn Upstream>)>,
     state: Mutex<State>,
     limits: OutboxLimits,
     annotate: Annotate,
-    /// What later frames must not overtake, and the outbox itself, to wait there; none before the first subscription.
-    upstream: OnceLock<(Weak<Self>, Weak<dyn Upstream>)>,
 }
 
 impl Outbox {
