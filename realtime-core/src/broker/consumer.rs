@@ -1,9 +1,6 @@
 //! A subscription that is given messages one by one: to a queue, or to a topic that it acknowledges.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use parlor_stomp::Settle;
 use tokio::time::Instant;
@@ -26,7 +23,6 @@ pub(crate) struct Consumer {
     pub(super) queue: Arc<SharedQueue>,
     pub(super) destination: Destination,
     pub(super) key: u64,
-    pub(super) stalled: Arc<AtomicBool>,
     pub(super) meters: Arc<DestinationMeters>,
     /// Whether the queue is a destination of its own, with other consumers perhaps.
     pub(super) is_shared: bool,
@@ -36,11 +32,6 @@ impl Consumer {
     /// The number that the `ack` values of its messages begin with.
     pub(crate) fn key(&self) -> u64 {
         self.key
-    }
-
-    /// Whether something waits for room in the connection.
-    pub(crate) fn stalled(&self) -> &Arc<AtomicBool> {
-        &self.stalled
     }
 
     /// Gives it messages from now on.
@@ -55,9 +46,7 @@ impl Consumer {
 
     /// Hands out what waited for room in the connection.
     pub(crate) fn pump(&self) {
-        if self.stalled.swap(false, Ordering::AcqRel) {
-            self.count(self.queue.pump());
-        }
+        self.count(self.queue.pump());
     }
 
     /// ACK or NACK of one of its messages: by the number of the delivery where the client has one, else by the message's id.

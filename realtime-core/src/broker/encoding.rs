@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use parlor_stomp::{MessageHead, Version};
 
 use crate::{
@@ -17,6 +17,10 @@ pub(crate) const POSITION: &str = "position";
 
 /// The header of a message that somebody was given before.
 const REDELIVERED: &str = "redelivered";
+const TRUE: &str = "true";
+
+/// The header that names a delivery.
+const ACK: &str = "ack";
 
 /// The longest value of `ack`: two numbers of 64 bits and a dot.
 const LONGEST_ACK: usize = 41;
@@ -32,8 +36,8 @@ pub(crate) enum Encoding {
     /// STOMP over WebSocket.
     Stomp {
         version: Version,
-        /// The id the client chose; none in STOMP 1.0 without an id.
-        subscription: Option<Arc<str>>,
+        /// How each of its messages begins, which the subscription's id makes different.
+        opening: Arc<[u8]>,
     },
 }
 
@@ -65,7 +69,7 @@ pub(super) struct Handing {
 /// A message but for how it begins, as it was encoded for somebody: everyone who speaks the version gets the same.
 #[derive(Clone, Debug)]
 pub(super) struct Rest {
-    octets: Bytes,
+    octets: Vec<u8>,
     opcode: Opcode,
 }
 
@@ -81,6 +85,13 @@ impl<'a> Head<'a> {
 }
 
 impl Encoding {
+    /// Of a subscription with the id that the client chose; none in STOMP 1.0 without an id.
+    pub(crate) fn stomp(version: Version, subscription: Option<&str>) -> Self {
+        let mut opening = Vec::with_capacity(64);
+        parlor_stomp::encode_message_opening(subscription, version, &mut opening);
+        Self::Stomp { version, opening: opening.into() }
+    }
+
     /// A message as one MESSAGE or one event.
     pub(super) fn encode(&self, head: &Head<'_>, publication: &Publication) -> Bytes {
         self.encode_handed(head, publication, Handing::default(), None)
@@ -95,32 +106,20 @@ impl Encoding {
         handing: Handing,
         rests: Option<&mut Rests>,
     ) -> Bytes {
-        let Self::Stomp { version, subscription } = self else { return encode_event(head, publication) };
-        let mut kept = rests.map(|rests| rests.of(*version));
-        let known = kept.as_deref().and_then(Option::as_ref);
-        // The header's length depends on the payload's, so it is written into the room in front of the payload.
-        let room = known.map_or(publication.body.len() + 256, |rest| rest.octets.len() + 128);
-        let mut wire = Vec::with_capacity(websocket::MAX_HEADER + room);
-        wire.resize(websocket::MAX_HEADER, 0);
-        parlor_stomp::encode_message_opening(subscription.as_deref(), *version, &mut wire);
+        let Self::Stomp { version, opening } = self else { return encode_event(head, publication) };
+        let mut alone = Rests::default();
+        let Rest { octets, opcode } = rests.unwrap_or(&mut alone).of(*version, head, publication);
+        let mut ack = [0; LONGEST_ACK];
+        let handing = handing.in_version(*version, &mut ack);
+        let length = opening.len() + handing.len() + octets.len();
+        // Exactly so much: whatever the vector had beside it would make another allocation of it.
+        let mut wire = Vec::with_capacity(websocket::header_length(length) + length);
+        websocket::encode_header(*opcode, length, &mut wire);
+        wire.extend_from_slice(opening);
         handing.encode(*version, &mut wire);
-        let begin = wire.len();
-        let opcode = match known {
-            Some(Rest { octets, opcode, .. }) => {
-                wire.extend_from_slice(octets);
-                *opcode
-            }
-            None => encode_rest(*version, head, publication, &mut wire),
-        };
-        let mut header = [0; websocket::MAX_HEADER];
-        let start = websocket::encode_header_before(opcode, wire.len() - header.len(), &mut header);
-        wire[start..header.len()].copy_from_slice(&header[start..]);
-        let mut wire = Bytes::from(wire);
-        if let Some(kept) = kept.as_mut().filter(|kept| kept.is_none()) {
-            **kept = Some(Rest { octets: wire.slice(begin..), opcode });
-        }
-        wire.advance(start);
-        wire
+        wire.extend_from_slice(octets);
+        debug_assert_eq!(wire.len(), websocket::header_length(length) + length, "what is counted is what is written");
+        wire.into()
     }
 
     pub(super) fn dialect(&self) -> Dialect {
@@ -134,11 +133,7 @@ impl Encoding {
     pub(super) fn head(&self) -> Bytes {
         match self {
             Self::Event => Bytes::new(),
-            Self::Stomp { version, subscription } => {
-                let mut head = Vec::with_capacity(32);
-                parlor_stomp::encode_message_opening(subscription.as_deref(), *version, &mut head);
-                head.into_boxed_slice().into()
-            }
+            Self::Stomp { opening, .. } => Bytes::copy_from_slice(opening),
         }
     }
 
@@ -162,13 +157,19 @@ fn encode_event(head: &Head<'_>, publication: &Publication) -> Bytes {
 }
 
 impl Rests {
-    fn of(&mut self, version: Version) -> &mut Option<Rest> {
+    /// That of `version`, which is made where there is none.
+    fn of(&mut self, version: Version, head: &Head<'_>, publication: &Publication) -> &Rest {
         let [first, second, third] = &mut self.0;
-        match version {
+        let rest = match version {
             Version::V1_0 => first,
             Version::V1_1 => second,
             Version::V1_2 => third,
-        }
+        };
+        rest.get_or_insert_with(|| {
+            let mut octets = Vec::with_capacity(publication.body.len() + 256);
+            let opcode = encode_rest(version, head, publication, &mut octets);
+            Rest { octets, opcode }
+        })
     }
 }
 
@@ -180,19 +181,40 @@ impl Rests {
 }
 
 impl Handing {
-    /// Appends the headers that say so.
-    fn encode(self, version: Version, out: &mut Vec<u8>) {
-        // Earlier versions know the message by its id.
-        if let Some((consumer, delivery)) = self.ack.filter(|_| version >= Version::V1_2) {
+    /// The headers that say so, with `room` for the value of `ack`. Earlier versions know the message by its id.
+    fn in_version(self, version: Version, room: &mut [u8; LONGEST_ACK]) -> HandingHeaders<'_> {
+        let ack = self.ack.filter(|_| version >= Version::V1_2).map(|(consumer, delivery)| {
+            let mut end = 0;
             let mut digits = itoa::Buffer::new();
-            let mut ack = String::with_capacity(LONGEST_ACK);
-            ack.push_str(digits.format(consumer));
-            ack.push('.');
-            ack.push_str(digits.format(delivery));
-            parlor_stomp::encode_message_header("ack", &ack, version, out);
+            for part in [digits.format(consumer), ".", itoa::Buffer::new().format(delivery)] {
+                room[end..end + part.len()].copy_from_slice(part.as_bytes());
+                end += part.len();
+            }
+            &room[..end]
+        });
+        HandingHeaders { ack: ack.and_then(|ack| std::str::from_utf8(ack).ok()), is_redelivered: self.is_redelivered }
+    }
+}
+
+/// What one delivery is told alone.
+struct HandingHeaders<'a> {
+    ack: Option<&'a str>,
+    is_redelivered: bool,
+}
+
+impl HandingHeaders<'_> {
+    /// Their octets: none of them needs to be escaped.
+    fn len(&self) -> usize {
+        let line = |name: &str, value: &str| name.len() + ":".len() + value.len() + "\n".len();
+        self.ack.map_or(0, |ack| line(ACK, ack)) + if self.is_redelivered { line(REDELIVERED, TRUE) } else { 0 }
+    }
+
+    fn encode(&self, version: Version, out: &mut Vec<u8>) {
+        if let Some(ack) = self.ack {
+            parlor_stomp::encode_message_header(ACK, ack, version, out);
         }
         if self.is_redelivered {
-            parlor_stomp::encode_message_header(REDELIVERED, "true", version, out);
+            parlor_stomp::encode_message_header(REDELIVERED, TRUE, version, out);
         }
     }
 }

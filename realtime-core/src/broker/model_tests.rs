@@ -88,7 +88,7 @@ impl TestSession {
     fn subscriber(&self, id: usize) -> Subscriber {
         Subscriber {
             session: self.id,
-            encoding: Encoding::Stomp { version: Version::V1_2, subscription: Some(format!("sub-{id}").into()) },
+            encoding: Encoding::stomp(Version::V1_2, Some(&format!("sub-{id}"))),
             outbox: Arc::clone(&self.outbox),
             ack: AckMode::Auto,
             prefetch: usize::MAX,

@@ -2,10 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock, atomic::Ordering},
 };
 
 use parlor_stomp::AckMode;
@@ -154,18 +151,16 @@ impl Broker {
     /// Makes `subscriber` a consumer of a queue; none where there are as many queues as there may be.
     pub(crate) fn consume(&self, destination: &Destination, subscriber: &Subscriber) -> Option<Arc<Consumer>> {
         let key = self.next_key();
-        let (queue, stalled) = loop {
+        let queue = loop {
             let queue = self.queue(destination)?;
-            let receiver = Receiver::new(subscriber);
-            let stalled = Arc::clone(&receiver.stalled);
-            if queue.add(key, receiver) {
-                break (queue, stalled);
+            if queue.add(key, Receiver::new(subscriber)) {
+                break queue;
             }
         };
         let meters = self.inner.meters.destinations.of(destination);
         meters.subscriptions.increment();
         let destination = destination.clone();
-        Some(Arc::new(Consumer { broker: self.clone(), queue, destination, key, stalled, meters, is_shared: true }))
+        Some(Arc::new(Consumer { broker: self.clone(), queue, destination, key, meters, is_shared: true }))
     }
 
     pub(super) fn retire_queue(&self, destination: &Destination) {
@@ -201,7 +196,6 @@ impl Receiver {
             is_ready: false,
             // A queue has no history: who wants to resume there is told with its first message.
             first: (subscriber.begins == Begins::Resuming).then(|| recovered_header(false)),
-            stalled: Arc::new(AtomicBool::new(false)),
             looks_at: None,
             ids: None,
         }

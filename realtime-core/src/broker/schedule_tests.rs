@@ -79,7 +79,7 @@ impl Ear {
         let kept = Kept::default();
         let subscriber = Subscriber {
             session: SessionId::random(),
-            encoding: Encoding::Stomp { version: Version::V1_2, subscription: Some("0".into()) },
+            encoding: Encoding::stomp(Version::V1_2, Some("0")),
             outbox: Arc::new(Outbox::new(Box::new(kept.clone()), OutboxLimits::default())),
             ack: AckMode::Auto,
             prefetch: usize::MAX,

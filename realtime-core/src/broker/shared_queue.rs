@@ -4,10 +4,10 @@
 //! Lock order: a topic's lock, then a queue's, then an outbox's. Dead letters are buried after the lock was given back.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
 };
@@ -22,7 +22,7 @@ use crate::{
         stored::{LastEncoded, Stored},
     },
     clock,
-    delivery::{Dead, Delivery, Queue, QueueFull, Reference, Returned, Settled, SmallMap},
+    delivery::{Dead, Delivery, Queue, QueueFull, Returned, Settled, SmallMap},
     limits::QueueLimits,
     outbox::{Outbox, Pushed},
     sync::{Mutex, MutexGuard},
@@ -63,8 +63,6 @@ pub(super) struct Receiver {
     pub(super) is_ready: bool,
     /// Told with the first message.
     pub(super) first: Option<(&'static str, &'static str)>,
-    /// The connection had no room when it was its turn.
-    pub(super) stalled: Arc<AtomicBool>,
     /// When its task looks at the time-outs by itself. That may be too early, where what it was for is settled; to have the task
     /// look once for nothing is less work than to tell it of each message.
     pub(super) looks_at: Option<Instant>,
@@ -164,13 +162,13 @@ impl SharedQueue {
         accepted: bool,
     ) -> (Settled, Vec<Dead<Arc<Stored>>>, Handed) {
         let settled = self.with(|state| {
-            let Some(reference) = state.reference(consumer, named) else {
+            let Some(ack) = state.delivery(consumer, named) else {
                 return (Settled::NeverGiven, Vec::new(), Handed::default());
             };
             let (settled, dead) = if accepted {
-                (state.queue.ack(consumer, reference), Vec::new())
+                (state.queue.ack(consumer, ack), Vec::new())
             } else {
-                let (settled, returned) = state.queue.nack(consumer, reference);
+                let (settled, returned) = state.queue.nack(consumer, ack);
                 (settled, returned.dead)
             };
             (settled, dead, state.hand_out())
@@ -276,13 +274,16 @@ impl State {
 
     /// As [`hand_out`](Self::hand_out), where other queues may just have handed out the same.
     fn hand_out_after(&mut self, mut last: Option<&mut LastEncoded>) -> Handed {
-        let now = clock::now();
         let mut handed = Handed::default();
         let Self { queue, receivers, .. } = self;
+        if queue.waiting() == 0 {
+            return handed;
+        }
+        let now = clock::now();
         while let Some(delivery) = queue.next(now, |key| receivers.get(&key).is_some_and(Receiver::has_room)) {
             let Some(receiver) = receivers.get_mut(&delivery.consumer) else { continue };
             let wire = receiver.encode(&delivery, last.as_deref_mut());
-            receiver.remember(&delivery.message.message_id, delivery.sequence, queue);
+            receiver.remember(&delivery, queue);
             handed.messages += 1;
             handed.octets += wire.len();
             handed.queued |= receiver.outbox.push(wire) == Pushed::Queued;
@@ -294,26 +295,17 @@ impl State {
         handed
     }
 
-    fn reference(&self, consumer: u64, named: Named<'_>) -> Option<Reference> {
+    fn delivery(&self, consumer: u64, named: Named<'_>) -> Option<u64> {
         match named {
-            Named::Delivery(ack) => Some(Reference::Ack(ack)),
-            Named::Message(id) => {
-                self.receivers.get(&consumer)?.ids.as_ref()?.get(id).copied().map(Reference::Sequence)
-            }
+            Named::Delivery(ack) => Some(ack),
+            Named::Message(id) => self.receivers.get(&consumer)?.ids.as_ref()?.get(id).copied(),
         }
     }
 }
 
 impl Receiver {
     fn has_room(&self) -> bool {
-        if !self.is_ready || !self.outbox.is_open() {
-            return false;
-        }
-        self.outbox.is_half_empty() || {
-            self.stalled.store(true, Ordering::Release);
-            // Its task may have written everything before it could see that something waits.
-            self.outbox.is_half_empty()
-        }
+        self.is_ready && self.outbox.offers_room()
     }
 
     fn encode(&mut self, delivery: &Delivery<Arc<Stored>>, last: Option<&mut LastEncoded>) -> Bytes {
@@ -326,20 +318,14 @@ impl Receiver {
         }
     }
 
-    fn remember(&mut self, id: &Arc<str>, sequence: u64, queue: &Queue<Arc<Stored>>) {
-        if self.mode == AckMode::Auto || self.encoding.has_ack_header() {
-            return;
-        }
+    /// Keeps by which name the client may settle a delivery that has none of its own: of a message that comes again, the latest.
+    fn remember(&mut self, delivery: &Delivery<Arc<Stored>>, queue: &Queue<Arc<Stored>>) {
+        let Some(ack) = delivery.ack.filter(|_| !self.encoding.has_ack_header()) else { return };
         let ids = self.ids.get_or_insert_default();
         if ids.len() >= MAX_REMEMBERED {
-            ids.retain(|_, sequence| queue.is_in_flight(*sequence));
+            ids.retain(|_, ack| queue.is_in_flight(delivery.consumer, *ack));
         }
-        match ids.entry(Arc::clone(id)) {
-            Entry::Occupied(_) => {}
-            Entry::Vacant(place) => {
-                place.insert(sequence);
-            }
-        }
+        ids.insert(Arc::clone(&delivery.message.message_id), ack);
     }
 }
 
@@ -366,7 +352,7 @@ mod tests {
         let outbox = Arc::new(Outbox::new(Box::new(Kept::default()), OutboxLimits::default()));
         let subscriber = Subscriber {
             session: SessionId::random(),
-            encoding: Encoding::Stomp { version: Version::V1_2, subscription: Some("0".into()) },
+            encoding: Encoding::stomp(Version::V1_2, Some("0")),
             outbox: Arc::clone(&outbox),
             ack: AckMode::ClientIndividual,
             prefetch: usize::MAX,

@@ -90,7 +90,7 @@ mod tests {
     }
 
     fn encoding(version: Version, subscription: &str) -> Encoding {
-        Encoding::Stomp { version, subscription: Some(subscription.into()) }
+        Encoding::stomp(version, Some(subscription))
     }
 
     /// Consumers of all versions, of two messages, one of them text and one not.

@@ -93,11 +93,9 @@ impl Broker {
         };
         let limits = self.limits_of(&destination, self.inner.queues.settings().acknowledgements);
         let queue = Arc::new(SharedQueue::new(limits, None));
-        let receiver = Receiver::new(subscriber);
-        let stalled = Arc::clone(&receiver.stalled);
-        queue.add(key, receiver);
+        queue.add(key, Receiver::new(subscriber));
         let meters = self.meters_of(place);
-        Arc::new(Consumer { broker: self.clone(), queue, destination, key, stalled, meters, is_shared: false })
+        Arc::new(Consumer { broker: self.clone(), queue, destination, key, meters, is_shared: false })
     }
 
     /// The meters of a subscription's place.

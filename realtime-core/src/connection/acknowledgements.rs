@@ -7,16 +7,11 @@
 #[cfg(test)]
 mod model_tests;
 
-use std::{
-    collections::VecDeque,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use parlor_stomp::{Fault, Settle, SubscriptionId, Version};
+use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use crate::{
@@ -31,16 +26,14 @@ const MAX_ENDED: usize = 256;
 #[derive(Debug)]
 pub(super) struct Acknowledgements {
     broker: Broker,
-    /// The latest last. Those that have ended stay for a while: an ACK that crosses an UNSUBSCRIBE is no fault.
-    entries: Mutex<VecDeque<Entry>>,
+    /// The latest last; most clients have one at most. Those that have ended stay for a while: an ACK that crosses an UNSUBSCRIBE is no fault.
+    entries: Mutex<SmallVec<[Entry; 1]>>,
 }
 
 #[derive(Debug)]
 struct Entry {
     subscription: SubscriptionId,
     key: u64,
-    /// Something waits for room in the connection; looked at in each of its turns.
-    stalled: Arc<AtomicBool>,
     consumer: Weak<Consumer>,
 }
 
@@ -58,8 +51,8 @@ impl Acknowledgements {
         {
             entries.remove(oldest);
         }
-        let (subscription, key, stalled) = (subscription.clone(), consumer.key(), Arc::clone(consumer.stalled()));
-        entries.push_back(Entry { subscription, key, stalled, consumer: Arc::downgrade(consumer) });
+        let (subscription, key) = (subscription.clone(), consumer.key());
+        entries.push(Entry { subscription, key, consumer: Arc::downgrade(consumer) });
     }
 
     /// Does what an ACK (`accepted`) or NACK says.
@@ -104,7 +97,7 @@ impl Acknowledgements {
 
     /// Hands out what waited for room in the connection.
     pub(super) fn pump(&self) {
-        for consumer in self.consumers_where(|entry| entry.stalled.load(Ordering::Acquire)) {
+        for consumer in self.consumers() {
             consumer.pump();
         }
     }
@@ -129,8 +122,10 @@ impl Acknowledgements {
         accepted: bool,
     ) -> Settled {
         // Outside of the lock: what a NACK or an end sets off may take its time.
-        let found: Vec<_> =
-            self.entries.lock().iter().filter(|entry| wanted(entry)).map(|e| e.consumer.clone()).collect();
+        let entries = self.entries.lock();
+        let found: SmallVec<[_; 1]> =
+            entries.iter().filter(|entry| wanted(entry)).map(|e| e.consumer.clone()).collect();
+        drop(entries);
         let mut known = Settled::NeverGiven;
         for consumer in found {
             let settled = match consumer.upgrade() {
@@ -149,12 +144,7 @@ impl Acknowledgements {
         known
     }
 
-    fn consumers(&self) -> Vec<Arc<Consumer>> {
-        self.consumers_where(|_| true)
-    }
-
-    fn consumers_where(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<Arc<Consumer>> {
-        let entries = self.entries.lock();
-        entries.iter().filter(|entry| wanted(entry)).filter_map(|entry| entry.consumer.upgrade()).collect()
+    fn consumers(&self) -> SmallVec<[Arc<Consumer>; 1]> {
+        self.entries.lock().iter().filter_map(|entry| entry.consumer.upgrade()).collect()
     }
 }

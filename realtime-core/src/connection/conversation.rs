@@ -105,11 +105,6 @@ impl Conversation {
         Self { endpoint, identity, shared, outbox, waiting, live, jobs, transactions }
     }
 
-    /// Whether its rights have changed, and live subscriptions are to be judged again; asked once for each change.
-    pub(super) fn take_to_judge(&self) -> bool {
-        self.identity.take_to_judge()
-    }
-
     /// When a transaction has been open for too long.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.transactions.as_ref()?.next_deadline()

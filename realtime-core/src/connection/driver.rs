@@ -33,7 +33,7 @@ use crate::{
     connection::{
         Closing, Socket, Transport,
         assembly::Assembly,
-        background::Background,
+        background::{Background, Job},
         conversation::{Conversation, Flow},
         shared::Shared,
     },
@@ -59,6 +59,8 @@ pub(crate) struct Driver {
     inbox: Inbox,
     work: Work,
     background: Background,
+    /// Says when live subscriptions are to be judged again.
+    identity: Arc<Identity>,
     /// What the conversation has in common with the driver.
     shared: Arc<Shared>,
     pace: Pace,
@@ -101,13 +103,18 @@ impl Driver {
         socket.outbox().expire_at(principal.expires_at());
         let identity = Arc::new(Identity::new(principal));
         let shared = Arc::new(Shared::new(endpoint.broker.clone()));
-        let conversation =
-            Conversation::new(Arc::clone(&endpoint), identity, Arc::clone(&shared), Arc::clone(socket.outbox()));
+        let conversation = Conversation::new(
+            Arc::clone(&endpoint),
+            Arc::clone(&identity),
+            Arc::clone(&shared),
+            Arc::clone(socket.outbox()),
+        );
         Self {
             stomp: ServerSession::new(endpoint.stomp.clone()),
             inbox: Inbox::default(),
             work: Work::Idle(Box::new(conversation)),
             background: Background::default(),
+            identity,
             shared,
             pace: Pace::Connecting(clock::after(now, config.connect_timeout)),
             warning: ExpiryWarning::default(),
@@ -185,7 +192,8 @@ impl Driver {
             let outbox = Arc::clone(self.socket.outbox());
             return Poll::Ready(self.on_time(&outbox).map(Exit::Ended));
         }
-        if let Poll::Ready(flow) = self.work.poll_done(cx) {
+        if let Poll::Ready((flow, jobs)) = self.work.poll_done(cx) {
+            self.background.add(jobs);
             if let Flow::End(closing, reason) = flow {
                 return Poll::Ready(Some(Exit::Ended(Ended { closing: Some(closing), reason })));
             }
@@ -195,7 +203,7 @@ impl Driver {
         }
         let outbox = self.socket.outbox();
         let streaming = self.finish.is_none();
-        if streaming && outbox.is_half_empty() {
+        if streaming && outbox.takes_up_again() {
             self.shared.acknowledgements.pump();
         }
         if let Poll::Ready(result) = self.background.poll(cx, || streaming && outbox.is_half_empty()) {
@@ -246,9 +254,10 @@ impl Driver {
     }
 
     fn start_next(&mut self) {
-        let Work::Idle(conversation) = &mut self.work else { return };
-        self.background.add(conversation.take_jobs());
-        if conversation.take_to_judge() {
+        if !matches!(self.work, Work::Idle(_)) {
+            return;
+        }
+        if self.identity.take_to_judge() {
             // Before the next frame: it is handled with today's rights, and no subscription is overlooked that was made with
             // yesterday's.
             return self.judge_again();
@@ -293,11 +302,12 @@ fn panicked() -> Flow {
 }
 
 impl Work {
-    /// The end of the request that is being answered; never, while there is none.
-    fn poll_done(&mut self, cx: &mut Context<'_>) -> Poll<Flow> {
+    /// The end of the request that is being answered, and what it has left to do beside the next; never, while there is none.
+    fn poll_done(&mut self, cx: &mut Context<'_>) -> Poll<(Flow, Vec<Job>)> {
         let Self::Busy(running) = self else { return Poll::Pending };
-        let (conversation, flow) = ready!(running.as_mut().poll(cx));
+        let (mut conversation, flow) = ready!(running.as_mut().poll(cx));
+        let jobs = conversation.take_jobs();
         *self = Self::Idle(conversation);
-        Poll::Ready(flow)
+        Poll::Ready((flow, jobs))
     }
 }

@@ -243,7 +243,7 @@ impl Dispatch {
 
     fn subscriber(&self, subscribe: &Subscribe, begins: Begins) -> Result<Subscriber, Rejection> {
         let subscription = match &subscribe.id {
-            SubscriptionId::Named(id) => Some(Arc::clone(id)),
+            SubscriptionId::Named(id) => Some(&**id),
             SubscriptionId::Unnamed(_) => None,
         };
         let prefetch = match subscribe.headers.get(PREFETCH_COUNT) {
@@ -252,7 +252,7 @@ impl Dispatch {
         };
         Ok(Subscriber {
             session: self.session.id(),
-            encoding: Encoding::Stomp { version: self.session.version(), subscription },
+            encoding: Encoding::stomp(self.session.version(), subscription),
             outbox: Arc::clone(&self.outbox),
             // A question to a handler is answered; there is nothing to acknowledge.
             ack: subscribe.ack,

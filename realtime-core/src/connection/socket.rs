@@ -18,7 +18,7 @@ use tokio::{
 use crate::{
     clock,
     config::Config,
-    connection::{Transport, scratch},
+    connection::{Transport, scratch, transport::Reader},
     limits::{Excess, SocketRates, TokenBucket},
     outbox::{FlushEvent, Outbox},
     websocket::{Opcode, WebSocketDecoder, WebSocketError, WebSocketEvent, encode_frame},
@@ -43,7 +43,7 @@ const MOST_THROWN_AWAY: usize = 4 * 1024 * 1024;
 /// # Ok(()) }
 /// ```
 pub struct Socket {
-    reader: Box<dyn AsyncRead + Send + Unpin>,
+    reader: Reader,
     /// What was read and is not decoded: less than a frame, most of the time nothing.
     input: BytesMut,
     decoder: WebSocketDecoder,

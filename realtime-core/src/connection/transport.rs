@@ -10,8 +10,8 @@ use std::{
 
 use bytes::Bytes;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, WriteHalf},
-    net::TcpStream,
+    io::{AsyncRead, AsyncWrite, ReadBuf, WriteHalf},
+    net::{TcpStream, tcp::OwnedReadHalf},
 };
 
 use crate::outbox::{WireWriter, Writer};
@@ -40,7 +40,7 @@ use crate::outbox::{WireWriter, Writer};
 /// # Ok(()) }
 /// ```
 pub struct Transport {
-    pub(crate) reader: Box<dyn AsyncRead + Send + Unpin>,
+    pub(crate) reader: Reader,
     pub(crate) writer: Writer,
     pub(crate) read_ahead: Bytes,
     pub(crate) peer: Option<SocketAddr>,
@@ -54,14 +54,15 @@ impl Transport {
     pub fn tcp(stream: TcpStream, read_ahead: Bytes) -> Self {
         let peer = stream.peer_addr().ok();
         let (reader, writer) = stream.into_split();
-        Self { reader: Box::new(reader), writer: Writer::tcp(writer), read_ahead, peer }
+        Self { reader: Reader::Tcp(reader), writer: Writer::tcp(writer), read_ahead, peer }
     }
 
     /// Any other stream (TLS, HTTP/2, a pipe in memory): the connection's task does all writing.
     #[must_use]
     pub fn stream(stream: impl AsyncRead + AsyncWrite + Send + 'static, read_ahead: Bytes) -> Self {
         let (reader, writer) = tokio::io::split(stream);
-        Self { reader: Box::new(reader), writer: Writer::Any(Box::new(TaskWriter(writer))), read_ahead, peer: None }
+        let (reader, writer) = (Reader::Any(Box::new(reader)), Writer::Any(Box::new(TaskWriter(writer))));
+        Self { reader, writer, read_ahead, peer: None }
     }
 
     /// Sets the address that log lines name as the other end: the client's own where a proxy stands between, then with port
@@ -76,6 +77,23 @@ impl Transport {
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Transport").field("read_ahead", &self.read_ahead.len()).finish_non_exhaustive()
+    }
+}
+
+/// The read half of a transport, as near to the socket as [`Writer`] is.
+pub(crate) enum Reader {
+    /// A plain TCP stream.
+    Tcp(OwnedReadHalf),
+    /// Anything else.
+    Any(Box<dyn AsyncRead + Send + Unpin>),
+}
+
+impl AsyncRead for Reader {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(reader) => Pin::new(reader).poll_read(cx, room),
+            Self::Any(reader) => Pin::new(reader).poll_read(cx, room),
+        }
     }
 }
 

@@ -3,10 +3,7 @@
 use parlor_stomp::AckMode;
 use tokio::time::Instant;
 
-use crate::{
-    delivery::{Reference, Settled, SmallMap},
-    limits::QueueLimits,
-};
+use crate::{delivery::SmallMap, limits::QueueLimits};
 
 /// A consumer. Its bound of messages holds at any time, its bound of octets but for the message that reaches it.
 #[derive(Debug)]
@@ -19,9 +16,7 @@ pub(super) struct Consumer<M> {
     pub(super) turn: u64,
     /// The ack value of the next delivery; all below it were given.
     next_ack: u64,
-    /// The highest sequence that it was ever given; they start at 1.
-    highest: u64,
-    in_flight: SmallMap<u64, InFlight<M>, 2>,
+    in_flight: SmallMap<u64, InFlight<M>, 4>,
     bytes: usize,
 }
 
@@ -50,22 +45,15 @@ impl<M> Consumer<M> {
             max_bytes: limits.max_unacknowledged_bytes,
             turn,
             next_ack: 1,
-            highest: 0,
             in_flight: SmallMap::default(),
             bytes: 0,
         }
-    }
-
-    /// Notes a message that counts as consumed.
-    pub(super) fn consume(&mut self, sequence: u64) {
-        self.highest = self.highest.max(sequence);
     }
 
     /// Keeps a message until it is settled, and gives it the name to settle it by.
     pub(super) fn keep(&mut self, message: InFlight<M>) -> u64 {
         let ack = self.next_ack;
         self.next_ack += 1;
-        self.highest = self.highest.max(message.sequence);
         self.bytes += message.stored.octets;
         self.in_flight.insert(ack, message);
         ack
@@ -82,27 +70,18 @@ impl<M> Consumer<M> {
     pub(super) fn settled_by(&self, ack: u64) -> Option<u64> {
         match self.mode {
             AckMode::Client => self.in_flight.first_key().copied().filter(|&first| first <= ack),
-            AckMode::Auto | AckMode::ClientIndividual => self.in_flight.contains_key(&ack).then_some(ack),
+            AckMode::Auto | AckMode::ClientIndividual => self.has(ack).then_some(ack),
         }
     }
 
-    /// The delivery that `reference` means. `now_at` tells which consumer has a message in flight, and by which name.
-    pub(super) fn resolve(
-        &self,
-        key: u64,
-        reference: Reference,
-        now_at: &SmallMap<u64, (u64, u64), 2>,
-    ) -> Result<u64, Settled> {
-        match reference {
-            Reference::Ack(ack) if (1..self.next_ack).contains(&ack) => Ok(ack),
-            Reference::Ack(_) => Err(Settled::NeverGiven),
-            Reference::Sequence(sequence) => match now_at.get(&sequence) {
-                Some(&(consumer, ack)) if consumer == key => Ok(ack),
-                // Among several consumers this one may have had the messages on both sides only; to be lenient costs nothing.
-                _ if (1..=self.highest).contains(&sequence) => Err(Settled::AlreadySettled),
-                _ => Err(Settled::NeverGiven),
-            },
-        }
+    /// Whether there was a delivery of that name.
+    pub(super) fn was_given(&self, ack: u64) -> bool {
+        (1..self.next_ack).contains(&ack)
+    }
+
+    /// Whether that delivery is not settled.
+    pub(super) fn has(&self, ack: u64) -> bool {
+        self.in_flight.contains_key(&ack)
     }
 
     /// Whether its messages count as consumed once they are handed over.

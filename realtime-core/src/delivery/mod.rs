@@ -27,7 +27,7 @@ mod tests;
 pub(crate) use dead::{Cause, Dead, Returned};
 pub(crate) use handed::Delivery;
 #[cfg(test)]
-pub(crate) use model::Model;
+pub(crate) use model::{Model, Reference};
 pub(crate) use queue::{Queue, QueueFull};
-pub(crate) use settled::{Reference, Settled};
+pub(crate) use settled::Settled;
 pub(crate) use small_map::SmallMap;

@@ -7,8 +7,17 @@ use std::time::Duration;
 use parlor_stomp::AckMode;
 use tokio::time::Instant;
 
-use super::{Cause, Dead, Delivery, QueueFull, Reference, Returned, Settled};
+use super::{Cause, Dead, Delivery, QueueFull, Returned, Settled};
 use crate::limits::QueueLimits;
+
+/// How ACK and NACK name a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reference {
+    /// By the name of that delivery (STOMP 1.2: the MESSAGE's `ack`).
+    Ack(u64),
+    /// By the message itself (1.0 and 1.1: its `message-id`): the delivery of it that the consumer has now.
+    Sequence(u64),
+}
 
 pub(crate) struct Model {
     limits: QueueLimits,

@@ -10,7 +10,7 @@ use proptest::{collection::vec, prelude::*};
 use tokio::time::Instant;
 
 use super::{
-    model::{Model, small},
+    model::{Model, Reference, small},
     *,
 };
 use crate::limits::QueueLimits;
@@ -20,11 +20,11 @@ const KEYS: u64 = 4;
 
 #[derive(Clone, Copy, Debug)]
 enum Op {
-    Ack { consumer: u64, reference: Reference },
+    Ack { consumer: u64, ack: u64 },
     Add { consumer: u64, mode: AckMode, prefetch: usize },
     Advance { seconds: u64 },
     Expire,
-    Nack { consumer: u64, reference: Reference },
+    Nack { consumer: u64, ack: u64 },
     Next { room: u8 },
     Publish { octets: usize },
     Remove { consumer: u64 },
@@ -34,7 +34,6 @@ enum Op {
 fn op((kind, a, b): (u8, u8, u8)) -> Op {
     let consumer = u64::from(a) % KEYS;
     let number = u64::from(b) % 12;
-    let reference = if a < 128 { Reference::Ack(number) } else { Reference::Sequence(number) };
     match kind {
         0..4 => Op::Publish { octets: usize::from(a) % 30 },
         4..8 => Op::Next { room: if b < 192 { u8::MAX } else { b } },
@@ -42,8 +41,8 @@ fn op((kind, a, b): (u8, u8, u8)) -> Op {
             let mode = [AckMode::Auto, AckMode::Client, AckMode::ClientIndividual][usize::from(b) % 3];
             Op::Add { consumer, mode, prefetch: usize::from(a) % 5 }
         }
-        10..12 => Op::Ack { consumer, reference },
-        12..14 => Op::Nack { consumer, reference },
+        10..12 => Op::Ack { consumer, ack: number },
+        12..14 => Op::Nack { consumer, ack: number },
         14 => Op::Advance { seconds: number },
         15 if b < 128 => Op::Expire,
         _ => Op::Remove { consumer },
@@ -70,16 +69,18 @@ proptest! {
         let mut published = 0;
         for op in ops.into_iter().map(op) {
             match op {
-                Op::Ack { consumer, reference } => {
-                    prop_assert_eq!(queue.ack(consumer, reference), model.ack(consumer, reference), "{:?}", op);
+                Op::Ack { consumer, ack } => {
+                    let expected = model.ack(consumer, Reference::Ack(ack));
+                    prop_assert_eq!(queue.ack(consumer, ack), expected, "{:?}", op);
                 }
                 Op::Add { consumer, mode, prefetch } => {
                     prop_assert_eq!(queue.add(consumer, mode, prefetch), model.add(consumer, mode, prefetch));
                 }
                 Op::Advance { seconds } => now += Duration::from_secs(seconds),
                 Op::Expire => prop_assert_eq!(queue.expire(now), model.expire(now)),
-                Op::Nack { consumer, reference } => {
-                    prop_assert_eq!(queue.nack(consumer, reference), model.nack(consumer, reference), "{:?}", op);
+                Op::Nack { consumer, ack } => {
+                    let expected = model.nack(consumer, Reference::Ack(ack));
+                    prop_assert_eq!(queue.nack(consumer, ack), expected, "{:?}", op);
                 }
                 Op::Next { room } => {
                     prop_assert_eq!(queue.next(now, has_room(room)), model.next(now, has_room(room)));
@@ -114,9 +115,9 @@ proptest! {
         let mut lives = Lives::default();
         for op in ops.into_iter().map(op) {
             match op {
-                Op::Ack { consumer, reference } => {
-                    let named = lives.named(consumer, reference);
-                    match queue.ack(consumer, reference) {
+                Op::Ack { consumer, ack } => {
+                    let named = lives.named(consumer, ack);
+                    match queue.ack(consumer, ack) {
                         Settled::Settled(count) => {
                             prop_assert_eq!(named.len(), count);
                             lives.take_from(consumer, &named);
@@ -138,9 +139,9 @@ proptest! {
                     let late = lives.take_late(now);
                     lives.returned(&queue.expire(now), late, limits.max_attempts)?;
                 }
-                Op::Nack { consumer, reference } => {
-                    let named = lives.named(consumer, reference);
-                    let (settled, returned) = queue.nack(consumer, reference);
+                Op::Nack { consumer, ack } => {
+                    let named = lives.named(consumer, ack);
+                    let (settled, returned) = queue.nack(consumer, ack);
                     prop_assert_eq!(matches!(settled, Settled::Settled(_)), !named.is_empty());
                     lives.take_from(consumer, &named);
                     lives.returned(&returned, named.len(), limits.max_attempts)?;
@@ -200,7 +201,7 @@ proptest! {
             let delivery = queue.next(crate::clock::now(), |_| true).unwrap();
             given[usize::try_from(delivery.consumer).unwrap()] += 1;
             if let Some(ack) = delivery.ack {
-                queue.ack(delivery.consumer, Reference::Ack(ack));
+                queue.ack(delivery.consumer, ack);
             }
         }
         prop_assert!(given.iter().max().unwrap() - given.iter().min().unwrap() <= 1, "{:?}", given);
@@ -249,13 +250,11 @@ impl Lives {
     }
 
     /// The messages that a word of this consumer is about.
-    fn named(&self, consumer: u64, reference: Reference) -> Vec<u64> {
+    fn named(&self, consumer: u64, ack: u64) -> Vec<u64> {
         let Some((mode, has)) = self.consumers.get(&consumer) else { return Vec::new() };
-        let named = match reference {
-            Reference::Ack(ack) => has.get_key_value(&ack),
-            Reference::Sequence(sequence) => has.iter().find(|(_, (other, _))| *other == sequence),
-        };
-        let Some((&ack, _)) = named else { return Vec::new() };
+        if !has.contains_key(&ack) {
+            return Vec::new();
+        }
         let from = if *mode == AckMode::Client { 0 } else { ack };
         has.range(from..=ack).map(|(_, &(sequence, _))| sequence).collect()
     }

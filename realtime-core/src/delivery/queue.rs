@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use crate::{
     clock,
     delivery::{
-        Cause, Dead, Delivery, Reference, Returned, Settled, SmallMap,
+        Cause, Dead, Delivery, Returned, Settled, SmallMap,
         consumer::{Consumer, InFlight, Stored},
     },
     limits::QueueLimits,
@@ -30,10 +30,10 @@ pub(crate) struct Queue<M> {
     consumers: SmallMap<u64, Consumer<M>, 1>,
     /// The consumers that are free, by turn: the one that waited longest is first.
     free: SmallMap<u64, u64, 1>,
-    /// Who has the messages that are in flight, by sequence, and by which ack value.
-    in_flight: SmallMap<u64, (u64, u64), 2>,
     /// When the oldest delivery of each consumer times out: the moment and the consumer. Later ones do so no earlier.
     deadlines: SmallMap<(Instant, u64), (), 1>,
+    /// Messages that are in flight.
+    in_flight: usize,
     /// Octets of all messages, waiting and in flight.
     bytes: usize,
     next_sequence: u64,
@@ -59,8 +59,8 @@ impl<M: Clone> Queue<M> {
             waiting: SmallMap::default(),
             consumers: SmallMap::default(),
             free: SmallMap::default(),
-            in_flight: SmallMap::default(),
             deadlines: SmallMap::default(),
+            in_flight: 0,
             bytes: 0,
             next_sequence: 1,
             next_turn: 1,
@@ -73,7 +73,7 @@ impl<M: Clone> Queue<M> {
     /// # Errors
     /// When it would not fit. What is stored stays as it is.
     pub(crate) fn publish(&mut self, message: M, octets: usize) -> Result<u64, QueueFull> {
-        if self.waiting.len() + self.in_flight.len() >= self.limits.max_messages {
+        if self.waiting.len() + self.in_flight >= self.limits.max_messages {
             return Err(QueueFull::Messages(self.limits.max_messages));
         }
         if octets > self.limits.max_bytes - self.bytes {
@@ -129,13 +129,12 @@ impl<M: Clone> Queue<M> {
         consumer.turn = self.next_turn;
         self.next_turn += 1;
         let (ack, message) = if consumer.is_auto() {
-            consumer.consume(sequence);
             self.bytes -= stored.octets;
             (None, stored.message)
         } else {
             let (message, deadline) = (stored.message.clone(), clock::after(now, self.limits.ack_timeout));
             let ack = consumer.keep(InFlight { sequence, deadline, stored });
-            self.in_flight.insert(sequence, (key, ack));
+            self.in_flight += 1;
             if consumer.in_flight() == 1 {
                 self.deadlines.insert((deadline, key), ());
             }
@@ -148,15 +147,15 @@ impl<M: Clone> Queue<M> {
     }
 
     /// ACK: the message is consumed; in the mode `client`, all that were delivered to that consumer before it are too.
-    pub(crate) fn ack(&mut self, consumer: u64, reference: Reference) -> Settled {
-        self.settle(consumer, reference, |queue, message| queue.bytes -= message.stored.octets)
+    pub(crate) fn ack(&mut self, consumer: u64, ack: u64) -> Settled {
+        self.settle(consumer, ack, |queue, message| queue.bytes -= message.stored.octets)
     }
 
     /// NACK: the message is delivered again, to another consumer first, or dead; in the mode `client`, so are all that were delivered to that consumer
     /// before it and are not settled (NACK-02).
-    pub(crate) fn nack(&mut self, consumer: u64, reference: Reference) -> (Settled, Returned<M>) {
+    pub(crate) fn nack(&mut self, consumer: u64, ack: u64) -> (Settled, Returned<M>) {
         let mut returned = Returned::default();
-        let settled = self.settle(consumer, reference, |queue, message| {
+        let settled = self.settle(consumer, ack, |queue, message| {
             queue.give_back(message, consumer, Cause::Nacked, &mut returned);
         });
         if let Settled::Settled(_) = settled {
@@ -189,12 +188,12 @@ impl<M: Clone> Queue<M> {
 
     /// Messages that a consumer has and has not settled.
     pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight.len()
+        self.in_flight
     }
 
-    /// Whether a consumer has the message and has not settled it.
-    pub(crate) fn is_in_flight(&self, sequence: u64) -> bool {
-        self.in_flight.contains_key(&sequence)
+    /// Whether a delivery to this consumer is not settled.
+    pub(crate) fn is_in_flight(&self, consumer: u64, ack: u64) -> bool {
+        self.consumers.get(&consumer).is_some_and(|consumer| consumer.has(ack))
     }
 
     /// Messages that this consumer has and has not settled.
@@ -222,13 +221,11 @@ impl<M: Clone> Queue<M> {
         self.consumers.is_empty() && self.waiting.is_empty()
     }
 
-    /// Hands everything that a word about `reference` settles to `each`.
-    fn settle(&mut self, key: u64, reference: Reference, mut each: impl FnMut(&mut Self, InFlight<M>)) -> Settled {
-        let Some(consumer) = self.consumers.get(&key) else { return Settled::NeverGiven };
-        let upto = match consumer.resolve(key, reference, &self.in_flight) {
-            Ok(ack) => ack,
-            Err(settled) => return settled,
-        };
+    /// Hands everything that a word about `upto` settles to `each`.
+    fn settle(&mut self, key: u64, upto: u64, mut each: impl FnMut(&mut Self, InFlight<M>)) -> Settled {
+        if !self.consumers.get(&key).is_some_and(|consumer| consumer.was_given(upto)) {
+            return Settled::NeverGiven;
+        }
         let mut count = 0;
         while let Some(ack) = self.consumers.get(&key).and_then(|consumer| consumer.settled_by(upto)) {
             let Some(message) = self.take(key, ack) else { break };
@@ -247,7 +244,7 @@ impl<M: Clone> Queue<M> {
         let consumer = self.consumers.get_mut(&key)?;
         let before = consumer.deadline();
         let message = consumer.take(ack)?;
-        self.in_flight.remove(&message.sequence);
+        self.in_flight -= 1;
         let after = consumer.deadline();
         if after != before {
             if let Some(deadline) = before {

@@ -1,13 +1,4 @@
-//! How a consumer names a message, and what its word does.
-
-/// How ACK and NACK name a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reference {
-    /// By the name of that delivery (STOMP 1.2: the MESSAGE's `ack`).
-    Ack(u64),
-    /// By the message itself (1.0 and 1.1: its `message-id`): the delivery of it that the consumer has now.
-    Sequence(u64),
-}
+//! What the word of a consumer does.
 
 /// What an ACK or NACK did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -39,9 +39,9 @@ fn ack_03_client_settles_all_earlier_ones_of_the_same_consumer_only() {
     queue.add(2, AckMode::Client, usize::MAX);
     drain(&mut queue, crate::clock::now());
     // Consumer 1 has 1, 3 and 5.
-    assert_eq!(queue.ack(1, Reference::Ack(2)), Settled::Settled(2));
+    assert_eq!(queue.ack(1, 2), Settled::Settled(2));
     assert_eq!((queue.in_flight_of(1), queue.in_flight_of(2)), (1, 3));
-    assert_eq!(queue.ack(1, Reference::Ack(1)), Settled::AlreadySettled);
+    assert_eq!(queue.ack(1, 1), Settled::AlreadySettled);
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn ack_04_client_individual_settles_that_one_only() {
     let mut queue = queue(3, QueueLimits::default());
     queue.add(1, AckMode::ClientIndividual, usize::MAX);
     drain(&mut queue, crate::clock::now());
-    assert_eq!(queue.ack(1, Reference::Ack(2)), Settled::Settled(1));
+    assert_eq!(queue.ack(1, 2), Settled::Settled(1));
     assert_eq!(queue.in_flight(), 2);
 }
 
@@ -58,30 +58,15 @@ fn ack_06_what_was_never_given_is_told_from_what_is_settled_timed_out_or_taken_b
     let now = crate::clock::now();
     let mut queue = queue(2, QueueLimits::default());
     queue.add(1, AckMode::ClientIndividual, 1);
-    assert_eq!(queue.ack(1, Reference::Ack(1)), Settled::NeverGiven);
+    assert_eq!(queue.ack(1, 1), Settled::NeverGiven);
     drain(&mut queue, now);
-    for never in [Reference::Ack(0), Reference::Ack(2), Reference::Sequence(0), Reference::Sequence(2)] {
+    for never in [0, 2] {
         assert_eq!(queue.ack(1, never), Settled::NeverGiven, "{never:?}");
     }
-    assert_eq!(queue.ack(2, Reference::Ack(1)), Settled::NeverGiven);
+    assert_eq!(queue.ack(2, 1), Settled::NeverGiven);
     queue.expire(now + Duration::from_secs(300));
-    for late in [Reference::Ack(1), Reference::Sequence(1)] {
-        assert_eq!(queue.ack(1, late), Settled::AlreadySettled, "{late:?}");
-        assert_eq!(queue.nack(1, late), (Settled::AlreadySettled, Returned::default()), "{late:?}");
-    }
-}
-
-#[test]
-fn v10_02_a_message_is_settled_by_itself_also_when_it_is_delivered_again() {
-    let now = crate::clock::now();
-    let mut queue = queue(1, QueueLimits::default());
-    queue.add(1, AckMode::Client, 1);
-    drain(&mut queue, now);
-    queue.nack(1, Reference::Sequence(1));
-    let again = queue.next(now, |_| true).unwrap();
-    assert_eq!((again.sequence, again.ack, again.is_redelivered()), (1, Some(2), true));
-    assert_eq!(queue.ack(1, Reference::Sequence(1)), Settled::Settled(1));
-    assert!(queue.bytes() == 0 && queue.ack(1, Reference::Sequence(1)) == Settled::AlreadySettled);
+    assert_eq!(queue.ack(1, 1), Settled::AlreadySettled);
+    assert_eq!(queue.nack(1, 1), (Settled::AlreadySettled, Returned::default()));
 }
 
 #[test]
@@ -101,7 +86,7 @@ fn nack_02_client_gives_back_all_earlier_ones_too_and_nack_01_individual_that_on
         let mut queue = queue(3, QueueLimits::default());
         queue.add(1, mode, usize::MAX);
         drain(&mut queue, crate::clock::now());
-        let (settled, returned) = queue.nack(1, Reference::Ack(2));
+        let (settled, returned) = queue.nack(1, 2);
         assert_eq!((settled, returned.waiting), (Settled::Settled(back), back), "{mode:?}");
         assert_eq!(queue.waiting(), back);
     }
@@ -120,7 +105,7 @@ fn rule_12_a_message_is_delivered_five_times_and_is_then_dead_however_it_came_ba
             now += limits.ack_timeout;
             let returned = match cause {
                 Cause::ConsumerGone => queue.remove(1),
-                Cause::Nacked => queue.nack(1, Reference::Sequence(1)).1,
+                Cause::Nacked => queue.nack(1, attempt.into()).1,
                 Cause::TimedOut => queue.expire(now),
             };
             let dead = Dead { sequence: 1, attempts: 5, consumer: 1, cause, message: 1 };
@@ -156,7 +141,7 @@ fn messages_fit_at_the_bound_and_not_one_beyond_also_while_they_are_in_flight() 
     queue.add(1, AckMode::Client, usize::MAX);
     drain(&mut queue, now);
     assert_eq!(queue.publish(4, 0), Err(QueueFull::Messages(3)));
-    queue.ack(1, Reference::Ack(1));
+    queue.ack(1, 1);
     assert_eq!((queue.publish(4, 0), queue.publish(5, 0)), (Ok(4), Err(QueueFull::Messages(3))));
 }
 
@@ -169,7 +154,7 @@ fn octets_fit_at_the_bound_and_not_one_beyond_also_while_they_are_in_flight() {
     assert_eq!(queue.publish(3, 6), Err(QueueFull::Bytes(25)));
     assert_eq!(queue.publish(3, 5), Ok(3));
     assert_eq!(queue.publish(4, usize::MAX), Err(QueueFull::Bytes(25)));
-    queue.ack(1, Reference::Ack(1));
+    queue.ack(1, 1);
     assert_eq!((queue.publish(4, 10), queue.publish(5, 1)), (Ok(4), Err(QueueFull::Bytes(25))));
 }
 
@@ -191,7 +176,7 @@ fn by_default_delivery_pauses_at_256_unacknowledged_messages_and_goes_on_beside(
     queue.add(2, AckMode::Auto, usize::MAX);
     assert_eq!(drain(&mut queue, now).len(), 344);
     queue.publish(601, 10).unwrap();
-    assert_eq!(queue.ack(1, Reference::Ack(256)), Settled::Settled(1));
+    assert_eq!(queue.ack(1, 256), Settled::Settled(1));
     assert_eq!(drain(&mut queue, now), [(1, 601)]);
 }
 
@@ -202,7 +187,7 @@ fn delivery_pauses_once_the_octets_of_a_consumer_reach_their_bound() {
         let mut queue = queue(5, QueueLimits::default().max_unacknowledged_bytes(bound));
         queue.add(1, AckMode::Client, usize::MAX);
         assert_eq!(drain(&mut queue, now).len(), expected, "{bound}");
-        queue.ack(1, Reference::Ack(u64::try_from(expected).unwrap()));
+        queue.ack(1, u64::try_from(expected).unwrap());
         assert_eq!(queue.next(now, |_| true).map(|delivery| delivery.message), Some(expected as u64 + 1));
     }
 }

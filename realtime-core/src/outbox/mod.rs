@@ -334,6 +334,25 @@ impl Outbox {
         is_half_empty
     }
 
+    /// Whether it is open and less than half of what may wait does: room for who has something that can wait elsewhere. Where it is
+    /// full, the driver is told to have that go on later ([`takes_up_again`](Self::takes_up_again)).
+    pub(crate) fn offers_room(&self) -> bool {
+        let mut state = self.state.lock();
+        if !state.is_open() {
+            return false;
+        }
+        let is_half_empty = state.is_half_empty(&self.limits);
+        state.awaits_half |= !is_half_empty;
+        state.holds_back |= !is_half_empty;
+        is_half_empty
+    }
+
+    /// Whether somebody found no room and there is room again; yes once.
+    pub(crate) fn takes_up_again(&self) -> bool {
+        let mut state = self.state.lock();
+        state.holds_back && state.is_half_empty(&self.limits) && std::mem::take(&mut state.holds_back)
+    }
+
     /// What the queue has been through so far.
     pub(crate) fn history(&self) -> OutboxHistory {
         self.state.lock().queue.history()

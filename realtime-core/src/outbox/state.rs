@@ -37,6 +37,8 @@ pub(super) struct State {
     pub(super) draining: Option<Box<Closing>>,
     /// The driver goes on with what it holds back once less than half of what may wait does.
     pub(super) awaits_half: bool,
+    /// Somebody found no room, and keeps something for when there is.
+    pub(super) holds_back: bool,
     /// A queue has begun and the driver does not know yet.
     pub(super) queue_begun: bool,
     /// The driver shall look at its timers.
@@ -59,6 +61,7 @@ impl State {
             queue: LazyQueue::default(),
             expected: Expected::default(),
             awaits_half: false,
+            holds_back: false,
             phase: Phase::Open,
             driver: None,
             waiting: Vec::new(),

@@ -94,6 +94,21 @@ fn an_outbox_in_which_nothing_ever_waited_has_no_memory_for_a_queue() {
     assert!(unused.state.lock().queue.used().is_none());
 }
 
+#[test]
+fn who_finds_no_room_takes_up_again_once_there_is_some_and_once_only() {
+    let pipe = Pipe::default();
+    let outbox = pipe.outbox(OutboxLimits::default().max_bytes(6));
+    assert!(outbox.offers_room() && !outbox.takes_up_again(), "nobody was refused");
+    outbox.push(wire("half"));
+    assert!(!outbox.offers_room() && !outbox.takes_up_again(), "there is no room yet");
+    pipe.allow(1);
+    assert!(flush(&outbox).is_ready() && flush(&outbox).is_pending());
+    assert!(outbox.takes_up_again() && !outbox.takes_up_again());
+    assert!(outbox.offers_room());
+    outbox.stop(Closing::normal());
+    assert!(!outbox.offers_room(), "nothing more is taken");
+}
+
 /// Of thousands that are written to one after another, each line of memory is a wait.
 #[test]
 fn what_a_delivery_looks_at_fits_into_two_lines_of_memory() {

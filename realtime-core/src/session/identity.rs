@@ -3,6 +3,8 @@
 //! One for each connection and event stream, shared by its entry in the registry, its session's handles and its driver. A
 //! replacement never changes the user or the login, so whatever is found by either stays where it is.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use parking_lot::Mutex;
 
 use crate::{auth::Principal, outbox::Outbox};
@@ -11,6 +13,8 @@ use crate::{auth::Principal, outbox::Outbox};
 #[derive(Debug)]
 pub(crate) struct Identity {
     state: Mutex<State>,
+    /// Rights may have changed, and live subscriptions have not been judged since. Set while the lock is held.
+    to_judge: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -18,13 +22,11 @@ struct State {
     principal: Principal,
     /// How often it was replaced.
     version: u64,
-    /// Rights may have changed, and live subscriptions have not been judged since.
-    to_judge: bool,
 }
 
 impl Identity {
     pub(crate) fn new(principal: Principal) -> Self {
-        Self { state: Mutex::new(State { principal, version: 0, to_judge: false }) }
+        Self { state: Mutex::new(State { principal, version: 0 }), to_judge: AtomicBool::new(false) }
     }
 
     /// The principal as of now.
@@ -51,7 +53,8 @@ impl Identity {
             if !outbox.expire_at(fresh.expires_at()) {
                 return false;
             }
-            *state = State { principal: fresh, version: version + 1, to_judge: true };
+            *state = State { principal: fresh, version: version + 1 };
+            self.to_judge.store(true, Ordering::Release);
             drop(state);
             outbox.rouse();
             return true;
@@ -60,6 +63,7 @@ impl Identity {
 
     /// Whether live subscriptions have to be judged; the answer is yes once for each replacement, or several.
     pub(crate) fn take_to_judge(&self) -> bool {
-        std::mem::take(&mut self.state.lock().to_judge)
+        // Asked for each frame, and nearly always in vain.
+        self.to_judge.load(Ordering::Relaxed) && self.to_judge.swap(false, Ordering::AcqRel)
     }
 }

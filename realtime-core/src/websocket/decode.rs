@@ -285,7 +285,8 @@ impl WebSocketDecoder {
         if count == 0 && frame.left > 0 {
             return Ok(None);
         }
-        let mut payload = input.split_to(count);
+        // Nearly always it is all that was read, and nobody else has a part of it.
+        let mut payload = if count == input.len() { std::mem::take(input) } else { input.split_to(count) };
         unmask(&mut payload, frame.mask);
         frame.mask.rotate_left(count % 4);
         frame.left -= count;

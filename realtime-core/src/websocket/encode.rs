@@ -42,31 +42,28 @@ impl Opcode {
     }
 }
 
-/// Appends the header of a final, unmasked frame with a payload of `length` octets.
-pub(crate) fn encode_header(opcode: Opcode, length: usize, out: &mut Vec<u8>) {
-    let mut room = [0; MAX_HEADER];
-    let start = encode_header_before(opcode, length, &mut room);
-    out.extend_from_slice(&room[start..]);
+/// The length of the header in front of a payload of `length` octets.
+pub(crate) const fn header_length(length: usize) -> usize {
+    match length {
+        0..126 => 2,
+        126..65_536 => 4,
+        _ => MAX_HEADER,
+    }
 }
 
-/// Writes that header to the end of `room`, in front of a payload that is there already; where it begins.
+/// Appends the header of a final, unmasked frame with a payload of `length` octets.
 #[expect(clippy::cast_possible_truncation, reason = "each arm's range fits")]
-pub(crate) fn encode_header_before(opcode: Opcode, length: usize, room: &mut [u8; MAX_HEADER]) -> usize {
+pub(crate) fn encode_header(opcode: Opcode, length: usize, out: &mut Vec<u8>) {
     let first = 0x80 | opcode.code();
     match length {
-        0..126 => {
-            room[8..].copy_from_slice(&[first, length as u8]);
-            8
-        }
+        0..126 => out.extend_from_slice(&[first, length as u8]),
         126..65_536 => {
             let [high, low] = (length as u16).to_be_bytes();
-            room[6..].copy_from_slice(&[first, 126, high, low]);
-            6
+            out.extend_from_slice(&[first, 126, high, low]);
         }
         _ => {
-            room[..2].copy_from_slice(&[first, 127]);
-            room[2..].copy_from_slice(&(length as u64).to_be_bytes());
-            0
+            out.extend_from_slice(&[first, 127]);
+            out.extend_from_slice(&(length as u64).to_be_bytes());
         }
     }
 }
@@ -80,7 +77,7 @@ pub(crate) fn encode_header_before(opcode: Opcode, length: usize, room: &mut [u8
 /// ```
 #[must_use]
 pub fn encode_frame(opcode: Opcode, payload: &[u8]) -> Bytes {
-    let mut out = Vec::with_capacity(10 + payload.len());
+    let mut out = Vec::with_capacity(header_length(payload.len()) + payload.len());
     encode_header(opcode, payload.len(), &mut out);
     out.extend_from_slice(payload);
     out.into()
@@ -125,7 +122,7 @@ mod tests {
         ] {
             let mut out = Vec::new();
             encode_header(Opcode::Text, length, &mut out);
-            assert_eq!(out, header);
+            assert_eq!((header_length(length), out), (header.len(), header));
         }
     }
 

@@ -326,7 +326,7 @@ impl World {
         let id: Arc<str> = format!("sub-{number}").into();
         let subscriber = Subscriber {
             session: session.id,
-            encoding: Encoding::Stomp { version: session.version, subscription: Some(Arc::clone(&id)) },
+            encoding: Encoding::stomp(session.version, Some(&id)),
             outbox: Arc::clone(&session.outbox),
             ack: mode,
             prefetch,

@@ -125,9 +125,12 @@ impl Driver {
                     return;
                 }
                 tokio::select! {
-                    flow = poll_fn(|cx| work.poll_done(cx)) => if let Flow::End(..) = flow {
-                        return;
-                    },
+                    (flow, jobs) = poll_fn(|cx| work.poll_done(cx)) => {
+                        background.add(jobs);
+                        if let Flow::End(..) = flow {
+                            return;
+                        }
+                    }
                     result = poll_fn(|cx| background.poll(cx, || false)) => if result.is_err() {
                         return;
                     },
