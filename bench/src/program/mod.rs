@@ -234,20 +234,20 @@ pub(crate) fn kinds(parlor: &Subject, subscribers: usize) -> Contest {
     let plain = FanOut::new(subscribers, Pace::Closed(1));
     let kinds = [
         ("shared subscription id", plain),
+        ("the same, to interactive clients", FanOut { interactive: true, ..plain }),
         ("an id for each subscriber", FanOut { ids: subscribers, ..plain }),
         ("another topic besides", FanOut { hears_another: true, ..plain }),
-        ("client-individual", FanOut { ack: AckMode::ClientIndividual, ..plain }),
+        ("client-individual", FanOut { ack: AckMode::ClientIndividual, interactive: true, ..plain }),
     ];
     let contest = contest(
         "kinds",
         &format!("Fan-out to {subscribers} subscribers by kind of subscription"),
         "A subscription id of one's own needs a head of one's own for each message. Who hears several topics is looked at in all of them, \
          so that messages of one publisher keep their order across them. `client-individual` needs an ACK for each message as well, \
-         which the server's time includes. Who sends it is interactive, so all are: the kernel does the same for each kind.",
+         which the server's time includes. Who sends it is interactive, for which the kernel has more to do: that alone is the second row.",
         &[],
         plain,
     );
-    let contest = Contest { reception: Reception { interactive: true, ..Reception::default() }, ..contest };
     kinds
         .into_iter()
         .fold(contest, |contest, (label, scenario)| {

@@ -7,7 +7,7 @@ use parlor_stomp::AckMode;
 use super::{BODY, Scenario, Stage};
 use crate::{
     dialect::{Role, Variation},
-    generator::{Lane, Pace, Plan, Session, Transport},
+    generator::{Lane, Pace, Plan, Reception, Session, Transport},
     sample::{self, Column, Sample},
 };
 
@@ -30,6 +30,8 @@ pub(crate) struct FanOut {
     pub(crate) ids: usize,
     pub(crate) ack: AckMode,
     pub(crate) way: Way,
+    /// Clients are interactive, whatever is wished for elsewhere.
+    pub(crate) interactive: bool,
     /// Each subscriber has subscribed to another topic besides, which nobody publishes to.
     pub(crate) hears_another: bool,
     /// Other sessions that are connected and hear nothing.
@@ -57,6 +59,7 @@ impl FanOut {
             ids: 1,
             ack: AckMode::Auto,
             way: Way::WebSocket,
+            interactive: false,
             hears_another: false,
             bystanders: 0,
             topics: 0,
@@ -112,7 +115,7 @@ impl Scenario for FanOut {
     }
 
     fn measure(&self, stage: &Stage<'_>) -> Result<Sample, Box<dyn Error>> {
-        let mut load = stage.load(self.body)?;
+        let mut load = stage.load_to(self.body, Reception { interactive: self.interactive, ..Reception::default() })?;
         let clients = load.connect(&self.plan())?;
         let stream = load.stream(clients[self.subscribers], 0, self.subscribers);
         load.settle(stream)?;

@@ -77,7 +77,12 @@ pub(crate) struct Stage<'a> {
 impl Stage<'_> {
     /// A load without clients.
     pub(crate) fn load(&self, body: usize) -> Result<Load<'_>, Box<dyn Error>> {
-        Load::new(self.server.address, self.dialect, self.run, body, self.reception)
+        self.load_to(body, Reception::default())
+    }
+
+    /// The same, to clients that receive in a way of their own besides.
+    pub(crate) fn load_to(&self, body: usize, reception: Reception) -> Result<Load<'_>, Box<dyn Error>> {
+        Load::new(self.server.address, self.dialect, self.run, body, self.reception.or(reception))
     }
 
     /// Measures lanes after a warm-up.
