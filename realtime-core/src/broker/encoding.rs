@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use parlor_stomp::{MessageHead, Version};
 
 use crate::{
@@ -107,10 +107,23 @@ impl Encoding {
         rests: Option<&mut Rests>,
     ) -> Bytes {
         let Self::Stomp { version, opening } = self else { return encode_event(head, publication) };
-        let mut alone = Rests::default();
-        let Rest { octets, opcode } = rests.unwrap_or(&mut alone).of(*version, head, publication);
         let mut ack = [0; LONGEST_ACK];
         let handing = handing.in_version(*version, &mut ack);
+        let Some(rests) = rests else {
+            // The header's length depends on the payload's, so it is written into the room in front of the payload.
+            let mut wire = Vec::with_capacity(websocket::MAX_HEADER + opening.len() + publication.body.len() + 256);
+            wire.resize(websocket::MAX_HEADER, 0);
+            wire.extend_from_slice(opening);
+            handing.encode(*version, &mut wire);
+            let opcode = encode_rest(*version, head, publication, &mut wire);
+            let mut header = [0; websocket::MAX_HEADER];
+            let start = websocket::encode_header_before(opcode, wire.len() - header.len(), &mut header);
+            wire[start..header.len()].copy_from_slice(&header[start..]);
+            let mut wire = Bytes::from(wire);
+            wire.advance(start);
+            return wire;
+        };
+        let Rest { octets, opcode } = rests.of(*version, head, publication);
         let length = opening.len() + handing.len() + octets.len();
         // Exactly so much: whatever the vector had beside it would make another allocation of it.
         let mut wire = Vec::with_capacity(websocket::header_length(length) + length);
@@ -130,10 +143,10 @@ impl Encoding {
     }
 
     /// How its messages begin, in front of what they have in common with those of the same dialect.
-    pub(super) fn head(&self) -> Bytes {
+    pub(super) fn head(&self) -> Arc<[u8]> {
         match self {
-            Self::Event => Bytes::new(),
-            Self::Stomp { opening, .. } => Bytes::copy_from_slice(opening),
+            Self::Event => Arc::default(),
+            Self::Stomp { opening, .. } => Arc::clone(opening),
         }
     }
 

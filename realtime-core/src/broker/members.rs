@@ -92,3 +92,43 @@ impl Members {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        broker::{Encoding, model_tests::Kept},
+        outbox::{Outbox, OutboxLimits},
+        session_id::SessionId,
+    };
+
+    /// Each is known by its session.
+    fn members(count: u64) -> (Members, Vec<SessionId>) {
+        let sessions: Vec<_> = (0..count).map(|_| SessionId::random()).collect();
+        let mut members = Members::default();
+        for (key, &session) in (0..).zip(&sessions) {
+            let outbox = Arc::new(Outbox::new(Box::new(Kept::default()), OutboxLimits::default()));
+            members.insert(key, Member { session, outbox, encoding: Encoding::Event, queue: None, special: None });
+        }
+        (members, sessions)
+    }
+
+    #[test]
+    fn a_subscriber_is_found_where_it_was_where_it_went_and_not_once_it_is_gone() {
+        for count in [3, 20] {
+            let (mut members, sessions) = members(count);
+            let mut spots: Vec<_> = (0..count).map(Spot::of).collect();
+            let mut found = |members: &mut Members| -> Vec<_> {
+                spots.iter_mut().map(|spot| members.at(spot).map(|member| member.session)).collect()
+            };
+            let mut expected: Vec<_> = sessions.iter().copied().map(Some).collect();
+            assert_eq!((found(&mut members), found(&mut members)), (expected.clone(), expected.clone()));
+            // The last one goes to its place.
+            members.remove(0);
+            expected[0] = None;
+            assert_eq!(found(&mut members), expected, "{count}");
+        }
+    }
+}

@@ -349,10 +349,14 @@ mod tests {
 
     /// A consumer, and its connection.
     fn consumer(queue: &SharedQueue, key: u64) -> Arc<Outbox> {
+        consumer_of(Version::V1_2, queue, key)
+    }
+
+    fn consumer_of(version: Version, queue: &SharedQueue, key: u64) -> Arc<Outbox> {
         let outbox = Arc::new(Outbox::new(Box::new(Kept::default()), OutboxLimits::default()));
         let subscriber = Subscriber {
             session: SessionId::random(),
-            encoding: Encoding::stomp(Version::V1_2, Some("0")),
+            encoding: Encoding::stomp(version, Some("0")),
             outbox: Arc::clone(&outbox),
             ack: AckMode::ClientIndividual,
             prefetch: usize::MAX,
@@ -369,7 +373,11 @@ mod tests {
     }
 
     fn publish(queue: &SharedQueue) {
-        let (message_id, destination) = ("m".into(), "/topic/a".into());
+        publish_as(queue, "m");
+    }
+
+    fn publish_as(queue: &SharedQueue, id: &str) {
+        let (message_id, destination) = (id.into(), "/topic/a".into());
         let message = Stored { message_id, destination, publication: Publication::text("x"), place: None };
         assert!(matches!(queue.publish(Arc::new(message), None), Some(Ok(Handed { messages: 1, .. }))));
     }
@@ -397,6 +405,34 @@ mod tests {
 
         publish(&queue);
         assert!(is_told(&outbox), "it looks at nothing any more");
+    }
+
+    #[test]
+    fn v10_02_a_message_is_settled_by_its_id_also_when_it_is_delivered_again() {
+        let queue = SharedQueue::new(QueueLimits::default(), None);
+        let _one = consumer_of(Version::V1_1, &queue, KEY);
+        let settle = |id, accepted| queue.settle(KEY, Named::Message(id), accepted).0;
+        assert_eq!(settle("m", true), Settled::NeverGiven);
+        publish(&queue);
+        assert_eq!(settle("m", false), Settled::Settled(1), "and it comes again");
+        assert_eq!(settle("m", true), Settled::Settled(1));
+        assert_eq!((settle("m", true), settle("another", true)), (Settled::AlreadySettled, Settled::NeverGiven));
+        assert!(queue.waiting() == 0 && queue.state.lock().queue.in_flight() == 0);
+    }
+
+    #[test]
+    fn of_what_is_settled_only_so_many_ids_are_remembered_and_of_what_is_not_all() {
+        let queue = SharedQueue::new(QueueLimits::default(), None);
+        let _one = consumer_of(Version::V1_1, &queue, KEY);
+        let settle = |id: &str| queue.settle(KEY, Named::Message(id), true).0;
+        publish_as(&queue, "kept");
+        for number in 1..=MAX_REMEMBERED {
+            let id = number.to_string();
+            publish_as(&queue, &id);
+            assert_eq!(settle(&id), Settled::Settled(1));
+            assert_eq!(settle(&id), Settled::AlreadySettled);
+        }
+        assert_eq!((settle("1"), settle("kept")), (Settled::NeverGiven, Settled::Settled(1)));
     }
 
     #[tokio::test(start_paused = true)]

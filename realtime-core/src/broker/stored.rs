@@ -115,6 +115,22 @@ mod tests {
         }
     }
 
+    /// Lengths at which the header of the WebSocket frame gets longer, and the longest names of deliveries.
+    #[test]
+    fn what_is_copied_is_as_long_as_its_header_says_whatever_its_length() {
+        let names = [None, Some((7, 1)), Some((u64::MAX, u64::MAX))];
+        for body in (0..130).chain(65_300..65_540).map(|octets| vec![b'x'; octets]) {
+            let publication = Publication::bytes(body);
+            let (message_id, destination) = ("m".into(), "/".into());
+            let message = Arc::new(Stored { message_id, destination, publication, place: None });
+            for (ack, is_redelivered) in names.into_iter().flat_map(|ack| [(ack, false), (ack, true)]) {
+                let (encoding, handing) = (encoding(Version::V1_2, "0"), Handing { ack, is_redelivered });
+                let copied = message.encode_handed(&encoding, handing, Some(&mut LastEncoded::default()));
+                assert_eq!(copied, message.encode_handed(&encoding, handing, None), "{handing:?}");
+            }
+        }
+    }
+
     #[test]
     fn each_version_is_encoded_once_in_whichever_order_consumers_come() {
         let mut last = LastEncoded::default();

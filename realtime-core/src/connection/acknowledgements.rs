@@ -95,7 +95,7 @@ impl Acknowledgements {
         }
     }
 
-    /// Hands out what waited for room in the connection.
+    /// Hands out what waited for room in the connection: which of the subscriptions that was for, their queues know.
     pub(super) fn pump(&self) {
         for consumer in self.consumers() {
             consumer.pump();

@@ -39,7 +39,7 @@ fn op((kind, a, b): (u8, u8, u8)) -> Op {
         4..8 => Op::Next { room: if b < 192 { u8::MAX } else { b } },
         8..10 => {
             let mode = [AckMode::Auto, AckMode::Client, AckMode::ClientIndividual][usize::from(b) % 3];
-            Op::Add { consumer, mode, prefetch: usize::from(a) % 5 }
+            Op::Add { consumer, mode, prefetch: usize::from(a) % 10 }
         }
         10..12 => Op::Ack { consumer, ack: number },
         12..14 => Op::Nack { consumer, ack: number },
@@ -54,7 +54,7 @@ fn ops() -> impl Strategy<Value = Vec<(u8, u8, u8)>> {
 }
 
 fn limits() -> impl Strategy<Value = QueueLimits> {
-    (0..9_usize, 0..100_usize, 0..4_u32, 0..5_usize).prop_map(|(m, o, a, u)| small(m, o, a, u))
+    (0..17_usize, 0..300_usize, 0..4_u32, 0..10_usize).prop_map(|(m, o, a, u)| small(m, o, a, u))
 }
 
 fn has_room(room: u8) -> impl Fn(u64) -> bool {

@@ -67,8 +67,7 @@ impl<M: Clone> Queue<M> {
         }
     }
 
-    /// Puts a message at the end, and tells its sequence. Sequences begin anew with each `Queue`: where one is shown to a
-    /// client, something must tell the queues of one destination apart.
+    /// Puts a message at the end, and tells its sequence, which counts from 1 in each `Queue`.
     ///
     /// # Errors
     /// When it would not fit. What is stored stays as it is.

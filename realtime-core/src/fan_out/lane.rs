@@ -155,7 +155,7 @@ impl Lane {
     }
 
     /// Adds a member that gets what comes from now on; returns its place.
-    pub(super) fn add(&mut self, outbox: Arc<Outbox>, seat: usize, key: SubscriberKey, head: Bytes) -> usize {
+    pub(super) fn add(&mut self, outbox: Arc<Outbox>, seat: usize, key: SubscriberKey, head: Arc<[u8]>) -> usize {
         let shape = self.shapes.enter(head);
         let due = self.end();
         if self.members.is_empty() {

@@ -169,7 +169,7 @@ impl World {
             Op::Join { outbox, lane, id } => {
                 self.members.push((outbox, lane, number, id));
                 let outbox = Arc::clone(&self.connections[outbox].outbox);
-                let head = Bytes::from(format!("s{id}:"));
+                let head = format!("s{id}:").into_bytes().into();
                 self.flusher.append(vec![Entry::Join(Box::new(Joining { lane, outbox, key: number, head }))]);
             }
             Op::Leave(place) if !self.members.is_empty() => {

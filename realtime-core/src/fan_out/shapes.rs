@@ -3,9 +3,8 @@
 //! A shape is how a frame begins: with the id of the subscription, that the client chose. Clients choose few different ones
 //! (`sub-0`, `sub-1`), so that a lane has few shapes; but they may choose any.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
-use bytes::Bytes;
 use slab::Slab;
 
 use super::composed::Composed;
@@ -17,7 +16,7 @@ const FEW: usize = 8;
 #[derive(Debug)]
 pub(super) struct Shape {
     /// How their frames begin.
-    pub(super) head: Bytes,
+    pub(super) head: Arc<[u8]>,
     pub(super) members: usize,
     /// Whole frames, where more than one member needs them.
     pub(super) composed: Composed,
@@ -37,18 +36,18 @@ pub(super) struct Shapes {
     shapes: Slab<Shape>,
     /// Keyed hashing: clients choose what the heads are made of.
     #[expect(clippy::box_collection, reason = "most lanes have none, and then a pointer is all it costs")]
-    by_head: Option<Box<HashMap<Bytes, usize>>>,
+    by_head: Option<Box<HashMap<Arc<[u8]>, usize>>>,
 }
 
 impl Shapes {
     /// Adds a member to the shape that begins with `head`.
-    pub(super) fn enter(&mut self, head: Bytes) -> usize {
+    pub(super) fn enter(&mut self, head: Arc<[u8]>) -> usize {
         let known = match &self.by_head {
             Some(by_head) => by_head.get(&head).copied(),
             None => self.shapes.iter().find(|(_, shape)| shape.head == head).map(|(shape, _)| shape),
         };
         let shape = known.unwrap_or_else(|| {
-            let shape = Shape { head: head.clone(), members: 0, composed: Composed::default() };
+            let shape = Shape { head: Arc::clone(&head), members: 0, composed: Composed::default() };
             if self.shapes.capacity() == 0 {
                 // Most lanes have one.
                 self.shapes = Slab::with_capacity(1);
@@ -57,7 +56,7 @@ impl Shapes {
             if let Some(by_head) = &mut self.by_head {
                 by_head.insert(head, shape);
             } else if self.shapes.len() > FEW {
-                let all = self.shapes.iter().map(|(shape, Shape { head, .. })| (head.clone(), shape));
+                let all = self.shapes.iter().map(|(shape, Shape { head, .. })| (Arc::clone(head), shape));
                 self.by_head = Some(Box::new(all.collect()));
             }
             shape

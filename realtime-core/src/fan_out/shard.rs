@@ -8,7 +8,6 @@ use std::{
     },
 };
 
-use bytes::Bytes;
 use parlor_stomp::Command;
 use tokio::runtime::Handle;
 
@@ -52,7 +51,7 @@ pub(crate) struct Joining {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) key: SubscriberKey,
     /// How its frames begin.
-    pub(crate) head: Bytes,
+    pub(crate) head: Arc<[u8]>,
 }
 
 /// Connections that are written to by one thread at a time.
@@ -247,6 +246,8 @@ mod tests {
         task::{self, Poll},
     };
 
+    use bytes::Bytes;
+
     use super::*;
     use crate::outbox::{OutboxLimits, Overflow, WireWriter};
 
@@ -301,7 +302,7 @@ mod tests {
         let recorders: [Recorder; 3] = std::array::from_fn(|_| Recorder::default());
         for (key, recorder) in (0..).zip(&recorders) {
             let outbox = Arc::new(Outbox::new(Box::new(recorder.clone()), OutboxLimits::default()));
-            let head = Bytes::from_static(b"to you: ");
+            let head = Arc::from(&b"to you: "[..]);
             shard.append(Entry::Join(Box::new(Joining { lane: 1, outbox, key, head })));
         }
         recorders[1].panics.store(true, Ordering::Relaxed);
@@ -328,7 +329,7 @@ mod tests {
                 lane: 1,
                 outbox: Arc::clone(outbox),
                 key,
-                head: Bytes::new(),
+                head: Arc::default(),
             })));
         }
         let publish = || shard.append(Entry::Publish { lane: 1, tail: message(&meters), audience: 2 });
@@ -350,7 +351,7 @@ mod tests {
         let shard = Arc::new(Shard::new(bounds(), Arc::clone(&meters), Some(home.handle().clone())));
         for key in 0..MEMBERS {
             let outbox = Arc::new(Outbox::new(Box::new(Recorder::default()), OutboxLimits::default()));
-            shard.append(Entry::Join(Box::new(Joining { lane: 1, outbox, key, head: Bytes::new() })));
+            shard.append(Entry::Join(Box::new(Joining { lane: 1, outbox, key, head: Arc::default() })));
         }
         shard.append(Entry::Publish { lane: 1, tail: message(&meters), audience: 300 });
         home.block_on(shard.settled());

@@ -347,10 +347,16 @@ impl Outbox {
         is_half_empty
     }
 
-    /// Whether somebody found no room and there is room again; yes once.
+    /// Whether somebody found no room and there is room again; yes once. As long as there is none, the driver is woken for it.
     pub(crate) fn takes_up_again(&self) -> bool {
         let mut state = self.state.lock();
-        state.holds_back && state.is_half_empty(&self.limits) && std::mem::take(&mut state.holds_back)
+        if !state.holds_back {
+            return false;
+        }
+        let is_half_empty = state.is_half_empty(&self.limits);
+        state.awaits_half |= !is_half_empty;
+        state.holds_back = !is_half_empty;
+        is_half_empty
     }
 
     /// What the queue has been through so far.

@@ -3,6 +3,7 @@
 use std::{
     io::IoSlice,
     sync::{Arc, atomic::AtomicUsize, atomic::Ordering},
+    task::{Wake, Waker},
     time::Duration,
 };
 
@@ -52,6 +53,16 @@ impl WireWriter for Pipe {
 
     fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+/// Counts how often a driver is woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -109,9 +120,31 @@ fn who_finds_no_room_takes_up_again_once_there_is_some_and_once_only() {
     assert!(!outbox.offers_room(), "nothing more is taken");
 }
 
+#[test]
+fn who_finds_no_room_is_woken_once_there_is_some_also_where_it_was_gone_again_when_the_driver_looked() {
+    let pipe = Pipe::default();
+    pipe.allow(100);
+    let outbox = pipe.outbox(OutboxLimits::default().max_bytes(6));
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let frame = || Deferred::Push(wire("half"));
+    outbox.expect(&frame());
+    assert!(!outbox.offers_room());
+    assert!(outbox.poll_flush(&mut Context::from_waker(&waker)).is_pending());
+    outbox.perform_deferred(frame());
+    assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+    // Before the driver looks, something else is on its way.
+    outbox.expect(&frame());
+    assert!(outbox.poll_flush(&mut Context::from_waker(&waker)).is_pending());
+    assert!(!outbox.takes_up_again());
+    outbox.perform_deferred(frame());
+    assert_eq!(woken.0.load(Ordering::Relaxed), 2);
+    assert!(outbox.takes_up_again());
+}
+
 /// Of thousands that are written to one after another, each line of memory is a wait.
 #[test]
-fn what_a_delivery_looks_at_fits_into_two_lines_of_memory() {
+fn what_a_delivery_looks_at_is_together_in_memory() {
     let seen = std::mem::offset_of!(State, last_write) + size_of::<Instant>();
     assert!(seen <= 80, "{seen} octets where the message comes by a lane");
     assert_eq!(std::mem::offset_of!(Outbox, upstream), 0);

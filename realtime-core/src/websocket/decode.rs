@@ -191,7 +191,8 @@ impl WebSocketDecoder {
         Self { limits, frame: None, message: None, ended: false }
     }
 
-    /// The next event among the octets of `input`, which it takes out; `None` until more are read.
+    /// The next event among the octets of `input`, which it takes out; `None` until more are read. Where they are all that is in
+    /// there, the memory goes with them.
     ///
     /// # Errors
     /// What is wrong with them. After an error or a close nothing more is decoded.
@@ -286,7 +287,7 @@ impl WebSocketDecoder {
             return Ok(None);
         }
         // Nearly always it is all that was read, and nobody else has a part of it.
-        let mut payload = if count == input.len() { std::mem::take(input) } else { input.split_to(count) };
+        let mut payload = if count > 0 && count == input.len() { std::mem::take(input) } else { input.split_to(count) };
         unmask(&mut payload, frame.mask);
         frame.mask.rotate_left(count % 4);
         frame.left -= count;

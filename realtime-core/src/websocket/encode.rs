@@ -52,20 +52,29 @@ pub(crate) const fn header_length(length: usize) -> usize {
 }
 
 /// Appends the header of a final, unmasked frame with a payload of `length` octets.
-#[expect(clippy::cast_possible_truncation, reason = "each arm's range fits")]
 pub(crate) fn encode_header(opcode: Opcode, length: usize, out: &mut Vec<u8>) {
+    let mut room = [0; MAX_HEADER];
+    let start = encode_header_before(opcode, length, &mut room);
+    out.extend_from_slice(&room[start..]);
+}
+
+/// Writes that header to the end of `room`, in front of a payload that is there already; where it begins.
+#[expect(clippy::cast_possible_truncation, reason = "each arm's range fits")]
+pub(crate) fn encode_header_before(opcode: Opcode, length: usize, room: &mut [u8; MAX_HEADER]) -> usize {
     let first = 0x80 | opcode.code();
-    match length {
-        0..126 => out.extend_from_slice(&[first, length as u8]),
-        126..65_536 => {
+    let start = MAX_HEADER - header_length(length);
+    match &mut room[start..] {
+        header @ [_, _] => header.copy_from_slice(&[first, length as u8]),
+        header @ [_, _, _, _] => {
             let [high, low] = (length as u16).to_be_bytes();
-            out.extend_from_slice(&[first, 126, high, low]);
+            header.copy_from_slice(&[first, 126, high, low]);
         }
-        _ => {
-            out.extend_from_slice(&[first, 127]);
-            out.extend_from_slice(&(length as u64).to_be_bytes());
+        header => {
+            header[..2].copy_from_slice(&[first, 127]);
+            header[2..].copy_from_slice(&(length as u64).to_be_bytes());
         }
     }
+    start
 }
 
 /// A whole frame.

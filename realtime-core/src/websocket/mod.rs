@@ -10,6 +10,6 @@ mod limits;
 mod utf8;
 
 pub use decode::{CloseFrame, WebSocketDecoder, WebSocketError, WebSocketEvent};
-pub(crate) use encode::{MAX_HEADER, encode_header, header_length};
+pub(crate) use encode::{MAX_HEADER, encode_header, encode_header_before, header_length};
 pub use encode::{Opcode, encode_close, encode_frame};
 pub use limits::WebSocketLimits;
