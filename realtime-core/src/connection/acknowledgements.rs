@@ -26,7 +26,8 @@ const MAX_ENDED: usize = 256;
 #[derive(Debug)]
 pub(super) struct Acknowledgements {
     broker: Broker,
-    /// The latest last; most clients have one at most. Those that have ended stay for a while: an ACK that crosses an UNSUBSCRIBE is no fault.
+    /// The latest last; most clients have one at most. Those that have ended stay for a while: an ACK that crosses an UNSUBSCRIBE
+    /// is no fault.
     entries: Mutex<SmallVec<[Entry; 1]>>,
 }
 

@@ -116,7 +116,8 @@ impl<M: Clone> Queue<M> {
     /// room. None when nothing waits, or nobody can take it.
     ///
     /// `has_room` is asked of free consumers only, in their turn, and of each at most once, until one says yes: that one
-    /// gets the message. One that has no room keeps its turn.
+    /// gets the message. One that has no room keeps its turn. `now` never goes back from one call to the next: of a consumer's
+    /// deliveries the oldest times out first.
     pub(crate) fn next(&mut self, now: Instant, mut has_room: impl FnMut(u64) -> bool) -> Option<Delivery<M>> {
         let (&sequence, _) = self.waiting.first_key_value()?;
         let (&turn, &key) = self.free.iter().find(|&(_, &key)| has_room(key))?;
